@@ -1,0 +1,36 @@
+"""The seam between nodes."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+Publication = tuple[str, bytes]
+"""A topic and what was published on it."""
+
+Deliver = Callable[[Sequence[Publication]], None]
+
+
+class Backplane(Protocol):
+    """Carries publications from any node to every node that subscribed to their topic, the publisher's own included.
+
+    It may lose, repeat and reorder them: the hub's sequence numbers mend that. It must not invent or alter any.
+    """
+
+    async def start(self, deliver: Deliver) -> None:
+        """Begins to deliver: `deliver` is called on the event loop with publications in the order they came in."""
+        ...
+
+    def publish(self, publications: Sequence[Publication]) -> None:
+        """Hands publications over; never blocks and never raises."""
+        ...
+
+    def subscribe(self, topic: str) -> None:
+        """This node wants that topic from now on. Subscribing twice is subscribing once."""
+        ...
+
+    def unsubscribe(self, topic: str) -> None:
+        """This node no longer wants that topic."""
+        ...
+
+    async def close(self) -> None:
+        """Delivers nothing from now on."""
+        ...

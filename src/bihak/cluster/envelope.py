@@ -1,0 +1,41 @@
+"""What a publication says between nodes, and the topics there are."""
+
+import msgspec
+
+from bihak.cluster.base import Publication
+
+
+class Envelope(msgspec.Struct, array_like=True):
+    """An event between nodes: its body, and what the hub must know of it without reading it."""
+
+    body: bytes
+    seq: int = 0
+    """0: not durable."""
+    left: tuple[str, ...] = ()
+    """The `user_id`s that hear this and nothing after it."""
+    skip_user: str = ""
+    """A `user_id` that shall not hear it."""
+    joins: tuple[int, int] | None = None
+    """(conversation_id, seq) that whoever hears this enters."""
+    conversations: tuple[int, ...] = ()
+    """On the neighbours' topic: whose members hear it, each once."""
+
+
+_encode = msgspec.msgpack.Encoder().encode
+open_envelope = msgspec.msgpack.Decoder(Envelope).decode
+
+NEIGHBOURS = "n"
+"""The topic of events for the members of several conversations, once each."""
+
+
+def conversation_topic(conversation_id: int) -> str:
+    return f"c{conversation_id}"
+
+
+def participant_topic(user_id: str) -> str:
+    return f"p{user_id}"
+
+
+def publication(topic: str, envelope: Envelope) -> Publication:
+    """`envelope` ready for the backplane."""
+    return topic, _encode(envelope)

@@ -1,0 +1,1 @@
+"""How any request is served. Knows no feature."""

@@ -1,0 +1,273 @@
+"""What a handler may use: who asks, and the transaction or snapshot it works in."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields, replace
+from typing import Generic, TypeVar
+
+import sqlalchemy as sa
+
+from bihak.core.feature import Command
+from bihak.core.identity import Actor
+from bihak.core.log import stored_fields
+from bihak.errors import ChatError, NotFound
+from bihak.protocol.envelope import DurableEvent, Event, Reply, Request
+from bihak.protocol.types import Participant
+from bihak.storage.dialect import Dialect
+from bihak.storage.ids import IdBlocks
+from bihak.storage.schema import conversation_events
+
+R = TypeVar("R", bound=Request)
+
+
+@dataclass(slots=True)
+class Signal:
+    """An event for whoever listens now; never replayed. To one participant, or to the members of conversations."""
+
+    event: Event
+    to_user: str | None = None
+    to_conversations: tuple[int, ...] = ()
+    skip_user: str = ""
+    joins: tuple[int, int] | None = None
+    """(conversation_id, seq): whoever hears this enters that conversation, knowing its events up to seq."""
+
+
+@dataclass(slots=True, eq=False)
+class Call(Generic[R]):
+    """One request on its way: what is asked, by whom, and what came of it."""
+
+    command: Command
+    request: R
+    actor: Actor
+    answer: Callable[["Call[R]"], None]
+    """Called on the event loop once, when `outcome` is final."""
+    outcome: Reply | ChatError | None = None
+    recorded: list[DurableEvent] = field(default_factory=list)
+    signals: list[Signal] = field(default_factory=list)
+
+    def forget(self) -> None:
+        """Takes back what an earlier try did."""
+        self.outcome = None
+        self.recorded.clear()
+        self.signals.clear()
+
+
+@dataclass(slots=True)
+class LockedConversation:
+    """A conversation whose row this transaction holds: nobody else can add to its log until COMMIT."""
+
+    id: int
+    type: str
+    name: str | None
+    created_ms: int
+    last_seq: int
+    last_message_ms: int
+    recorded_seq: int = 0
+    """The last seq that has its event; behind `last_seq` only between taking a seq and recording its event."""
+
+    def next_seq(self) -> int:
+        """Takes the next seq; the caller must record an event with it."""
+        self.last_seq += 1
+        return self.last_seq
+
+    def become(self, before: "LockedConversation") -> None:
+        """Takes back what happened since that copy was made."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(before, each.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """A participant's place in a conversation it is in now."""
+
+    role: str
+    joined_seq: int
+    last_read_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What a reading handler works with."""
+
+    connection: sa.Connection
+    dialect: Dialect
+    actor: Actor
+
+
+Place = tuple[int, Participant]
+
+
+class Transaction:
+    """What a writing handler works with: one transaction for many calls, of which `call` is the one being served."""
+
+    def __init__(self, connection: sa.Connection, dialect: Dialect, ids: IdBlocks) -> None:
+        self.connection = connection
+        self.dialect = dialect
+        self.call: Call[Request]
+        self.now_ms = 0
+        """The database's clock, milliseconds since the epoch; set by the first lock."""
+        self.witness: tuple[str, int, int] | None = None
+        """A row that exists if and only if this transaction was committed: table, id, its conversation."""
+        self._ids = ids
+        self._conversations: dict[int, LockedConversation] = {}
+        self._memberships: dict[Place, Membership | None] = {}
+        self._touched: dict[int, LockedConversation] = {}
+        self._event_rows: list[dict[str, object]] = []
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, in the call being served."""
+        return self.call.actor
+
+    # Locks and membership
+
+    def lock(self, places: Iterable[Place]) -> None:
+        """Locks the conversations, in the order of their ids, and reads these people's memberships under the lock.
+
+        One statement for all that are not locked yet.
+        """
+        missing = sorted({place for place in places if place not in self._memberships})
+        if not missing:
+            return
+        sql = _LOCK.format(
+            v=self.dialect.values_table("v", ("c", "t", "i"), len(missing)),
+            clock=self.dialect.clock_ms,
+            join=self.dialect.straight_join,
+            for_update=self.dialect.for_update,
+        )
+        parameters = tuple(value for c, who in missing for value in (c, who.type, who.id))
+        self._memberships.update(dict.fromkeys(missing))
+        for row in self.connection.exec_driver_sql(sql, parameters):
+            cid, kind, name, created, last_seq, last_message, ptype, pid, role, joined, last_read, now = row
+            self.now_ms = max(self.now_ms, now)
+            if cid not in self._conversations:
+                self._conversations[cid] = LockedConversation(
+                    cid, kind, name, created, last_seq, last_message, recorded_seq=last_seq
+                )
+            if role is not None:
+                self._memberships[cid, Participant(ptype, pid)] = Membership(role, joined, last_read)
+
+    def find_place(self, conversation_id: int, who: Participant) -> tuple[LockedConversation, Membership] | None:
+        """The conversation, locked, and `who`'s membership in it; None where there is no such conversation or place."""
+        self.lock([(conversation_id, who)])
+        membership = self._memberships[conversation_id, who]
+        if membership is None:
+            return None
+        return self._conversations[conversation_id], membership
+
+    def require_place(self, conversation_id: int) -> tuple[LockedConversation, Membership]:
+        """As `find_place`, for the one who asks. Raises NotFound."""
+        place = self.find_place(conversation_id, self.actor.participant)
+        if place is None:
+            raise NotFound("There is no such conversation, or you are not in it.")
+        return place
+
+    def set_membership(self, conversation_id: int, who: Participant, membership: Membership | None) -> None:
+        """Tells this transaction of a membership that it has just written."""
+        self._memberships[conversation_id, who] = membership
+
+    def open_conversation(self, conversation: LockedConversation) -> None:
+        """Tells this transaction of a conversation that it has just inserted."""
+        self._conversations[conversation.id] = conversation
+        self.witness = ("conversations", conversation.id, conversation.id)
+
+    def read_clock(self) -> int:
+        """The database's clock, for handlers that lock nothing."""
+        if not self.now_ms:
+            self.now_ms = self.connection.exec_driver_sql(f"SELECT {self.dialect.clock_ms}").scalar_one()
+        return self.now_ms
+
+    # Effects
+
+    def take_id(self, table: str) -> int:
+        """An id for a new row of that table."""
+        return self._ids.take(table)
+
+    def record(self, conversation: LockedConversation, event: DurableEvent) -> None:
+        """Puts `event` into the log; it is delivered after COMMIT. Its seq must be the one taken last."""
+        event_id = self.take_id("conversation_events")
+        self._event_rows.append(
+            {
+                "conversation_id": conversation.id,
+                "seq": event.seq,
+                "id": event_id,
+                "kind": event.__struct_config__.tag,
+                "actor_type": self.actor.participant.type,
+                "actor_id": self.actor.participant.id,
+                "message_id": getattr(event, "message_id", None),
+                "data": json.dumps(stored_fields(event), ensure_ascii=False),
+                "created_ms": self.now_ms,
+            }
+        )
+        self.witness = ("conversation_events", event_id, conversation.id)
+        self._tell(self.call, conversation, event)
+
+    def record_message(self, call: Call[R], conversation: LockedConversation, event: DurableEvent, row_id: int) -> None:
+        """As `record`, for an event that is its own row of `messages`, which the caller inserts."""
+        self.witness = ("messages", row_id, conversation.id)
+        conversation.last_message_ms = max(conversation.last_message_ms, self.now_ms)
+        self._tell(call, conversation, event)
+
+    def signal(self, signal: Signal) -> None:
+        """Sends an event, after COMMIT, to whoever listens then."""
+        self.call.signals.append(signal)
+
+    def _tell(self, call: Call[R], conversation: LockedConversation, event: DurableEvent) -> None:
+        if event.seq != conversation.recorded_seq + 1:
+            raise AssertionError(f"seq {event.seq} recorded after {conversation.recorded_seq}")
+        conversation.recorded_seq = event.seq
+        self._touched[conversation.id] = conversation
+        call.recorded.append(event)
+
+    # The batch's own steps
+
+    @contextmanager
+    def savepoint(self, call: Call[Request]) -> Iterator[None]:
+        """Serves `call` inside; if that raises, the database and this object are as if it had not been."""
+        self.call = call
+        conversations = {cid: (c, replace(c)) for cid, c in self._conversations.items()}
+        memberships, touched = dict(self._memberships), dict(self._touched)
+        rows, witness = len(self._event_rows), self.witness
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            self._memberships, self._touched, self.witness = memberships, touched, witness
+            self._conversations = {cid: c for cid, (c, _) in conversations.items()}
+            for conversation, before in conversations.values():
+                conversation.become(before)
+            del self._event_rows[rows:]
+            call.recorded.clear()
+            call.signals.clear()
+            raise
+
+    def flush(self) -> None:
+        """Writes what was recorded: the events, and the new heads in one statement."""
+        if self._event_rows:
+            self.connection.execute(conversation_events.insert(), self._event_rows)
+        if not self._touched:
+            return
+        columns = ("id", "conversation_type", "created_ms", "last_seq", "last_message_ms", "changed_ms")
+        one = "(" + ", ".join([self.dialect.placeholder] * len(columns)) + ")"
+        sql = (
+            f"INSERT INTO conversations ({', '.join(columns)}) VALUES {', '.join([one] * len(self._touched))} "
+            + self.dialect.upsert_clause("id", columns[3:])
+        )
+        parameters = []
+        for c in self._touched.values():
+            if c.recorded_seq != c.last_seq:
+                raise AssertionError(f"conversation {c.id}: seq {c.last_seq} was taken and has no event")
+            parameters += [c.id, c.type, c.created_ms, c.last_seq, c.last_message_ms, self.now_ms]
+        self.connection.exec_driver_sql(sql, tuple(parameters))
+
+
+_LOCK = """
+    WITH {v}
+    SELECT c.id, c.conversation_type, c.name, c.created_ms, c.last_seq, c.last_message_ms,
+      v.t, v.i, p.role, p.joined_seq, p.last_read_seq, {clock}
+    FROM v {join} conversations c ON c.id = v.c
+    LEFT JOIN conversation_participants p
+      ON p.conversation_id = v.c AND p.participant_type = v.t AND p.participant_id = v.i AND p.left_seq IS NULL
+    {for_update}
+"""

@@ -1,0 +1,356 @@
+"""Takes a request from its frame to its reply: find, guard, run, commit, publish, reply."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+import structlog
+
+from bihak.cluster.base import Backplane, Publication
+from bihak.cluster.envelope import NEIGHBOURS, Envelope, conversation_topic, participant_topic, publication
+from bihak.core.context import Call, Query, Signal, Transaction
+from bihak.core.feature import Command, Kind
+from bihak.core.identity import Actor
+from bihak.core.limits import RateLimit
+from bihak.core.session import Session, Turn
+from bihak.errors import ChatError, Disconnect, Internal, NotAuthenticated, RateLimited, Unavailable, UnknownType
+from bihak.protocol.envelope import (
+    NO_ECHO,
+    DecodeFailure,
+    DurableEvent,
+    Echo,
+    Reply,
+    Request,
+    RequestDecoder,
+    echo_of,
+    encode,
+    error_reply,
+)
+from bihak.protocol.frames import text_frame
+from bihak.storage.dialect import Database, Dialect
+from bihak.storage.ids import IdBlocks
+from bihak.storage.readers import Readers
+from bihak.storage.writer import Writer
+
+log = structlog.stdlib.get_logger("bihak")
+
+_TURNS = {
+    Kind.LIVE: Turn.LIVE,
+    Kind.TASK: Turn.ALONE,
+    Kind.READ: Turn.ALONE,
+    Kind.WRITE: Turn.WRITE,
+    Kind.WRITE_MANY: Turn.WRITE,
+}
+
+
+class WriteBatch:
+    """The calls of one transaction. Implements the writer's `Batch`."""
+
+    def __init__(self, calls: Sequence[Call[Request]], dialect: Dialect, ids: IdBlocks) -> None:
+        self.calls = calls
+        self._dialect = dialect
+        self._ids = ids
+        self._witness: tuple[str, int, int] | None = None
+
+    def run(self, connection: sa.Connection) -> None:
+        for call in self.calls:
+            call.forget()
+        tx = Transaction(connection, self._dialect, self._ids)
+        tx.lock(
+            (conversation_id, call.actor.participant)
+            for call in self.calls
+            if (conversation_id := getattr(call.request, "conversation_id", None)) is not None
+        )
+        for command, calls in _runs(self.calls):
+            if command.kind is Kind.WRITE_MANY:
+                command.handler(tx, calls)
+            else:
+                for call in calls:
+                    _run_one(tx, call)
+        tx.flush()
+        self._witness = tx.witness
+
+    def was_committed(self, connection: sa.Connection) -> bool:
+        if self._witness is None:
+            return False  # nothing that a second run would double
+        table, row_id, conversation_id = self._witness
+        # Waits for the lock that the first try may still hold, so that its fate is known.
+        connection.exec_driver_sql(
+            f"SELECT id FROM conversations WHERE id = {conversation_id:d} {self._dialect.for_update}"
+        )
+        row = connection.exec_driver_sql(f"SELECT 1 FROM {table} WHERE id = {row_id:d}").first()
+        return row is not None
+
+    def fail(self, error: ChatError) -> None:
+        for call in self.calls:
+            call.forget()
+            call.outcome = error
+
+
+def _run_one(tx: Transaction, call: Call[Request]) -> None:
+    try:
+        with tx.savepoint(call):
+            call.outcome = call.command.handler(tx, call.request)
+    except ChatError as error:
+        call.outcome = error
+
+
+def _runs(calls: Sequence[Call[Request]]) -> Iterable[tuple[Command, list[Call[Request]]]]:
+    """`calls` in runs of one command, in order."""
+    run: list[Call[Request]] = []
+    for call in calls:
+        if run and run[0].command is not call.command:
+            yield run[0].command, run
+            run = []
+        run.append(call)
+    if run:
+        yield run[0].command, run
+
+
+class Dispatcher:
+    """Serves requests from any transport, on the event loop."""
+
+    def __init__(
+        self,
+        database: Database,
+        readers: Readers,
+        backplane: Backplane,
+        commands: Iterable[Command],
+        *,
+        message_limit: RateLimit,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.draining = False
+        """Whether clients' writes are refused because the node is about to end."""
+        self.commands = {command.request: command for command in commands}
+        self.decoder = RequestDecoder(r for r, command in self.commands.items() if not command.internal)
+        self._dialect = database.dialect
+        self._readers = readers
+        self._backplane = backplane
+        self._message_limit = message_limit
+        self._clock = wall_clock
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.writer: Writer[Call[Request], WriteBatch] = Writer(
+            database,
+            lambda calls, ids: WriteBatch(calls, database.dialect, ids),
+            self._batch_done,
+        )
+
+    def start(self) -> None:
+        """Must be called on the event loop that it is to serve."""
+        self._loop = asyncio.get_running_loop()
+        self.writer.start()
+
+    async def stop(self, timeout_s: float) -> bool:
+        """Finishes what is queued and replies to it. False if that took longer than `timeout_s`."""
+        finished = await asyncio.to_thread(self.writer.stop, timeout_s)
+        await asyncio.sleep(0)  # lets the last batch's replies out
+        return finished
+
+    # From a connection
+
+    def receive(self, session: Session, frame: bytes | str) -> bool:
+        """Serves one frame of a connection. Never raises: whatever is wrong becomes one error frame.
+
+        False if the frame was no valid request.
+        """
+        try:
+            request = self.decoder.decode(frame)
+        except DecodeFailure as failure:
+            self.refuse(session, failure.error, failure.echo)
+            return False
+        command = self.commands[type(request)]
+        _Visit(self, session, command, request).enter()
+        return True
+
+    def refuse(self, session: Session, error: ChatError, echo: Echo = NO_ECHO) -> None:
+        """Tells a connection of an error."""
+        log.debug("refused", session=session.number, user_id=session.user_id, code=error.code, error=error.message)
+        session.send_body(encode(error_reply(error, echo)))
+
+    # From anywhere
+
+    async def call(self, request: Request, actor: Actor) -> Reply | None:
+        """Serves a request that came on no connection (HTTP, the server itself). Raises ChatError."""
+        command = self.commands[type(request)]
+        future: asyncio.Future[Reply | ChatError | None] = asyncio.get_running_loop().create_future()
+
+        def answer(call: Call[Request]) -> None:
+            if not future.done():
+                future.set_result(call.outcome)
+
+        self.guard(command, actor)
+        call = Call(command, request, actor, answer)
+        if command.kind is Kind.READ:
+            self.start_task(self.read(call))
+        elif command.kind in (Kind.WRITE, Kind.WRITE_MANY):
+            self.writer.submit(call)
+        else:
+            raise UnknownType("This is for WebSocket connections only.")
+        outcome = await future
+        if isinstance(outcome, ChatError):
+            raise outcome
+        return outcome
+
+    def write_quietly(self, request: Request, actor: Actor) -> None:
+        """Queues the server's own write; whatever its fate, nobody waits for it."""
+        call = Call(self.commands[type(request)], request, actor, lambda _call: None)
+        try:
+            self.writer.submit(call)
+        except ChatError as error:
+            log.debug("write dropped", command=call.command.name, error=error.message)
+
+    def guard(self, command: Command, actor: Actor) -> None:
+        """Raises what forbids `actor` to use `command` now."""
+        if self.draining and _TURNS[command.kind] is Turn.WRITE:
+            raise Unavailable("The server is about to restart; send it again.", retry_after=1.0)
+        if command.limited and (wait_s := self._message_limit.take(actor.user_id)) > 0:
+            raise RateLimited(retry_after=round(wait_s, 3))
+
+    async def read(self, call: Call[Request]) -> None:
+        """Runs a reading call and answers it."""
+        try:
+            call.outcome = await self._readers.run(
+                lambda connection: call.command.handler(Query(connection, self._dialect, call.actor), call.request)
+            )
+        except ChatError as error:
+            call.outcome = error
+        except Exception as fault:
+            call.outcome = self.internal(fault, call.command)
+        call.answer(call)
+
+    def internal(self, fault: BaseException, command: Command) -> Internal:
+        """Logs a bug under an id, and makes the error that tells the client the id."""
+        error_id = uuid.uuid4().hex[:12]
+        log.error("error", error_id=error_id, command=command.name, exc_info=fault)
+        return Internal(f"Something went wrong on the server (error {error_id}).")
+
+    def start_task(self, work: Coroutine[Any, Any, None]) -> None:
+        """Runs a coroutine to its end, whoever has lost interest in it."""
+        running = asyncio.create_task(work)
+        self._tasks.add(running)
+        running.add_done_callback(self._tasks.discard)
+
+    def publish(self, signals: Iterable[Signal]) -> None:
+        """Sends events that are not durable."""
+        publications = [_signal(signal) for signal in signals]
+        if publications:
+            self._backplane.publish(publications)
+
+    # From the writer
+
+    def _batch_done(self, batch: WriteBatch) -> None:
+        """On the writer's thread, after COMMIT."""
+        assert self._loop is not None
+        try:
+            self._loop.call_soon_threadsafe(self._publish_and_answer, batch)
+        except RuntimeError:
+            log.debug("loop closed before the replies", jobs=len(batch.calls))
+
+    def _publish_and_answer(self, batch: WriteBatch) -> None:
+        publications: list[Publication] = []
+        for call in batch.calls:
+            for event in call.recorded:
+                publications.append(_durable(event))
+            for signal in call.signals:
+                publications.append(_signal(signal))
+        if publications:
+            self._backplane.publish(publications)
+        for call in batch.calls:
+            call.answer(call)
+
+
+def _durable(event: DurableEvent) -> Publication:
+    envelope = Envelope(encode(event), event.seq, event.left())
+    return publication(conversation_topic(event.conversation_id), envelope)
+
+
+def _signal(signal: Signal) -> Publication:
+    envelope = Envelope(
+        encode(signal.event), skip_user=signal.skip_user, joins=signal.joins, conversations=signal.to_conversations
+    )
+    if signal.to_user is not None:
+        return publication(participant_topic(signal.to_user), envelope)
+    if len(signal.to_conversations) == 1:
+        return publication(conversation_topic(signal.to_conversations[0]), envelope)
+    return publication(NEIGHBOURS, envelope)
+
+
+class _Visit:
+    """One request of a connection, from its turn in the lane to its reply."""
+
+    __slots__ = ("command", "dispatcher", "request", "session", "turn")
+
+    def __init__(self, dispatcher: Dispatcher, session: Session, command: Command, request: Request) -> None:
+        self.dispatcher = dispatcher
+        self.session = session
+        self.command = command
+        self.request = request
+        self.turn = _TURNS[command.kind]
+
+    def enter(self) -> None:
+        self.session.lane.enter(self.turn, self._start, self)
+
+    def _start(self) -> None:
+        command, session, dispatcher = self.command, self.session, self.dispatcher
+        try:
+            if command.needs_auth:
+                if session.actor is None:
+                    raise NotAuthenticated()
+                dispatcher.guard(command, session.actor)
+            if command.kind is Kind.LIVE:
+                self._finish(command.handler(session, self.request))
+            elif command.kind is Kind.TASK:
+                dispatcher.start_task(self._run_task())
+            else:
+                assert session.actor is not None
+                call = Call(command, self.request, session.actor, self._answered)
+                if command.kind is Kind.READ:
+                    dispatcher.start_task(dispatcher.read(call))
+                else:
+                    dispatcher.writer.submit(call)
+        except ChatError as error:
+            self._finish(error)
+        except Exception as fault:
+            self._finish(dispatcher.internal(fault, command))
+
+    async def _run_task(self) -> None:
+        try:
+            outcome = await self.command.handler(self.session, self.request)
+        except Disconnect as end:
+            if end.error is not None:
+                self.dispatcher.refuse(self.session, end.error, echo_of(self.request))
+            self.session.close(end.code, end.reason)
+            outcome = None
+        except ChatError as error:
+            outcome = error
+        except Exception as fault:
+            outcome = self.dispatcher.internal(fault, self.command)
+        self._finish(outcome)
+
+    def _answered(self, call: Call[Request]) -> None:
+        self._finish(call.outcome)
+
+    def _finish(self, outcome: Reply | ChatError | None) -> None:
+        if isinstance(outcome, ChatError):
+            self.dispatcher.refuse(self.session, outcome, echo_of(self.request))
+            if outcome.retryable and self.turn is Turn.WRITE:
+                self._fail_followers(outcome)
+        elif outcome is not None:
+            outcome.request_id = self.request.request_id
+            self.session.send(text_frame(encode(outcome)))
+        self.session.lane.leave(self.turn)
+
+    def _fail_followers(self, error: ChatError) -> None:
+        """Fails the waiting writes to the same conversation, which would overtake this one when it is sent again."""
+        conversation_id = getattr(self.request, "conversation_id", None)
+
+        def follows(visit: _Visit) -> bool:
+            return visit.turn is Turn.WRITE and getattr(visit.request, "conversation_id", None) == conversation_id
+
+        for visit in self.session.lane.take_waiting(follows):
+            self.dispatcher.refuse(self.session, error, echo_of(visit.request))

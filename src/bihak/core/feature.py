@@ -1,0 +1,122 @@
+"""How a feature declares its commands, and the kinds of command there are."""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, ClassVar, TypeVar
+
+from bihak.core.session import Session
+from bihak.protocol.envelope import DurableEvent, Request
+
+R = TypeVar("R", bound=Request)
+
+
+class Kind(Enum):
+    """Where a command's handler runs, and what it may touch."""
+
+    LIVE = auto()
+    """On the event loop, at once, over what is in memory."""
+    TASK = auto()
+    """A coroutine on the event loop; the connection's later requests wait for it."""
+    READ = auto()
+    """On a reader thread, over one snapshot of the database."""
+    WRITE = auto()
+    """On the writer thread, in a transaction shared with other requests."""
+    WRITE_MANY = auto()
+    """As WRITE; the handler takes all such requests of the transaction at once."""
+
+
+@dataclass(frozen=True)
+class Route:
+    """The HTTP twin of a command. `path` is below /api; its `{names}` are the request's fields."""
+
+    method: str
+    path: str
+    status: int = 200
+
+
+@dataclass(frozen=True)
+class Command:
+    """One row of the command table."""
+
+    request: type[Request]
+    kind: Kind
+    handler: Callable[..., Any]
+    route: Route | None = None
+    needs_auth: bool = True
+    limited: bool = False
+    """Whether it counts against RATE_LIMIT_MESSAGES."""
+    internal: bool = False
+    """Whether it is the server's own, which no client can send."""
+
+    @property
+    def name(self) -> str:
+        """The `type` of its frames."""
+        return str(self.request.__struct_config__.tag)
+
+
+_DECLARED = "__bihak_command__"
+
+
+def _declare(kind: Kind, request: type[Request], **options: Any) -> Callable[[Any], Any]:
+    def decorate(handler: Any) -> Any:
+        setattr(handler, _DECLARED, (kind, request, options))
+        return handler
+
+    return decorate
+
+
+def live(request: type[R], *, needs_auth: bool = True) -> Callable[[Any], Any]:
+    """Declares `handler(self, session, request) -> Reply | None`, a `Kind.LIVE` command."""
+    return _declare(Kind.LIVE, request, needs_auth=needs_auth)
+
+
+def task(request: type[R], *, needs_auth: bool = True) -> Callable[[Any], Any]:
+    """Declares `async handler(self, session, request) -> Reply | None`, a `Kind.TASK` command."""
+    return _declare(Kind.TASK, request, needs_auth=needs_auth)
+
+
+def read(request: type[R], *, route: Route | None = None) -> Callable[[Any], Any]:
+    """Declares `handler(self, query, request) -> Reply`, a `Kind.READ` command."""
+    return _declare(Kind.READ, request, route=route)
+
+
+def write(request: type[R], *, route: Route | None = None, internal: bool = False) -> Callable[[Any], Any]:
+    """Declares `handler(self, tx, request) -> Reply | None`, a `Kind.WRITE` command."""
+    return _declare(Kind.WRITE, request, route=route, internal=internal)
+
+
+def write_many(
+    request: type[R], *, route: Route | None = None, limited: bool = False, internal: bool = False
+) -> Callable[[Any], Any]:
+    """Declares `handler(self, tx, calls) -> None`, a `Kind.WRITE_MANY` command; it sets each call's outcome."""
+    return _declare(Kind.WRITE_MANY, request, route=route, limited=limited, internal=internal)
+
+
+class Feature:
+    """One slice of the product. A subclass declares commands with the decorators above and overrides what it needs.
+
+    `catalog.py` makes each with the node it belongs to.
+    """
+
+    events: ClassVar[Sequence[type[DurableEvent]]] = ()
+    """The durable events it records, so that they can be replayed."""
+
+    def commands(self) -> Iterator[Command]:
+        """Its rows of the command table, in the order they are written."""
+        for name in vars(type(self)):
+            declared = getattr(getattr(type(self), name), _DECLARED, None)
+            if declared:
+                kind, request, options = declared
+                yield Command(request, kind, getattr(self, name), **options)
+
+    def session_opened(self, session: Session) -> None:
+        """Called on the event loop once a session is authenticated and in its rooms."""
+
+    def session_closed(self, session: Session) -> None:
+        """Called on the event loop when such a session is lost, before it leaves its rooms."""
+
+    def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        """Coroutine functions that run as long as the node does."""
+        return ()
+

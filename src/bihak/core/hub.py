@@ -1,0 +1,389 @@
+"""Rooms: the conversations of this node's sessions, and in-order, exactly-once delivery to each of them.
+
+A session is in a room in one of three ways. Live: it has every event up to the room's head. Joining: what is
+delivered is held for it while it reads the log. Behind: its outbox was full; when it has drained it joins again.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+
+from bihak.cluster.base import Backplane, Publication
+from bihak.cluster.envelope import NEIGHBOURS, Envelope, conversation_topic, open_envelope, participant_topic
+from bihak.core.log import LogEntry, Span
+from bihak.core.session import EPHEMERAL_BYTES, Flusher, Session
+from bihak.errors import ChatError, CloseCode
+from bihak.protocol.frames import text_frame
+
+log = structlog.stdlib.get_logger("bihak.hub")
+
+GAP_HOLD_S = 0.1
+"""How long an event waits for the ones before it before the log is asked."""
+CATCH_UP_PAGE = 200
+MAX_HELD = 1000
+"""Events held for one joining session; past that it reads them from the log instead."""
+MAX_STALLS = 3
+DRAIN_POLL_S = 0.05
+REPAIR_RETRY_S = 1.0
+
+ReadLog = Callable[[Sequence[Span], int], Awaitable[list[list[LogEntry]]]]
+ReadRoom = Callable[[int, int, int], Awaitable[list["Envelope"]]]
+
+
+@dataclass(slots=True)
+class Wait:
+    """Why a session in a room is not live, and what it needs to become so."""
+
+    lagging: bool = False
+    """Its outbox was full; it has everything up to `cursor` and joins again once it has drained."""
+    cursor: int | None = None
+    """The last seq it was sent; None while it reads the log and events are held for it."""
+    held: list[tuple[int, bytes]] = field(default_factory=list)
+    overflowed: bool = False
+    """More came than is held; the log has it."""
+    ended: bool = False
+    """Its membership is over: it gets what it lacks, and nothing new."""
+
+
+class Room:
+    """A conversation with at least one session on this node."""
+
+    def __init__(self, conversation_id: int) -> None:
+        self.conversation_id = conversation_id
+        self.head: int | None = None
+        """The last seq delivered here; None until a session has read the log."""
+        self.target = 0
+        """The highest seq known to exist."""
+        self.live: dict[Session, None] = {}
+        self.waiting: dict[Session, Wait] = {}
+        self.early: dict[int, Envelope] = {}
+        """Events that wait for the ones before them."""
+        self.repair: asyncio.Task[None] | None = None
+
+    def sessions(self) -> list[Session]:
+        return [*self.live, *self.waiting]
+
+
+class Hub:
+    """Delivers what the backplane brings. For the event loop only."""
+
+    def __init__(self, backplane: Backplane, read_log: ReadLog, read_room: ReadRoom, flusher: Flusher) -> None:
+        self._backplane = backplane
+        self._read_log = read_log
+        self._read_room = read_room
+        self._flusher = flusher
+        self.rooms: dict[int, Room] = {}
+        self.participants: dict[str, dict[Session, None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        await self._backplane.start(self.receive)
+        self._backplane.subscribe(NEIGHBOURS)
+
+    async def close(self) -> None:
+        await self._backplane.close()
+        for running in list(self._tasks):
+            running.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # Coming and going
+
+    def attach(self, session: Session) -> None:
+        """Begins to take what is for the session's participant; it waits until `release_personal`."""
+        session.personal = []
+        sessions = self.participants.setdefault(session.user_id, {})
+        if not sessions:
+            self._backplane.subscribe(participant_topic(session.user_id))
+        sessions[session] = None
+
+    def release_personal(self, session: Session) -> None:
+        """Delivers what came for the participant while the session was being set up."""
+        waiting, session.personal = session.personal or [], None
+        for envelope in waiting:
+            self._take_personal(session, envelope)
+
+    def detach(self, session: Session) -> None:
+        """Takes a session out of everything."""
+        for conversation_id in list(session.conversations):
+            self.leave(session, conversation_id)
+        sessions = self.participants.get(session.user_id)
+        if sessions is not None and session in sessions:
+            del sessions[session]
+            if not sessions:
+                del self.participants[session.user_id]
+                self._backplane.unsubscribe(participant_topic(session.user_id))
+
+    def join(self, session: Session, conversation_id: int) -> None:
+        """Holds the room's events for a session, which enters the room if it is not in it, until `settle`."""
+        if session.closed:
+            return
+        room = self.rooms.get(conversation_id)
+        if room is None:
+            room = self.rooms[conversation_id] = Room(conversation_id)
+            self._backplane.subscribe(conversation_topic(conversation_id))
+        session.conversations.add(conversation_id)
+        room.live.pop(session, None)
+        before = room.waiting.get(session)
+        room.waiting[session] = Wait(ended=before is not None and before.ended)
+
+    def leave(self, session: Session, conversation_id: int) -> None:
+        """Takes a session out of a room; the room goes with its last one."""
+        if conversation_id not in session.conversations:
+            return
+        session.conversations.discard(conversation_id)
+        room = self.rooms[conversation_id]
+        room.live.pop(session, None)
+        room.waiting.pop(session, None)
+        if not room.live and not room.waiting:
+            if room.repair is not None:
+                room.repair.cancel()
+            del self.rooms[conversation_id]
+            self._backplane.unsubscribe(conversation_topic(conversation_id))
+
+    def settle(self, session: Session, conversation_id: int, cursor: int) -> bool:
+        """A session that joined has been sent everything up to `cursor`: sends what was held, then it is live.
+
+        False if that leaves a hole, because more came than is held: read the log after `cursor` and settle again.
+        """
+        room = self.rooms.get(conversation_id)
+        wait = room.waiting.get(session) if room is not None else None
+        if room is None or wait is None:
+            return True
+        if room.head is None:
+            room.head = cursor
+            self._deliver(room, [])
+        held, overflowed = wait.held, wait.overflowed
+        wait.held, wait.overflowed = [], False
+        if overflowed:
+            return False
+        reached = cursor
+        frames = []
+        for seq, frame in held:
+            if seq == reached + 1:
+                frames.append(frame)
+                reached = seq
+        if reached < room.head and not wait.ended:
+            return False
+        if frames:
+            session.send(b"".join(frames))
+        wait.cursor = reached
+        if wait.ended:
+            self.leave(session, conversation_id)
+        elif reached == room.head:
+            del room.waiting[session]
+            room.live[session] = None
+        else:
+            self._expect(room, reached)  # the log has events that this room has not seen yet
+        return True
+
+    async def catch_up(self, session: Session, cursors: dict[int, int]) -> None:
+        """Sends a session that joined these rooms what the log has after its cursors; then it is live in them.
+
+        The same road for a resume, a new member, and a slow consumer that has drained.
+        """
+        cursors = dict(cursors)
+        stalls = 0
+        while cursors and not session.closed and session.actor is not None:
+            spans = [Span(session.actor.participant, cid, after) for cid, after in cursors.items()]
+            pages = await self._read_log(spans, CATCH_UP_PAGE)
+            progress = False
+            for span, page in zip(spans, pages, strict=True):
+                if page:
+                    session.send(b"".join([text_frame(entry.body) for entry in page]))
+                    cursors[span.conversation_id] = page[-1].seq
+                    progress = True
+                complete = len(page) < CATCH_UP_PAGE
+                if complete and self.settle(session, span.conversation_id, cursors[span.conversation_id]):
+                    del cursors[span.conversation_id]
+                    progress = True
+            stalls = 0 if progress else stalls + 1
+            if stalls > MAX_STALLS:
+                # The room knows of events that the log does not give this reader. A new resume starts clean.
+                log.error("cannot catch up", session=session.number, conversations=list(cursors))
+                session.close(CloseCode.TRY_AGAIN_LATER, "cannot catch up")
+                return
+            while cursors and not session.closed and session.unread_bytes() > EPHEMERAL_BYTES:
+                await asyncio.sleep(DRAIN_POLL_S)
+
+    def drained(self, session: Session) -> None:
+        """A slow consumer has read what was sent: it joins again the rooms in which it lags."""
+        cursors = {}
+        for conversation_id in session.conversations:
+            wait = self.rooms[conversation_id].waiting.get(session)
+            if wait is not None and wait.lagging and wait.cursor is not None:
+                cursors[conversation_id] = wait.cursor
+        for conversation_id in cursors:
+            self.join(session, conversation_id)
+        if cursors:
+            self._spawn(self._catch_up_or_close(session, cursors))
+
+    async def _catch_up_or_close(self, session: Session, cursors: dict[int, int]) -> None:
+        try:
+            await self.catch_up(session, cursors)
+        except ChatError as error:  # the database is away; the client resumes when it is back
+            session.close(CloseCode.TRY_AGAIN_LATER, error.message)
+
+    # Delivering
+
+    def receive(self, publications: Sequence[Publication]) -> None:
+        """Takes what the backplane brings, in the order it came in."""
+        durable: dict[Room, list[Envelope]] = {}
+        for topic, payload in publications:
+            envelope = open_envelope(payload)
+            if topic[0] == "c":
+                room = self.rooms.get(int(topic[1:]))
+                if room is None:
+                    continue
+                if envelope.seq:
+                    durable.setdefault(room, []).append(envelope)
+                else:
+                    self._offer_ephemeral(room.sessions(), envelope)
+            elif topic[0] == "p":
+                self._receive_personal(topic[1:], envelope)
+            else:
+                self._offer_ephemeral(self._neighbours(envelope.conversations), envelope)
+        for room, envelopes in durable.items():
+            self._deliver(room, envelopes)
+
+    def compare_heads(self, heads: Iterable[tuple[int, int]]) -> None:
+        """Repairs the rooms that are behind these (conversation_id, last_seq), unless the events are just coming."""
+        for conversation_id, last_seq in heads:
+            room = self.rooms.get(conversation_id)
+            if room is not None and room.head is not None and room.head < last_seq:
+                self._expect(room, last_seq)
+
+    def _deliver(self, room: Room, envelopes: Sequence[Envelope]) -> None:
+        """The rule of order: the next event is delivered, a seen one dropped, a later one waits for those before it."""
+        for received in envelopes:
+            room.early[received.seq] = received
+        if room.head is None:
+            return
+        while True:
+            start = room.head
+            ready: list[Envelope] = []
+            while (envelope := room.early.pop(room.head + 1, None)) is not None:
+                ready.append(envelope)
+                room.head += 1
+                if envelope.left:
+                    break  # what comes after is not for those who left
+            if not ready:
+                break
+            self._fan_out(room, start, ready)
+            self._end_memberships(room, ready[-1])
+        for seq in [seq for seq in room.early if seq <= room.head]:
+            del room.early[seq]
+        if room.early:
+            self._expect(room, max(room.early))
+
+    def _fan_out(self, room: Room, start: int, envelopes: Sequence[Envelope]) -> None:
+        """Sends consecutive events, those after `start`, to every session of the room."""
+        frames = [text_frame(envelope.body) for envelope in envelopes]
+        chunk = b"".join(frames) if len(frames) > 1 else frames[0]
+        refused = [session for session in room.live if not session.offer(chunk)]
+        for session in refused:
+            del room.live[session]
+            room.waiting[session] = Wait(lagging=True, cursor=start)
+            self._flusher.is_congested(session)
+        if room.waiting:
+            self._hold(room, start, frames)
+
+    def _hold(self, room: Room, start: int, frames: Sequence[bytes]) -> None:
+        numbered = list(enumerate(frames, start + 1))
+        for session, wait in list(room.waiting.items()):
+            if wait.lagging or wait.ended:
+                continue
+            if wait.cursor is None:
+                wait.held += numbered
+                if len(wait.held) > MAX_HELD:
+                    wait.held, wait.overflowed = [], True
+                continue
+            # It read further in the log than this room had come: it gets only what is new to it.
+            for seq, frame in numbered:
+                if seq > wait.cursor:
+                    session.send(frame)
+                    wait.cursor = seq
+            if wait.cursor == room.head:
+                del room.waiting[session]
+                room.live[session] = None
+
+    def _end_memberships(self, room: Room, envelope: Envelope) -> None:
+        if not envelope.left:
+            return
+        for session in room.sessions():
+            if session.user_id not in envelope.left:
+                continue
+            wait = room.waiting.get(session)
+            if wait is None or (wait.cursor is not None and not wait.lagging):
+                self.leave(session, room.conversation_id)
+            else:
+                wait.ended = True
+
+    def _receive_personal(self, user_id: str, envelope: Envelope) -> None:
+        for session in list(self.participants.get(user_id, ())):
+            if session.personal is not None:
+                session.personal.append(envelope)
+            else:
+                self._take_personal(session, envelope)
+
+    def _take_personal(self, session: Session, envelope: Envelope) -> None:
+        if not session.offer(text_frame(envelope.body)):
+            # It is not in any conversation's log, but a resume tells of it.
+            session.close(CloseCode.SLOW_CONSUMER, "reads too slowly")
+            return
+        if envelope.joins is not None:
+            conversation_id, seq = envelope.joins
+            if conversation_id not in session.conversations:
+                self.join(session, conversation_id)
+                self._spawn(self._catch_up_or_close(session, {conversation_id: seq}))
+
+    def _offer_ephemeral(self, sessions: Iterable[Session], envelope: Envelope) -> None:
+        frame = text_frame(envelope.body)
+        for session in sessions:
+            if session.personal is None and session.user_id != envelope.skip_user:
+                session.offer(frame, EPHEMERAL_BYTES)
+
+    def _neighbours(self, conversation_ids: Iterable[int]) -> Iterable[Session]:
+        """The sessions in any of these rooms, each once."""
+        sessions: dict[Session, None] = {}
+        for conversation_id in conversation_ids:
+            room = self.rooms.get(conversation_id)
+            if room is not None:
+                sessions.update(room.live)
+                sessions.update(dict.fromkeys(room.waiting))
+        return sessions
+
+    # Repair
+
+    def _expect(self, room: Room, seq: int) -> None:
+        """Events up to `seq` exist: unless they come within `GAP_HOLD_S`, the room reads them from the log."""
+        room.target = max(room.target, seq)
+        if room.repair is None:
+            room.repair = self._spawn(self._repair(room))
+
+    async def _repair(self, room: Room) -> None:
+        try:
+            await asyncio.sleep(GAP_HOLD_S)
+            while room.head is not None and room.head < room.target:
+                try:
+                    envelopes = await self._read_room(room.conversation_id, room.head, CATCH_UP_PAGE)
+                except ChatError as error:
+                    log.warning("cannot read the log", conversation_id=room.conversation_id, error=error.message)
+                    await asyncio.sleep(REPAIR_RETRY_S)
+                    continue
+                if not envelopes:
+                    # What was announced is not in the log: nobody can ever send it.
+                    room.target = room.head
+                    room.early.clear()
+                    break
+                self._deliver(room, envelopes)
+        finally:
+            room.repair = None
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        running = asyncio.create_task(work)
+        self._tasks.add(running)
+        running.add_done_callback(self._tasks.discard)
+        return running

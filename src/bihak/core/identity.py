@@ -1,0 +1,43 @@
+"""Who is on a connection, and the seam to whoever can tell."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from bihak.protocol.types import Participant
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a credential says. None: it says nothing of that, and what is stored stays."""
+
+    participant: Participant
+    name: str | None = None
+    avatar_url: str | None = None
+    email: str | None = None
+    expires_at: float | None = None
+    """Seconds since the epoch; None: never."""
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """On whose behalf a request is served."""
+
+    participant: Participant
+    name: str
+    is_moderator: bool = False
+    """Whether it is one of the platform's admins."""
+
+    @property
+    def user_id(self) -> str:
+        return self.participant.user_id
+
+
+class Authenticator(Protocol):
+    """Tells who somebody is."""
+
+    trusting: bool
+    """Whether a participant's own word is enough."""
+
+    async def verify(self, token: str | None) -> Identity:
+        """Who the token was made for. Raises InvalidToken or TokenExpired."""
+        ...

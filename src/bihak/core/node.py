@@ -1,0 +1,197 @@
+"""One node: the parts that serve requests, wired together, and what features may use of them."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+import structlog
+
+from bihak.cluster.base import Backplane
+from bihak.cluster.envelope import Envelope
+from bihak.core.context import Signal
+from bihak.core.dispatcher import Dispatcher
+from bihak.core.feature import Feature
+from bihak.core.hub import Hub
+from bihak.core.identity import Actor, Authenticator
+from bihak.core.limits import RateLimit
+from bihak.core.log import Log, LogEntry, Span
+from bihak.core.outbox import Outboxes
+from bihak.core.session import Session
+from bihak.core.sweep import Sweep
+from bihak.errors import CloseCode
+from bihak.protocol.envelope import DurableEvent, Event, Request
+from bihak.protocol.types import Participant
+from bihak.storage.dialect import Database
+from bihak.storage.readers import GroupedRead, Readers
+
+log = structlog.stdlib.get_logger("bihak")
+
+F = TypeVar("F", bound=Feature)
+
+GOODBYE_S = 4.0
+
+SYSTEM = Actor(Participant("system", 1), "System")
+
+
+@dataclass(frozen=True)
+class NodeOptions:
+    """What of the settings the node and its features need."""
+
+    participant_types: tuple[str, ...] = ("user", "admin", "mentor")
+    version: str = "0.0.0"
+    max_frame_bytes: int = 102_400
+    message_limit: RateLimit = field(default_factory=RateLimit.off)
+    stall_s: float = 30.0
+    heartbeat_s: float = 30.0
+    max_per_participant: int = 0
+    """Connections of one participant; 0: any number."""
+
+
+class Node:
+    """Serves sessions over one database, beside other nodes on the same backplane."""
+
+    def __init__(
+        self,
+        database: Database,
+        backplane: Backplane,
+        authenticator: Authenticator,
+        features: Sequence[Callable[["Node"], Feature]],
+        render_message: Callable[[Any], DurableEvent],
+        options: NodeOptions,
+        *,
+        wall_clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.database = database
+        self.backplane = backplane
+        self.authenticator = authenticator
+        self.options = options
+        self.wall_clock = wall_clock
+        self.readers = Readers(database)
+        self.outboxes = Outboxes(options.stall_s)
+        self.sessions: set[Session] = set()
+        self.draining = False
+        self.features = [make(self) for make in features]
+        self.log = Log(
+            database.dialect, [event for feature in self.features for event in feature.events], render_message
+        )
+        self._grouped_log: GroupedRead[tuple[Span, int], list[LogEntry]] = GroupedRead(self.readers, self._read_spans)
+        self.hub = Hub(backplane, self.read_log, self._read_room, self.outboxes)
+        self.outboxes.on_drained = self.hub.drained
+        self.dispatcher = Dispatcher(
+            database,
+            self.readers,
+            backplane,
+            [command for feature in self.features for command in feature.commands()],
+            message_limit=options.message_limit,
+        )
+        self.sweep = Sweep(database, self.readers, self.hub)
+        self._background: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        await self.hub.start()
+        self.dispatcher.start()
+        runs = [self.sweep.run, *(run for feature in self.features for run in feature.background())]
+        self._background = [asyncio.create_task(_forever(run)) for run in runs]
+
+    async def drain(self, timeout_s: float = 20.0) -> bool:
+        """Ends the node: answers what came so far, closes every connection with 1001, stores who is offline.
+
+        New writes are refused meanwhile. False if not everything was answered within `timeout_s`; then some clients
+        must send again, as after a crash.
+        """
+        self.draining = self.dispatcher.draining = True
+        for running in self._background:
+            running.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
+        answered = await _within(timeout_s, lambda: not any(session.lane for session in self.sessions))
+        self.outboxes.flush()
+        for session in list(self.sessions):
+            session.close(CloseCode.GOING_AWAY, "server is draining")
+        await _within(GOODBYE_S, lambda: not self.sessions)
+        for session in list(self.sessions):
+            self.session_lost(session)
+        finished = await self.dispatcher.stop(GOODBYE_S)
+        self.outboxes.close()
+        await self.hub.close()
+        await asyncio.to_thread(self.readers.close)
+        return answered and finished
+
+    # For transports
+
+    def session_ready(self, session: Session) -> None:
+        """A session is authenticated and in its rooms."""
+        session.ready = True
+        for feature in self.features:
+            feature.session_opened(session)
+
+    def session_lost(self, session: Session) -> None:
+        """A connection is gone."""
+        session.lost()
+        self.sessions.discard(session)
+        if session.ready:
+            for feature in self.features:
+                feature.session_closed(session)
+        if session.actor is not None:
+            self.hub.detach(session)
+
+    # For features
+
+    def feature(self, kind: type[F]) -> F:
+        """The feature of that class."""
+        return next(feature for feature in self.features if isinstance(feature, kind))
+
+    def signal(self, event: Event, *, conversations: Iterable[int] = (), skip_user: str = "") -> None:
+        """Sends an event that is not durable to the members of these conversations, each session once."""
+        targets = tuple(conversations)
+        if targets:
+            self.dispatcher.publish([Signal(event, to_conversations=targets, skip_user=skip_user)])
+
+    def write(self, request: Request, actor: Actor = SYSTEM) -> None:
+        """Queues a write of the server's own, whose outcome nobody waits for."""
+        self.dispatcher.write_quietly(request, actor)
+
+    async def call(self, request: Request, actor: Actor = SYSTEM) -> Any:
+        """Serves a request as if `actor` had sent it. Raises ChatError."""
+        return await self.dispatcher.call(request, actor)
+
+    # The log, for the hub
+
+    async def read_log(self, spans: Sequence[Span], limit: int) -> list[list[LogEntry]]:
+        """As `Log.read_after`; what several sessions ask for at the same time is read together."""
+        return list(await asyncio.gather(*(self._grouped_log.load((span, limit)) for span in spans)))
+
+    def _read_spans(
+        self, connection: sa.Connection, keys: Sequence[tuple[Span, int]]
+    ) -> Sequence[list[LogEntry]]:
+        return self.log.read_after(connection, [span for span, _ in keys], max(limit for _, limit in keys))
+
+    async def _read_room(self, conversation_id: int, after: int, limit: int) -> list[Envelope]:
+        entries = await self.readers.run(
+            lambda connection: self.log.read_room(connection, conversation_id, after, limit)
+        )
+        return [Envelope(entry.body, entry.seq, entry.left) for entry in entries]
+
+
+async def _forever(run: Callable[[], Awaitable[None]]) -> None:
+    """Runs a background coroutine function; one that fails is a bug, and must not end in silence."""
+    while True:
+        try:
+            await run()
+            return
+        except Exception as fault:
+            log.error("background task failed, it starts again", task=run.__qualname__, exc_info=fault)
+            await asyncio.sleep(1.0)
+
+
+async def _within(timeout_s: float, is_done: Callable[[], bool]) -> bool:
+    """Waits until `is_done`, at most `timeout_s`; whether it is."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + timeout_s
+    while not is_done():
+        if loop.time() > deadline:
+            return False
+        await asyncio.sleep(0.02)
+    return True

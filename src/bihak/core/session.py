@@ -1,0 +1,205 @@
+"""One connection and, once it is authenticated, the session on it: identity, bounded outbox, order of requests."""
+
+import itertools
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any, Protocol
+
+from bihak.cluster.envelope import Envelope
+from bihak.core.identity import Actor
+from bihak.errors import CloseCode
+from bihak.protocol.frames import text_frame
+
+OUTBOX_BYTES = 1 << 20
+EPHEMERAL_BYTES = OUTBOX_BYTES // 2
+DRAINED_BYTES = OUTBOX_BYTES // 8
+
+_numbers = itertools.count(1)
+
+
+class Wire(Protocol):
+    """The transport's side of a connection."""
+
+    def write(self, frames: bytes) -> None:
+        """Hands over whole frames; never blocks. Ignored once the connection is lost."""
+        ...
+
+    def buffered_bytes(self) -> int:
+        """What was handed over and is still waiting for the other side to read."""
+        ...
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Ends the connection with that close code, soon."""
+        ...
+
+
+class Flusher(Protocol):
+    """Whoever calls `Session.flush` once per turn of the event loop."""
+
+    def wants_flush(self, session: "Session") -> None:
+        """Called when a session has something to write and had nothing before."""
+        ...
+
+    def is_congested(self, session: "Session") -> None:
+        """Called at a flush when the other side had not yet read the previous one."""
+        ...
+
+
+class Session:
+    """A connection's outbox and place in its rooms. For the event loop only.
+
+    The one door to a socket is `send` (and its twin `offer`, which may refuse).
+    """
+
+    def __init__(self, wire: Wire, flusher: Flusher, address: str = "") -> None:
+        self.number = next(_numbers)
+        self.address = address
+        self.actor: Actor | None = None
+        self.expires_at: float | None = None
+        """When its token expires, seconds since the epoch; None: never."""
+        self.conversations: set[int] = set()
+        """Those whose rooms it is in; the hub's to change."""
+        self.personal: list[Envelope] | None = None
+        """What came for the participant while the session is being set up; None: it need not wait."""
+        self.ready = False
+        """Whether it is in its rooms; its features know of it only from then on."""
+        self.lane = Lane()
+        self.closed = False
+        self._wire = wire
+        self._flusher = flusher
+        self._outbox: list[bytes] = []
+        self._pending_bytes = 0
+        self._buffered_bytes = 0
+        self._flushed_bytes = 0
+
+    @property
+    def user_id(self) -> str:
+        """Empty before authentication."""
+        return self.actor.user_id if self.actor else ""
+
+    def send(self, frames: bytes) -> None:
+        """Queues whole frames, whatever the outbox holds: for replies, whose number is bounded by the requests."""
+        if self.closed:
+            return
+        if not self._outbox:
+            self._flusher.wants_flush(self)
+        self._outbox.append(frames)
+        self._pending_bytes += len(frames)
+
+    def send_body(self, body: bytes) -> None:
+        """Queues one JSON body as a text frame."""
+        self.send(text_frame(body))
+
+    def offer(self, frames: bytes, limit: int = OUTBOX_BYTES) -> bool:
+        """Queues whole frames unless the outbox would grow past `limit`; says whether it did."""
+        size = len(frames)
+        if self._pending_bytes + self._buffered_bytes + size > limit:
+            self._buffered_bytes = self._wire.buffered_bytes()
+            if self._pending_bytes + self._buffered_bytes + size > limit and self._pending_bytes + self._buffered_bytes:
+                return False
+        if self.closed:
+            return True
+        if not self._outbox:
+            self._flusher.wants_flush(self)
+        self._outbox.append(frames)
+        self._pending_bytes += size
+        return True
+
+    def unread_bytes(self) -> int:
+        """What is on its way to the other side: the outbox and what the transport holds."""
+        self._buffered_bytes = self._wire.buffered_bytes()
+        return self._pending_bytes + self._buffered_bytes
+
+    def taken_bytes(self) -> int:
+        """How much the network has taken off our hands so far; it grows while the other side reads."""
+        return self._flushed_bytes - self._wire.buffered_bytes()
+
+    def flush(self) -> None:
+        """Hands the outbox to the transport in one write."""
+        outbox = self._outbox
+        if not outbox or self.closed:
+            return
+        left_over = self._wire.buffered_bytes()
+        self._wire.write(b"".join(outbox) if len(outbox) > 1 else outbox[0])
+        self._buffered_bytes = left_over + self._pending_bytes
+        self._flushed_bytes += self._pending_bytes
+        self._pending_bytes = 0
+        outbox.clear()
+        if left_over:
+            self._flusher.is_congested(self)
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Writes what is queued, then ends the connection."""
+        if not self.closed:
+            self.flush()
+            self.closed = True
+            self._wire.close(code, reason)
+
+    def lost(self) -> None:
+        """The connection is gone; nothing can be sent any more."""
+        self.closed = True
+        self._outbox.clear()
+        self._pending_bytes = 0
+
+
+class Turn(Enum):
+    """How a request shares its connection with the others."""
+
+    LIVE = auto()
+    """At once, unless something runs alone."""
+    WRITE = auto()
+    """Behind the other writes, without waiting for them: the writer's queue keeps their order."""
+    ALONE = auto()
+    """When all before it are answered; what comes after waits for it."""
+
+
+class Lane:
+    """Keeps a connection's requests in order. `tag`s are the requests, for whoever looks for those that wait."""
+
+    def __init__(self) -> None:
+        self._writes = 0
+        self._alone = False
+        self._waiting: deque[tuple[Turn, Callable[[], None], Any]] = deque()
+        self.on_progress: Callable[[], None] | None = None
+        """Called whenever a request is answered."""
+
+    def __len__(self) -> int:
+        """Requests that are not answered yet."""
+        return self._writes + self._alone + len(self._waiting)
+
+    def enter(self, turn: Turn, start: Callable[[], None], tag: Any = None) -> None:
+        """Calls `start` when it is this request's turn, at once if it can be. `leave` must follow when it is answered."""
+        if self._waiting or not self._may_start(turn):
+            self._waiting.append((turn, start, tag))
+        else:
+            self._start(turn, start)
+
+    def leave(self, turn: Turn) -> None:
+        """A request that was started is answered."""
+        if turn is Turn.WRITE:
+            self._writes -= 1
+        elif turn is Turn.ALONE:
+            self._alone = False
+        while self._waiting and self._may_start(self._waiting[0][0]):
+            next_turn, start, _ = self._waiting.popleft()
+            self._start(next_turn, start)
+        if self.on_progress is not None:
+            self.on_progress()
+
+    def take_waiting(self, matches: Callable[[Any], bool]) -> list[Any]:
+        """Removes and returns the tags of waiting requests that `matches` picks."""
+        taken = [tag for _, _, tag in self._waiting if matches(tag)]
+        if taken:
+            self._waiting = deque(entry for entry in self._waiting if not matches(entry[2]))
+        return taken
+
+    def _may_start(self, turn: Turn) -> bool:
+        return not self._alone and (turn is not Turn.ALONE or not self._writes)
+
+    def _start(self, turn: Turn, start: Callable[[], None]) -> None:
+        if turn is Turn.WRITE:
+            self._writes += 1
+        elif turn is Turn.ALONE:
+            self._alone = True
+        start()

@@ -1,0 +1,375 @@
+"""Signing in, resuming, and staying in step: `auth`, `subscribe_conversation`, `ping` and the heartbeat."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import msgspec
+import sqlalchemy as sa
+import structlog
+from msgspec import Meta
+
+from bihak.core.feature import Feature, live, task
+from bihak.core.identity import Actor, Identity
+from bihak.core.log import RESUME_LIMIT, Span
+from bihak.core.node import Node
+from bihak.core.session import Session
+from bihak.errors import (
+    AlreadyAuthenticated,
+    CloseCode,
+    Disconnect,
+    InvalidField,
+    InvalidToken,
+    NotFound,
+    TokenExpired,
+    TooManyConnections,
+)
+from bihak.features.conversations import created_event, load_conversations, unread_count
+from bihak.features.messages import MAX_CONTENT
+from bihak.features.participants import Participants, among
+from bihak.protocol.envelope import Reply, Request, encode, error_reply
+from bihak.protocol.frames import text_frame
+from bihak.protocol.types import ConversationId, Id, Participant, ParticipantType, Seq
+from bihak.storage.readers import GroupedRead
+from bihak.storage.schema import conversation_participants, conversations
+
+log = structlog.stdlib.get_logger("bihak")
+
+TOKEN_GRACE_S = 30.0
+"""How long a connection whose token has expired may still refresh it."""
+
+
+class Auth(Request, tag="auth", kw_only=True):
+    """Says who is on this connection; again, with the same participant, to refresh the token."""
+
+    token: str | None = None
+    participant_type: ParticipantType | None = None
+    participant_id: Id | None = None
+    resume: Annotated[dict[ConversationId, Seq], Meta(max_length=10_000)] | None = None
+    device: Annotated[str, Meta(max_length=200)] | None = None
+
+
+class Subscribe(Request, tag="subscribe_conversation", kw_only=True):
+    """Asks for a conversation's events; with `after_seq`, for those that were missed as well."""
+
+    conversation_id: ConversationId
+    after_seq: Seq | None = None
+
+
+class Ping(Request, tag="ping", kw_only=True):
+    """Is the server there?"""
+
+
+class Head(msgspec.Struct, kw_only=True):
+    """Where a conversation and its reader stand."""
+
+    conversation_id: int
+    last_seq: int
+    last_read_message_id: int | None
+    unread: int
+
+
+class ServerInfo(msgspec.Struct):
+    name: str
+    version: str
+
+
+class Limits(msgspec.Struct):
+    max_frame_bytes: int
+    max_content_chars: int
+    resume_events: int
+
+
+class AuthSuccess(Reply, tag="auth_success", kw_only=True):
+    user_id: str
+    conversations: list[int]
+    participant_type: str
+    participant_id: int
+    name: str
+    heads: list[Head]
+    server: ServerInfo
+    limits: Limits
+
+
+class Subscribed(Reply, tag="subscribed", kw_only=True):
+    conversation_id: int
+    last_seq: int
+
+
+class ConversationHead(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """`resync`: too much was missed to be replayed; fetch the history anew."""
+
+    conversation_id: int
+    last_seq: int
+    resync: bool = False
+
+
+class Resumed(Reply, tag="resumed", kw_only=True):
+    conversations: list[ConversationHead]
+
+
+class Pong(Reply, tag="pong", kw_only=True):
+    """`heads`: the conversations in which something happened since the last pong."""
+
+    heads: list[ConversationHead] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A membership, past ones included, with its conversation's head."""
+
+    conversation_id: int
+    last_seq: int
+    joined_seq: int
+    left_seq: int | None
+    last_read_message_id: int | None
+    unread: int
+
+
+class Sync(Feature):
+    """Puts a session into its rooms without a hole, and lets it check that there is none."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._places: GroupedRead[Participant, list[Place]] = GroupedRead(node.readers, self._load_places)
+        self._heard: dict[Session, dict[int, int]] = {}
+
+    # auth
+
+    @task(Auth, needs_auth=False)
+    async def auth(self, session: Session, request: Auth) -> AuthSuccess | None:
+        identity = await self._identify(request)
+        who = identity.participant
+        if session.actor is not None:
+            if session.actor.participant != who:
+                raise AlreadyAuthenticated()
+            session.expires_at = identity.expires_at
+            return self._success(session.actor, [p for p in await self._places.load(who) if p.left_seq is None])
+        self._check_connections(session, who)
+        actor = await self._node.feature(Participants).admit(identity)
+        if session.closed:
+            return None
+        session.actor = actor
+        session.expires_at = identity.expires_at
+        try:
+            await self._enter(session, session.actor, request)
+        except BaseException:
+            self._node.hub.detach(session)
+            session.actor = None
+            raise
+        return None
+
+    async def _identify(self, request: Auth) -> Identity:
+        trusting = self._node.authenticator.trusting
+        if trusting and request.token is None and (request.participant_type is None or request.participant_id is None):
+            missing = "participant_type" if request.participant_type is None else "participant_id"
+            raise InvalidField("Say who you are: participant_type and participant_id.", field=missing)
+        try:
+            if trusting and request.participant_type is not None and request.participant_id is not None:
+                identity = Identity(Participant(request.participant_type, request.participant_id))
+            else:
+                identity = await self._node.authenticator.verify(request.token)
+        except (InvalidToken, TokenExpired) as error:
+            raise Disconnect(CloseCode.TOKEN, error.code, error) from error
+        return identity
+
+    def _check_connections(self, session: Session, who: Participant) -> None:
+        most = self._node.options.max_per_participant
+        if most and len(self._node.hub.participants.get(who.user_id, ())) >= most:
+            raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS, "too many connections", TooManyConnections())
+
+    async def _enter(self, session: Session, actor: Actor, request: Auth) -> None:
+        """Subscribes first and reads afterwards, so that whatever happens in between is held, not missed."""
+        hub = self._node.hub
+        hub.attach(session)
+        for place in await self._places.load(actor.participant):
+            if place.left_seq is None:
+                hub.join(session, place.conversation_id)
+        places = await self._places.load(actor.participant)
+        current = {place.conversation_id: place for place in places if place.left_seq is None}
+        for conversation_id in set(session.conversations) - set(current):
+            hub.leave(session, conversation_id)  # the membership ended between the two reads
+        for conversation_id in current:
+            if conversation_id not in session.conversations:
+                hub.join(session, conversation_id)
+        success = self._success(actor, list(current.values()))
+        success.request_id = request.request_id
+        session.send_body(encode(success))
+        cursors = {cid: place.last_seq for cid, place in current.items()}
+        if request.resume is not None:
+            heads = await self._resume(session, actor, request.resume, places, cursors)
+        lacking = {cid: at for cid, at in cursors.items() if not hub.settle(session, cid, at)}
+        if lacking:
+            await hub.catch_up(session, lacking)
+        if request.resume is not None:
+            session.send_body(encode(Resumed(conversations=heads)))
+        if session.closed:
+            return
+        hub.release_personal(session)
+        self._node.session_ready(session)
+        log.info(
+            "authenticated", session=session.number, user_id=actor.user_id, conversations=len(current),
+            resumed=request.resume is not None,
+        )
+
+    async def _resume(
+        self,
+        session: Session,
+        actor: Actor,
+        resume: dict[int, int],
+        places: Sequence[Place],
+        cursors: dict[int, int],
+    ) -> list[ConversationHead]:
+        """Sends what was missed, moving `cursors` to what the session then has. What each conversation came to."""
+        heads: list[ConversationHead] = []
+        missed: list[Place] = []
+        new: list[int] = []
+        for place in places:
+            cid, end = place.conversation_id, place.last_seq if place.left_seq is None else place.left_seq
+            after = resume.get(cid)
+            if after is None:
+                if place.left_seq is None:
+                    new.append(cid)
+                    heads.append(ConversationHead(conversation_id=cid, last_seq=end))
+            elif after > end and place.left_seq is not None:
+                continue
+            elif after > end or end - max(after, place.joined_seq) > RESUME_LIMIT:
+                heads.append(ConversationHead(conversation_id=cid, last_seq=end, resync=True))
+            else:
+                heads.append(ConversationHead(conversation_id=cid, last_seq=end))
+                if after < end:
+                    missed.append(place)
+        if new:
+            who = actor.participant
+            for conversation in await self._node.readers.run(lambda c: load_conversations(c, who, new)):
+                cursors[conversation.conversation_id] = conversation.last_seq
+                session.send_body(encode(created_event(conversation)))
+        if missed:
+            spans = [
+                Span(actor.participant, p.conversation_id, max(resume[p.conversation_id], p.joined_seq)) for p in missed
+            ]
+            for span, entries in zip(spans, await self._node.read_log(spans, RESUME_LIMIT), strict=True):
+                session.send(b"".join(text_frame(entry.body) for entry in entries))
+                if span.conversation_id in cursors and entries:
+                    cursors[span.conversation_id] = entries[-1].seq
+        return heads
+
+    def _success(self, actor: Actor, places: Sequence[Place]) -> AuthSuccess:
+        return AuthSuccess(
+            user_id=actor.user_id,
+            conversations=sorted(place.conversation_id for place in places),
+            participant_type=actor.participant.type,
+            participant_id=actor.participant.id,
+            name=actor.name,
+            heads=[
+                Head(
+                    conversation_id=place.conversation_id,
+                    last_seq=place.last_seq,
+                    last_read_message_id=place.last_read_message_id,
+                    unread=place.unread,
+                )
+                for place in places
+            ],
+            server=ServerInfo("bihak-messaging", self._node.options.version),
+            limits=Limits(self._node.options.max_frame_bytes, MAX_CONTENT, RESUME_LIMIT),
+        )
+
+    # subscribe_conversation
+
+    @task(Subscribe)
+    async def subscribe(self, session: Session, request: Subscribe) -> Reply | None:
+        """Also mends a session that is not in a room it should be in, or in one that it should have left."""
+        assert session.actor is not None
+        hub, cid, who = self._node.hub, request.conversation_id, session.actor.participant
+        rejoin = request.after_seq is not None or cid not in session.conversations
+        if rejoin:
+            hub.join(session, cid)
+        place = next((p for p in await self._places.load(who) if p.conversation_id == cid), None)
+        if place is None or place.left_seq is not None:
+            hub.leave(session, cid)
+            raise NotFound("There is no such conversation, or you are not in it.")
+        reply = Subscribed(conversation_id=cid, last_seq=place.last_seq)
+        if not rejoin:
+            return reply
+        reply.request_id = request.request_id
+        session.send_body(encode(reply))
+        after = max(place.last_seq if request.after_seq is None else request.after_seq, place.joined_seq)
+        resync = after > place.last_seq or place.last_seq - after > RESUME_LIMIT
+        if resync:
+            after = place.last_seq
+        await hub.catch_up(session, {cid: after})
+        if request.after_seq is not None:
+            head = ConversationHead(conversation_id=cid, last_seq=place.last_seq, resync=resync)
+            session.send_body(encode(Resumed(conversations=[head])))
+        return None
+
+    # ping and heartbeat
+
+    @live(Ping, needs_auth=False)
+    def ping(self, session: Session, request: Ping) -> Pong:
+        return self._pong(session)
+
+    def _pong(self, session: Session) -> Pong:
+        """The heads that moved since this session was last told."""
+        if session.actor is None:
+            return Pong()
+        heard = self._heard.setdefault(session, {})
+        heads = []
+        for cid in session.conversations:
+            head = self._node.hub.rooms[cid].head
+            if head is not None and heard.get(cid) != head:
+                heard[cid] = head
+                heads.append(ConversationHead(conversation_id=cid, last_seq=head))
+        return Pong(heads=heads or None)
+
+    def session_closed(self, session: Session) -> None:
+        self._heard.pop(session, None)
+
+    def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return (self._heartbeat, self._expire_tokens)
+
+    async def _heartbeat(self) -> None:
+        """Tells each session the heads that moved, so that a client finds out what it missed without asking."""
+        while True:
+            await asyncio.sleep(self._node.options.heartbeat_s)
+            for at, session in enumerate([s for s in self._node.sessions if s.actor is not None]):
+                if session.closed or session.personal is not None:
+                    continue
+                pong = self._pong(session)
+                if pong.heads is not None:
+                    session.offer(text_frame(encode(pong)))
+                if at % 200 == 199:
+                    await asyncio.sleep(0)  # a turn for the others
+
+    async def _expire_tokens(self) -> None:
+        told: set[Session] = set()
+        while True:
+            await asyncio.sleep(1.0)
+            now = self._node.wall_clock()
+            told = {s for s in told if not s.closed and s.expires_at is not None and s.expires_at <= now}
+            for session in [s for s in self._node.sessions if s.expires_at is not None and s.expires_at <= now]:
+                assert session.expires_at is not None
+                if now >= session.expires_at + TOKEN_GRACE_S:
+                    session.close(CloseCode.TOKEN, "token_expired")
+                elif session not in told:
+                    told.add(session)
+                    session.send_body(encode(error_reply(TokenExpired())))
+
+    # Reads shared by all who ask at the same time
+
+    def _load_places(self, connection: sa.Connection, people: Sequence[Participant]) -> list[list[Place]]:
+        c, p = conversations.c, conversation_participants.c
+        rows = connection.execute(
+            sa.select(
+                p.participant_type, p.participant_id, p.conversation_id, c.last_seq, p.joined_seq, p.left_seq,
+                p.last_read_message_id, unread_count().label("unread"),
+            )
+            .select_from(conversation_participants.join(conversations, c.id == p.conversation_id))
+            .where(among(p.participant_type, p.participant_id, people))
+            .order_by(p.conversation_id)
+        )
+        found: dict[tuple[str, int], list[Place]] = {}
+        for kind, number, *place in rows:
+            found.setdefault((kind, number), []).append(Place(*place))
+        return [found.get(person, []) for person in people]

@@ -1,0 +1,1 @@
+"""What travels on the wire: types, frames, events. No I/O and no asyncio here."""

@@ -1,0 +1,62 @@
+"""The seam between the two databases: everything that SQLAlchemy cannot write once for both."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import sqlalchemy as sa
+
+
+class Dialect(Protocol):
+    """What differs between SQLite and MySQL or MariaDB."""
+
+    for_update: str
+    """The locking clause of a SELECT; empty where a transaction has the whole database to itself."""
+    clock_ms: str
+    """An SQL expression: the database's own clock, in milliseconds since the epoch."""
+    placeholder: str
+    """How the driver marks a parameter in a statement given as text."""
+    straight_join: str
+    """The join that keeps the order of its tables, so that rows are locked in the order given."""
+
+    def is_transient(self, fault: BaseException) -> bool:
+        """Whether the same transaction may succeed if run again: deadlock, timeout, lost connection, full disk."""
+        ...
+
+    def values_table(self, name: str, columns: Sequence[str], rows: int) -> str:
+        """A common table expression, `name(columns) AS (...)`, over that many rows of placeholders."""
+        ...
+
+    def upsert_clause(self, key: str, columns: Sequence[str]) -> str:
+        """What follows an INSERT so that rows whose `key` exists take the new values of `columns` instead."""
+        ...
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that was opened and checked, and what a process needs of it."""
+
+    dialect: Dialect
+    writer_engine: sa.Engine
+    """For the one writing connection."""
+    reader_engine: sa.Engine
+    """For the readers; each of their transactions sees one snapshot."""
+    label: str
+    """What it is and where, without a password, for people."""
+    release: Callable[[], None] = lambda: None
+    """Gives back what keeps other processes out."""
+
+    def close(self) -> None:
+        """Ends every connection. May be called twice."""
+        self.writer_engine.dispose()
+        self.reader_engine.dispose()
+        self.release()
+
+
+def placeholders(dialect: Dialect, count: int) -> str:
+    """`(?, ?, ...)` in the driver's own style."""
+    return "(" + ", ".join([dialect.placeholder] * count) + ")"
+
+
+class TransientFault(Exception):
+    """Raised by our own code inside a transaction that should be run again."""

@@ -1,0 +1,60 @@
+"""Ids from blocks that a process reserves ahead."""
+
+from collections import deque
+from typing import NamedTuple
+
+import sqlalchemy as sa
+
+from bihak.storage.dialect import TransientFault
+from bihak.storage.schema import id_blocks
+
+
+class BlockSize(NamedTuple):
+    """How many ids a block has, and at how few left the next one is reserved."""
+
+    block: int
+    low_water: int
+
+
+BLOCKS = {
+    "messages": BlockSize(2000, 500),
+    "conversation_events": BlockSize(2000, 500),
+    "conversations": BlockSize(50, 10),
+}
+
+
+class IdsExhausted(TransientFault):
+    """A transaction took more ids than were reserved; run it again after `refill`."""
+
+
+class IdBlocks:
+    """Hands out ids that no other process has. For one thread: the writer's."""
+
+    def __init__(self) -> None:
+        self._free: dict[str, deque[int]] = {name: deque() for name in BLOCKS}
+        self._exhausted: set[str] = set()
+
+    def refill(self, connection: sa.Connection) -> None:
+        """Reserves a block where few ids are left, in a transaction of its own.
+
+        It must not share the caller's: a rollback would give the block to another process while we still hold it.
+        """
+        for name, free in self._free.items():
+            size = BLOCKS[name]
+            if len(free) > size.low_water and name not in self._exhausted:
+                continue
+            count = max(size.block, 2 * len(free))
+            with connection.begin():
+                row = id_blocks.c.name == name
+                first = connection.execute(sa.select(id_blocks.c.next_id).where(row).with_for_update()).scalar_one()
+                connection.execute(id_blocks.update().where(row).values(next_id=first + count))
+            free.extend(range(first, first + count))
+            self._exhausted.discard(name)
+
+    def take(self, name: str) -> int:
+        """The next id of that table. Raises IdsExhausted when none is left; what was taken stays taken."""
+        free = self._free[name]
+        if not free:
+            self._exhausted.add(name)
+            raise IdsExhausted(name)
+        return free.popleft()

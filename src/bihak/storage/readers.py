@@ -1,0 +1,92 @@
+"""Reading: a pool of threads with a connection each, and reads that many callers share."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Generic, TypeVar
+
+import sqlalchemy as sa
+import stamina
+
+from bihak.errors import Unavailable
+from bihak.storage.dialect import Database
+
+READ_ATTEMPTS = 3
+MAX_GROUP = 500
+
+T = TypeVar("T")
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+class Readers:
+    """Runs functions over a connection on threads of its own, each in one transaction that sees one snapshot."""
+
+    def __init__(self, database: Database, threads: int = 4) -> None:
+        self._database = database
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bihak-reader")
+
+    async def run(self, read: Callable[[sa.Connection], T]) -> T:
+        """What `read` returns. Raises Unavailable where the database stays out of reach, else what `read` raises."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, read)
+
+    def _run(self, read: Callable[[sa.Connection], T]) -> T:
+        is_transient = self._database.dialect.is_transient
+        try:
+            for attempt in stamina.retry_context(on=is_transient, attempts=READ_ATTEMPTS, wait_initial=0.05, timeout=8):
+                with attempt, self._database.reader_engine.connect() as connection, connection.begin():
+                    return read(connection)
+        except Exception as fault:
+            if is_transient(fault):
+                raise Unavailable("The database cannot be reached just now; try again.", retry_after=1.0) from fault
+            raise
+        raise AssertionError("unreachable: the loop returns or raises")
+
+    def close(self) -> None:
+        """Ends the threads after what they are doing; what was queued is cancelled."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class GroupedRead(Generic[Key, Value]):
+    """One query for the many who ask at about the same time, as a thousand clients that reconnect do.
+
+    `load` waits for the query under way; all keys that came meanwhile go into the next one.
+    """
+
+    def __init__(
+        self, readers: Readers, load_many: Callable[[sa.Connection, Sequence[Key]], Sequence[Value]]
+    ) -> None:
+        self._readers = readers
+        self._load_many = load_many
+        self._waiting: list[tuple[Key, asyncio.Future[Value]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    def load(self, key: Key) -> Awaitable[Value]:
+        """The value for `key`: the element of `load_many`'s result at the key's place. Raises as `Readers.run`."""
+        future: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
+        self._waiting.append((key, future))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        return future
+
+    def _load_many_of(self, keys: Sequence[Key], connection: sa.Connection) -> Sequence[Value]:
+        return self._load_many(connection, keys)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                keys = [key for key, _ in group]
+                try:
+                    values = await self._readers.run(partial(self._load_many_of, keys))
+                except Exception as fault:
+                    for _, future in group:
+                        if not future.done():
+                            future.set_exception(fault)
+                else:
+                    for (_, future), value in zip(group, values, strict=True):
+                        if not future.done():
+                            future.set_result(value)
+        finally:
+            self._running = None

@@ -1,0 +1,100 @@
+"""SQLite: one file, one process, one writing connection (https://sqlite.org/wal.html)."""
+
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from filelock import FileLock, Timeout
+
+from bihak.errors import SettingsError
+from bihak.storage.dialect import Database, TransientFault
+
+READERS = 4
+BUSY_TIMEOUT_S = 5.0
+
+# "database or disk is full", "disk I/O error", "database is locked": the file is whole, and a later try may work.
+_TRANSIENT_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+class SqliteDialect:
+    """Implements `Dialect`."""
+
+    for_update = ""  # BEGIN IMMEDIATE has locked the whole database
+    clock_ms = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
+    placeholder = "?"
+    straight_join = "CROSS JOIN"  # keeps its order, https://sqlite.org/optoverview.html#crossjoin
+
+    def is_transient(self, fault: BaseException) -> bool:
+        if isinstance(fault, TransientFault):
+            return True
+        code = getattr(getattr(fault, "orig", None), "sqlite_errorcode", None)
+        return isinstance(code, int) and code & 0xFF in _TRANSIENT_CODES  # the low byte is the primary code
+
+    def values_table(self, name: str, columns: Sequence[str], rows: int) -> str:
+        row = "(" + ", ".join("?" * len(columns)) + ")"
+        return f"{name}({', '.join(columns)}) AS (VALUES {', '.join([row] * rows)})"
+
+    def upsert_clause(self, key: str, columns: Sequence[str]) -> str:
+        sets = ", ".join(f"{column} = excluded.{column}" for column in columns)
+        return f"ON CONFLICT ({key}) DO UPDATE SET {sets}"
+
+
+def open_sqlite(path: Path) -> Database:
+    """Opens the file, creating it if need be, and locks out other processes by `<file>.lock`.
+
+    Raises SettingsError where the file cannot be used or another process holds it.
+    """
+    if str(path) in ("", ":memory:"):
+        raise SettingsError("DATABASE_URL=sqlite:// has no file; name one, as in sqlite:///bihak.db")
+    if not path.parent.is_dir():
+        raise SettingsError(f"DATABASE_URL names {path}, but the folder {path.parent} does not exist")
+    lock = FileLock(f"{path}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SettingsError(
+            f"{path} is in use by another bihak process (it holds {path}.lock); stop that one first, "
+            "or use MySQL or MariaDB (DB_HOST) for several processes"
+        ) from None
+    except OSError as fault:
+        raise SettingsError(f"DATABASE_URL names {path}, which cannot be written: {fault}") from fault
+    database = Database(
+        SqliteDialect(), _engine(path, writer=True), _engine(path, writer=False), f"SQLite, {path}", lock.release
+    )
+    try:
+        with database.writer_engine.connect() as connection:
+            connection.exec_driver_sql("SELECT COUNT(*) FROM sqlite_schema")
+    except sa.exc.DatabaseError as fault:
+        database.close()
+        raise SettingsError(f"DATABASE_URL names {path}, which cannot be opened: {fault.orig}") from fault
+    return database
+
+
+def _engine(path: Path, *, writer: bool) -> sa.Engine:
+    engine = sa.create_engine(
+        f"sqlite:///{path}",
+        # Transactions are begun below, in our own words; the driver's guesses would begin them late.
+        connect_args={"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
+        pool_size=1 if writer else READERS,
+        max_overflow=0,
+    )
+
+    @sa.event.listens_for(engine, "connect")
+    def configure(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        if writer:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            # NORMAL would acknowledge before the disk has it.
+            cursor.execute("PRAGMA synchronous = FULL")
+        else:
+            cursor.execute("PRAGMA query_only = ON")
+        cursor.close()
+
+    @sa.event.listens_for(engine, "begin")
+    def begin(connection: sa.Connection) -> None:
+        # IMMEDIATE takes the write lock now: a transaction that first reads could find it taken when it writes.
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+
+    return engine

@@ -1,0 +1,27 @@
+"""What every kind of test may ask for."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import MariaDb, running_mariadb
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
+    """One private MariaDB for the whole run; each test makes a database of its own in it."""
+    with running_mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """DATABASE_URL of a new, empty database, once for each kind."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'bihak.db'}"
+        return
+    server: MariaDb = request.getfixturevalue("mariadb")
+    name = server.create_database()
+    yield server.url(name)
+    server.drop_database(name)
