@@ -21,7 +21,7 @@ from bihak.core.limits import RateLimit
 from bihak.core.node import Node, NodeOptions
 from bihak.demo import DEMO_PEOPLE, fill_with_demo
 from bihak.errors import SettingsError
-from bihak.features.catalog import FEATURES, render_message
+from bihak.features.catalog import make_features, render_message
 from bihak.features.participants import Participants
 from bihak.features.presence import everyone_offline
 from bihak.settings import Settings, parse_rate, require_keys
@@ -58,7 +58,7 @@ def make_node(settings: Settings, database: Database, authenticator: Authenticat
         message_limit=RateLimit(*rate, time.monotonic) if rate else RateLimit.off(),
         max_per_participant=settings.max_connections_per_participant,
     )
-    return Node(database, LocalBackplane(), authenticator, FEATURES, render_message, options)
+    return Node(database, LocalBackplane(), authenticator, make_features, render_message, options)
 
 
 def make_authenticator(settings: Settings, http: aiohttp.ClientSession) -> Authenticator:

@@ -14,7 +14,7 @@ from bihak.core.log import stored_fields
 from bihak.errors import ChatError, NotFound
 from bihak.protocol.envelope import DurableEvent, Event, Reply, Request
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import Dialect
+from bihak.storage.dialect import Dialect, word_literal
 from bihak.storage.ids import IdBlocks
 from bihak.storage.schema import conversation_events
 
@@ -42,6 +42,8 @@ class Call(Generic[R]):
     actor: Actor
     answer: Callable[["Call[R]"], None]
     """Called on the event loop once, when `outcome` is final."""
+    connection: object = None
+    """Calls of one connection are served in order; None: it is nobody's successor."""
     outcome: Reply | ChatError | None = None
     recorded: list[DurableEvent] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
@@ -59,7 +61,6 @@ class LockedConversation:
 
     id: int
     type: str
-    name: str | None
     created_ms: int
     last_seq: int
     last_message_ms: int
@@ -130,23 +131,25 @@ class Transaction:
         missing = sorted({place for place in places if place not in self._memberships})
         if not missing:
             return
+        dialect = self.dialect
+        rows = (f"{cid:d}, {word_literal(who.type)}, {who.id:d}" for cid, who in missing)
         sql = _LOCK.format(
-            v=self.dialect.values_table("v", ("c", "t", "i"), len(missing)),
-            clock=self.dialect.clock_ms,
-            join=self.dialect.straight_join,
-            for_update=self.dialect.for_update,
+            v=dialect.values_table("v", ("c", "t", "i"), rows),
+            columns=dialect.one_column((*_LOCK_COLUMNS, dialect.clock_ms)),
+            join=dialect.straight_join,
+            for_update=dialect.for_update,
         )
-        parameters = tuple(value for c, who in missing for value in (c, who.type, who.id))
         self._memberships.update(dict.fromkeys(missing))
-        for row in self.connection.exec_driver_sql(sql, parameters):
-            cid, kind, name, created, last_seq, last_message, ptype, pid, role, joined, last_read, now = row
-            self.now_ms = max(self.now_ms, now)
+        for (text,) in self.connection.exec_driver_sql(sql):
+            cid_, kind, created, last_seq, last_message, ptype, pid, role, joined, last_read, now = text.split(" ")
+            cid = int(cid_)
+            self.now_ms = max(self.now_ms, int(now))
             if cid not in self._conversations:
                 self._conversations[cid] = LockedConversation(
-                    cid, kind, name, created, last_seq, last_message, recorded_seq=last_seq
+                    cid, kind, int(created), int(last_seq), int(last_message), recorded_seq=int(last_seq)
                 )
-            if role is not None:
-                self._memberships[cid, Participant(ptype, pid)] = Membership(role, joined, last_read)
+            if role != "-":
+                self._memberships[cid, Participant(ptype, int(pid))] = Membership(role, int(joined), int(last_read))
 
     def find_place(self, conversation_id: int, who: Participant) -> tuple[LockedConversation, Membership] | None:
         """The conversation, locked, and `who`'s membership in it; None where there is no such conversation or place."""
@@ -249,23 +252,28 @@ class Transaction:
         if not self._touched:
             return
         columns = ("id", "conversation_type", "created_ms", "last_seq", "last_message_ms", "changed_ms")
-        one = "(" + ", ".join([self.dialect.placeholder] * len(columns)) + ")"
-        sql = (
-            f"INSERT INTO conversations ({', '.join(columns)}) VALUES {', '.join([one] * len(self._touched))} "
-            + self.dialect.upsert_clause("id", columns[3:])
-        )
-        parameters = []
+        rows = []
         for c in self._touched.values():
             if c.recorded_seq != c.last_seq:
                 raise AssertionError(f"conversation {c.id}: seq {c.last_seq} was taken and has no event")
-            parameters += [c.id, c.type, c.created_ms, c.last_seq, c.last_message_ms, self.now_ms]
-        self.connection.exec_driver_sql(sql, tuple(parameters))
+            rows.append(
+                f"({c.id:d},{word_literal(c.type)},{c.created_ms:d},{c.last_seq:d},{c.last_message_ms:d},{self.now_ms:d})"
+            )
+        # The rows exist and are locked, so this only ever updates; as an UPDATE it would be one statement for each.
+        self.connection.exec_driver_sql(
+            f"INSERT INTO conversations ({', '.join(columns)}) VALUES {','.join(rows)} "
+            + self.dialect.upsert_clause("id", columns[3:])
+        )
 
 
+# One text a row: a driver written in Python takes longer over each column than this takes to split.
+_LOCK_COLUMNS = (
+    *("c.id", "c.conversation_type", "c.created_ms", "c.last_seq", "c.last_message_ms", "v.t", "v.i"),
+    *("COALESCE(p.role, '-')", "COALESCE(p.joined_seq, 0)", "COALESCE(p.last_read_seq, 0)"),
+)
 _LOCK = """
     WITH {v}
-    SELECT c.id, c.conversation_type, c.name, c.created_ms, c.last_seq, c.last_message_ms,
-      v.t, v.i, p.role, p.joined_seq, p.last_read_seq, {clock}
+    SELECT {columns}
     FROM v {join} conversations c ON c.id = v.c
     LEFT JOIN conversation_participants p
       ON p.conversation_id = v.c AND p.participant_type = v.t AND p.participant_id = v.i AND p.left_seq IS NULL

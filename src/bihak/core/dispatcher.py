@@ -99,15 +99,18 @@ def _run_one(tx: Transaction, call: Call[Request]) -> None:
 
 
 def _runs(calls: Sequence[Call[Request]]) -> Iterable[tuple[Command, list[Call[Request]]]]:
-    """`calls` in runs of one command, in order."""
-    run: list[Call[Request]] = []
+    """`calls` in runs of one command, as few as the order of each connection's own calls allows."""
+    runs: list[tuple[Command, list[Call[Request]]]] = []
+    latest: dict[object, int] = {}
     for call in calls:
-        if run and run[0].command is not call.command:
-            yield run[0].command, run
-            run = []
-        run.append(call)
-    if run:
-        yield run[0].command, run
+        at = latest.get(call.connection, 0) if call.connection is not None else 0
+        while at < len(runs) and runs[at][0] is not call.command:
+            at += 1
+        if at == len(runs):
+            runs.append((call.command, []))
+        runs[at][1].append(call)
+        latest[call.connection] = at
+    return runs
 
 
 class Dispatcher:
@@ -256,6 +259,7 @@ class Dispatcher:
         for call in batch.calls:
             for event in call.recorded:
                 publications.append(_durable(event))
+                _log_event(event, call.actor)
             for signal in call.signals:
                 publications.append(_signal(signal))
         if publications:
@@ -267,6 +271,17 @@ class Dispatcher:
 def _durable(event: DurableEvent) -> Publication:
     envelope = Envelope(encode(event), event.seq, event.left())
     return publication(conversation_topic(event.conversation_id), envelope)
+
+
+def _log_event(event: DurableEvent, actor: Actor) -> None:
+    """One line, under the event's own name; never what was said."""
+    log.info(
+        str(event.__struct_config__.tag),
+        conversation_id=event.conversation_id,
+        seq=event.seq,
+        message_id=getattr(event, "message_id", None),
+        user_id=actor.user_id,
+    )
 
 
 def _signal(signal: Signal) -> Publication:
@@ -308,7 +323,7 @@ class _Visit:
                 dispatcher.start_task(self._run_task())
             else:
                 assert session.actor is not None
-                call = Call(command, self.request, session.actor, self._answered)
+                call = Call(command, self.request, session.actor, self._answered, session)
                 if command.kind is Kind.READ:
                     dispatcher.start_task(dispatcher.read(call))
                 else:

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from bihak.protocol.envelope import DurableEvent, encode
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import Dialect
+from bihak.storage.dialect import Dialect, word_literal
 
 RESUME_LIMIT = 1000
 """A reader further behind than this fetches history anew instead of replaying."""
@@ -61,7 +61,7 @@ class Log:
 
     def read_room(self, connection: sa.Connection, conversation_id: int, after: int, limit: int) -> list[LogEntry]:
         """The conversation's events in order, at most `limit` of them, whoever may see them."""
-        return self._read(connection, [(conversation_id, after, after + limit, "", 0)], members_only=False)[0]
+        return self._read(connection, [(conversation_id, after, after + limit, "nobody", 0)], members_only=False)[0]
 
     def _read(
         self, connection: sa.Connection, rows: Sequence[tuple[int, int, int, str, int]], *, members_only: bool
@@ -70,12 +70,12 @@ class Log:
         if not rows:
             return found
         join = self._dialect.straight_join
-        source = f"WITH {self._dialect.values_table('v', ('span', 'c', 'a', 'z', 't', 'i'), len(rows))}"
+        values = (f"{at:d}, {c:d}, {a:d}, {z:d}, {word_literal(t)}, {i:d}" for at, (c, a, z, t, i) in enumerate(rows))
+        source = f"WITH {self._dialect.values_table('v', ('span', 'c', 'a', 'z', 't', 'i'), values)}"
         covered, within = (_MEMBER.format(join=join), _COVERS) if members_only else ("", "")
-        parameters = tuple(value for at, row in enumerate(rows) for value in (at, *row))
         for select, render in ((_MESSAGES, self._render_message), (_EVENTS, self._render_event)):
             sql = source + select.format(join=join, covered=covered, within=within)
-            for row in connection.exec_driver_sql(sql, parameters):
+            for row in connection.exec_driver_sql(sql):
                 event = render(row)
                 found[row.span].append(LogEntry(event.seq, encode(event), event.left()))
         for entries in found:

@@ -58,7 +58,7 @@ class Node:
         database: Database,
         backplane: Backplane,
         authenticator: Authenticator,
-        features: Sequence[Callable[["Node"], Feature]],
+        make_features: Callable[["Node"], list[Feature]],
         render_message: Callable[[Any], DurableEvent],
         options: NodeOptions,
         *,
@@ -73,7 +73,7 @@ class Node:
         self.outboxes = Outboxes(options.stall_s)
         self.sessions: set[Session] = set()
         self.draining = False
-        self.features = [make(self) for make in features]
+        self.features = make_features(self)
         self.log = Log(
             database.dialect, [event for feature in self.features for event in feature.events], render_message
         )

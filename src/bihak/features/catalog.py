@@ -1,5 +1,7 @@
 """The features there are, in the order in which they see a session come and go."""
 
+from bihak.core.feature import Feature
+from bihak.core.node import Node
 from bihak.features.conversations import Conversations
 from bihak.features.messages import Messages, render_message
 from bihak.features.participants import Participants
@@ -8,6 +10,19 @@ from bihak.features.receipts import Receipts
 from bihak.features.sync import Sync
 from bihak.features.typing import Typing
 
-FEATURES = (Participants, Conversations, Messages, Receipts, Typing, Presence, Sync)
 
-__all__ = ["FEATURES", "render_message"]
+
+def make_features(node: Node) -> list[Feature]:
+    """Each feature for that node."""
+    return [
+        Participants(node),
+        Conversations(),
+        Messages(),
+        Receipts(),
+        Typing(node),
+        Presence(node),
+        Sync(node),
+    ]
+
+
+__all__ = ["make_features", "render_message"]

@@ -9,12 +9,11 @@ from msgspec import Meta
 
 from bihak.core.context import LockedConversation, Membership, Query, Signal, Transaction
 from bihak.core.feature import Feature, Route, read, write
-from bihak.core.node import Node
 from bihak.errors import Conflict, Forbidden, InvalidField, NotFound
 from bihak.features.messages import Message, Ok, may_lead, message_of, select_messages
 from bihak.features.participants import among, parse_people, require_people
 from bihak.protocol.envelope import DurableEvent, Event, Reply, Request
-from bihak.protocol.types import ConversationId, Participant, UserId, format_time
+from bihak.protocol.types import ConversationId, Participant, UserId, format_time, time_or_none
 from bihak.storage.schema import conversation_participants, conversations, messages, participants, user_online_status
 
 MAX_PARTICIPANTS = 2000
@@ -83,6 +82,8 @@ class Member(msgspec.Struct, kw_only=True):
     avatar_url: str | None
     role: str
     status: str
+    last_seen_at: str | None
+    last_read_message_id: int | None
 
 
 class Conversation(msgspec.Struct, kw_only=True):
@@ -146,9 +147,6 @@ class Conversations(Feature):
 
     events = (ConversationRenamed, ParticipantJoined, ParticipantLeft)
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
     @read(ListConversations, route=Route("GET", "/conversations"))
     def list(self, query: Query, request: ListConversations) -> ConversationList:
         """A bounded number of queries, however many and long the conversations are."""
@@ -200,7 +198,6 @@ class Conversations(Feature):
         conversation = LockedConversation(
             id=tx.take_id("conversations"),
             type=request.conversation_type,
-            name=_clean_name(request.name),
             created_ms=now_ms,
             last_seq=0,
             last_message_ms=now_ms,
@@ -211,7 +208,7 @@ class Conversations(Feature):
                     conversations.insert().values(
                         id=conversation.id,
                         conversation_type=conversation.type,
-                        name=conversation.name,
+                        name=_clean_name(request.name),
                         direct_key=direct_key,
                         created_ms=now_ms,
                         last_message_ms=now_ms,
@@ -239,9 +236,9 @@ class Conversations(Feature):
         name = _clean_name(request.name)
         if name is None:
             raise InvalidField("A name needs at least one character.", field="name")
-        if name != conversation.name:
-            tx.connection.execute(conversations.update().where(conversations.c.id == conversation.id).values(name=name))
-            conversation.name = name
+        row = conversations.c.id == conversation.id
+        if name != tx.connection.execute(sa.select(conversations.c.name).where(row)).scalar_one():
+            tx.connection.execute(conversations.update().where(row).values(name=name))
             tx.record(
                 conversation,
                 ConversationRenamed(
@@ -379,7 +376,10 @@ def unread_count() -> sa.ScalarSelect[int]:
 def _load_members(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[Member]]:
     p, who, status = conversation_participants.c, participants.c, user_online_status.c
     rows = connection.execute(
-        sa.select(p.conversation_id, p.participant_type, p.participant_id, p.role, who.name, who.avatar_url, status.status)
+        sa.select(
+            *(p.conversation_id, p.participant_type, p.participant_id, p.role, p.last_read_message_id),
+            *(who.name, who.avatar_url, status.status, status.last_seen_ms),
+        )
         .select_from(
             conversation_participants.outerjoin(
                 participants,
@@ -404,6 +404,8 @@ def _load_members(connection: sa.Connection, ids: Sequence[int]) -> dict[int, li
                 avatar_url=row.avatar_url,
                 role=row.role,
                 status=row.status or "offline",
+                last_seen_at=time_or_none(row.last_seen_ms),
+                last_read_message_id=row.last_read_message_id,
             )
         )
     return members

@@ -6,7 +6,6 @@ import sqlalchemy as sa
 
 from bihak.core.context import Signal, Transaction
 from bihak.core.feature import Feature, Route, write
-from bihak.core.node import Node
 from bihak.errors import NotFound
 from bihak.features.messages import Ok
 from bihak.protocol.envelope import Event, Request
@@ -34,9 +33,6 @@ class MessageRead(Event, tag="message_read", kw_only=True):
 
 class Receipts(Feature):
     """Who has read up to where."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
 
     @write(MarkRead, route=Route("POST", "/conversations/{conversation_id}/read"))
     def mark_read(self, tx: Transaction, request: MarkRead) -> Ok:

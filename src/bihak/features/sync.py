@@ -197,9 +197,12 @@ class Sync(Feature):
         success.request_id = request.request_id
         session.send_body(encode(success))
         cursors = {cid: place.last_seq for cid, place in current.items()}
+        lacking: dict[int, int] = {}
         if request.resume is not None:
-            heads = await self._resume(session, actor, request.resume, places, cursors)
-        lacking = {cid: at for cid, at in cursors.items() if not hub.settle(session, cid, at)}
+            heads, lacking = await self._resume(session, actor, request.resume, places, cursors)
+        for cid, at in cursors.items():
+            if cid not in lacking and not hub.settle(session, cid, at):
+                lacking[cid] = at
         if lacking:
             await hub.catch_up(session, lacking)
         if request.resume is not None:
@@ -220,40 +223,46 @@ class Sync(Feature):
         resume: dict[int, int],
         places: Sequence[Place],
         cursors: dict[int, int],
-    ) -> list[ConversationHead]:
-        """Sends what was missed, moving `cursors` to what the session then has. What each conversation came to."""
+    ) -> tuple[list[ConversationHead], dict[int, int]]:
+        """What each conversation comes to, and after which seq the session lacks events of those it is in.
+
+        Sends what is not in those logs: conversations that are new to it (moving their `cursors`), and the end of
+        those it is no longer in.
+        """
         heads: list[ConversationHead] = []
-        missed: list[Place] = []
+        lacking: dict[int, int] = {}
         new: list[int] = []
+        ended: list[Span] = []
         for place in places:
-            cid, end = place.conversation_id, place.last_seq if place.left_seq is None else place.left_seq
+            cid, is_in = place.conversation_id, place.left_seq is None
+            end = place.last_seq if place.left_seq is None else place.left_seq
             after = resume.get(cid)
             if after is None:
-                if place.left_seq is None:
+                if is_in:
                     new.append(cid)
                     heads.append(ConversationHead(conversation_id=cid, last_seq=end))
-            elif after > end and place.left_seq is not None:
                 continue
-            elif after > end or end - max(after, place.joined_seq) > RESUME_LIMIT:
-                heads.append(ConversationHead(conversation_id=cid, last_seq=end, resync=True))
+            if after >= end and not is_in:
+                continue
+            after = max(after, place.joined_seq)
+            resync = after > end or end - after > RESUME_LIMIT
+            heads.append(ConversationHead(conversation_id=cid, last_seq=end, resync=resync))
+            if resync or after == end:
+                continue
+            if is_in:
+                lacking[cid] = after
             else:
-                heads.append(ConversationHead(conversation_id=cid, last_seq=end))
-                if after < end:
-                    missed.append(place)
+                ended.append(Span(actor.participant, cid, after))
         if new:
-            who = actor.participant
-            for conversation in await self._node.readers.run(lambda c: load_conversations(c, who, new)):
+            for conversation in await self._node.readers.run(
+                lambda connection: load_conversations(connection, actor.participant, new)
+            ):
                 cursors[conversation.conversation_id] = conversation.last_seq
                 session.send_body(encode(created_event(conversation)))
-        if missed:
-            spans = [
-                Span(actor.participant, p.conversation_id, max(resume[p.conversation_id], p.joined_seq)) for p in missed
-            ]
-            for span, entries in zip(spans, await self._node.read_log(spans, RESUME_LIMIT), strict=True):
+        if ended:
+            for entries in await self._node.read_log(ended, RESUME_LIMIT):
                 session.send(b"".join(text_frame(entry.body) for entry in entries))
-                if span.conversation_id in cursors and entries:
-                    cursors[span.conversation_id] = entries[-1].seq
-        return heads
+        return heads, lacking
 
     def _success(self, actor: Actor, places: Sequence[Place]) -> AuthSuccess:
         return AuthSuccess(

@@ -1,6 +1,8 @@
 """The seam between the two databases: everything that SQLAlchemy cannot write once for both."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -23,8 +25,12 @@ class Dialect(Protocol):
         """Whether the same transaction may succeed if run again: deadlock, timeout, lost connection, full disk."""
         ...
 
-    def values_table(self, name: str, columns: Sequence[str], rows: int) -> str:
-        """A common table expression, `name(columns) AS (...)`, over that many rows of placeholders."""
+    def values_table(self, name: str, columns: Sequence[str], rows: Iterable[str]) -> str:
+        """A common table expression, `name(columns) AS (...)`, over rows such as `1, 'user', 2`."""
+        ...
+
+    def one_column(self, expressions: Sequence[str]) -> str:
+        """Their values in one text, separated by spaces; none of them may be NULL."""
         ...
 
     def upsert_clause(self, key: str, columns: Sequence[str]) -> str:
@@ -53,9 +59,12 @@ class Database:
         self.release()
 
 
-def placeholders(dialect: Dialect, count: int) -> str:
-    """`(?, ?, ...)` in the driver's own style."""
-    return "(" + ", ".join([dialect.placeholder] * count) + ")"
+@lru_cache(maxsize=64)
+def word_literal(word: str) -> str:
+    """`word` as an SQL literal. Raises ValueError unless it is letters a to z, which need no escaping anywhere."""
+    if not re.fullmatch("[a-z]+", word):
+        raise ValueError(f"not a word: {word!r}")
+    return f"'{word}'"
 
 
 class TransientFault(Exception):

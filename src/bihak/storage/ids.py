@@ -51,6 +51,15 @@ class IdBlocks:
             free.extend(range(first, first + count))
             self._exhausted.discard(name)
 
+    def give_back(self, connection: sa.Connection) -> None:
+        """Returns what is left, unless somebody has reserved more since: so that a restart leaves no gap."""
+        for name, free in self._free.items():
+            if free:
+                ours = sa.and_(id_blocks.c.name == name, id_blocks.c.next_id == free[-1] + 1)
+                with connection.begin():
+                    connection.execute(id_blocks.update().where(ours).values(next_id=free[0]))
+                free.clear()
+
     def take(self, name: str) -> int:
         """The next id of that table. Raises IdsExhausted when none is left; what was taken stays taken."""
         free = self._free[name]

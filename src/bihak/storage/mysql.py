@@ -1,6 +1,6 @@
 """MySQL 8 and MariaDB 10.6 or newer, through any SQLAlchemy driver for them (PyMySQL unless the URL names another)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -40,9 +40,12 @@ class MysqlDialect:
             return bool(cause and cause.args and cause.args[0] in _TRANSIENT_CODES)
         return isinstance(fault, sa.exc.TimeoutError)
 
-    def values_table(self, name: str, columns: Sequence[str], rows: int) -> str:
-        row = f"{self._row}(" + ", ".join(["%s"] * len(columns)) + ")"
-        return f"{name}({', '.join(columns)}) AS (VALUES {', '.join([row] * rows)})"
+    def values_table(self, name: str, columns: Sequence[str], rows: Iterable[str]) -> str:
+        between = f"), {self._row}("
+        return f"{name}({', '.join(columns)}) AS (VALUES {self._row}({between.join(rows)}))"
+
+    def one_column(self, expressions: Sequence[str]) -> str:
+        return f"CONCAT_WS(' ', {', '.join(expressions)})"
 
     def upsert_clause(self, key: str, columns: Sequence[str]) -> str:
         # VALUES() is what both understand; MySQL 8.0.20 calls it deprecated, MariaDB knows no other.

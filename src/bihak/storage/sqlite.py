@@ -1,7 +1,7 @@
 """SQLite: one file, one process, one writing connection (https://sqlite.org/wal.html)."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,11 @@ class SqliteDialect:
         code = getattr(getattr(fault, "orig", None), "sqlite_errorcode", None)
         return isinstance(code, int) and code & 0xFF in _TRANSIENT_CODES  # the low byte is the primary code
 
-    def values_table(self, name: str, columns: Sequence[str], rows: int) -> str:
-        row = "(" + ", ".join("?" * len(columns)) + ")"
-        return f"{name}({', '.join(columns)}) AS (VALUES {', '.join([row] * rows)})"
+    def values_table(self, name: str, columns: Sequence[str], rows: Iterable[str]) -> str:
+        return f"{name}({', '.join(columns)}) AS (VALUES ({'), ('.join(rows)}))"
+
+    def one_column(self, expressions: Sequence[str]) -> str:
+        return " || ' ' || ".join(expressions)
 
     def upsert_clause(self, key: str, columns: Sequence[str]) -> str:
         sets = ", ".join(f"{column} = excluded.{column}" for column in columns)

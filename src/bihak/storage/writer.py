@@ -68,6 +68,7 @@ class Writer(Generic[Job, BatchT]):
         self._queue: deque[Job] = deque()
         self._wake = threading.Condition()
         self._stopping = False
+        self._asleep = False
         self._healthy = True
         self.batches = 0
         """Transactions committed so far."""
@@ -92,11 +93,12 @@ class Writer(Generic[Job, BatchT]):
 
     def submit(self, job: Job) -> None:
         """Queues `job`; never blocks. Raises Unavailable when the queue is full or the writer has stopped."""
-        with self._wake:
-            if self._stopping or len(self._queue) >= self._max_queue:
-                raise Unavailable("The server has too much to write just now; try again.", retry_after=1.0)
-            self._queue.append(job)
-            self._wake.notify()
+        if self._stopping or len(self._queue) >= self._max_queue:
+            raise Unavailable("The server has too much to write just now; try again.", retry_after=1.0)
+        self._queue.append(job)
+        if self._asleep:  # taking the lock for every job would cost more than the rest of this
+            with self._wake:
+                self._wake.notify()
 
     def stop(self, timeout_s: float) -> bool:
         """Finishes what is queued, then ends the thread. Blocks; False if that took longer than `timeout_s`."""
@@ -105,18 +107,29 @@ class Writer(Generic[Job, BatchT]):
             self._wake.notify()
         if self._thread.ident is not None:
             self._thread.join(timeout_s)
-        return not self._thread.is_alive()
+        if self._thread.is_alive():
+            return False
+        if leftovers := self._take_all():  # came in while the thread ended
+            self._refuse(leftovers)
+        return True
 
     def _loop(self) -> None:
         while jobs := self._take():
             self._serve(jobs)
+        try:
+            self._ids.give_back(self._connect())
+        except sa.exc.SQLAlchemyError as fault:
+            log.debug("ids not given back", error=_one_line(fault))
         self._disconnect()
 
     def _take(self) -> list[Job]:
-        with self._wake:
-            while not self._queue and not self._stopping:
-                self._wake.wait()
-            return [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+        if not self._queue:
+            with self._wake:
+                self._asleep = True  # before the queue is looked at again: whoever appends then wakes us
+                while not self._queue and not self._stopping:
+                    self._wake.wait()
+                self._asleep = False
+        return [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
 
     def _serve(self, jobs: list[Job]) -> bool:
         """Answers every one of `jobs`. False: the database was out of reach, and what came later must fail as well."""
@@ -155,10 +168,7 @@ class Writer(Generic[Job, BatchT]):
         self._done(batch)
 
     def _take_all(self) -> list[Job]:
-        with self._wake:
-            jobs = list(self._queue)
-            self._queue.clear()
-            return jobs
+        return [self._queue.popleft() for _ in range(len(self._queue))]
 
     def _commit(self, batch: BatchT) -> None:
         """Runs `batch` in a transaction, again after transient faults. Raises what could not be mended."""

@@ -2,7 +2,6 @@
 
 import asyncio
 from http import HTTPStatus
-from typing import cast
 
 import structlog
 from aiohttp import WSMsgType, web
@@ -83,8 +82,7 @@ class WebSocketEndpoint:
         transport = request.transport
         if transport is None:
             return socket  # lost during the handshake
-        # uvloop's transport is one in all but its base class
-        wire = AiohttpWire(socket, cast(asyncio.Transport, transport))
+        wire = AiohttpWire(socket, transport)
         session = Session(wire, self._node.outboxes, request.remote or "")
         self._node.sessions.add(session)
         log.info("connected", session=session.number, address=session.address)
@@ -98,7 +96,7 @@ class WebSocketEndpoint:
                 "disconnected",
                 session=session.number,
                 user_id=session.user_id or None,
-                code=socket.close_code,
+                code=int(socket.close_code or CloseCode.LOST),
                 reason=wire.reason or _reason(socket),
             )
         return socket
@@ -153,4 +151,6 @@ def _require_auth(session: Session) -> None:
 
 def _reason(socket: "web.WebSocketResponse[bool]") -> str:
     fault = socket.exception()
-    return str(fault) if fault is not None else "closed by the client" if socket.close_code else "connection lost"
+    if fault is not None:
+        return str(fault)
+    return "connection lost" if socket.close_code in (None, CloseCode.LOST) else "closed by the client"

@@ -1,0 +1,176 @@
+/** Keeps the state in step with the server, and tells the views when to look again. */
+
+import { State } from "./state.js";
+
+/** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
+/** @typedef {import("../sdk/wire.js").Frame} Frame */
+/** @typedef {import("../sdk/wire.js").Conversation} Conversation */
+/** @typedef {import("../sdk/outbox.js").Entry} Entry */
+
+const CHANGES_GATHER_MS = 16;
+const PAGE = 50;
+const CONVERSATIONS_PAGE = 100;
+const CONVERSATIONS_MOST = 1_000;
+const ASK_AGAIN_MS = 3_000;
+
+/** Dispatches `change`. */
+export class Store extends EventTarget {
+  #bihak;
+  /** @type {number | null} */
+  #open = null;
+  #attended = false;
+  #announced = false;
+  #refreshing = false;
+  /** Something happened while the list was on its way, which it may not show. */
+  #stale = false;
+  /** Whether the list of conversations has ever been fetched. */
+  loaded = false;
+
+  /** @param {Bihak} bihak */
+  constructor(bihak) {
+    super();
+    this.#bihak = bihak;
+    this.state = new State(() => this.#changed());
+    bihak.on("event", (frame) => this.#happened(frame));
+    bihak.on("resync", ({ conversation_id }) => this.#resync(conversation_id));
+    bihak.on("outbox", (entry) => this.#outboxMoved(entry));
+    bihak.on("ready", ({ user_id }) => {
+      this.state.myId = user_id;
+      void this.#refresh();
+    });
+    bihak.on("state", ({ state }) => {
+      if (state !== "ready") this.state.people.disconnected();
+      this.#changed();
+    });
+  }
+
+  /** @param {number | null} id  the conversation on the screen */
+  open(id) {
+    if (this.#open !== null) this.#bihak.stopTyping(this.#open);
+    this.#open = id;
+    this.#attended = false;
+    if (id !== null) void this.#loadNewest(id);
+    this.#changed();
+  }
+
+  /** Whether the newest message of the open conversation is before somebody's eyes. @param {boolean} inView */
+  attend(inView) {
+    this.#attended = inView;
+    this.#markRead();
+  }
+
+  /** @param {number} id */
+  async loadOlder(id) {
+    const timeline = this.state.timeline(id);
+    const oldest = timeline.messages[0];
+    if (timeline.loaded && timeline.hasOlder && oldest) await this.#load(id, { before: oldest.message_id });
+  }
+
+  async #refresh() {
+    this.#stale = true;
+    if (this.#refreshing) return;
+    this.#refreshing = true;
+    while (this.#stale && this.#bihak.state.state === "ready") {
+      this.#stale = false;
+      await this.#fetchConversations();
+    }
+    this.#refreshing = false;
+    if (this.#open !== null) await this.#loadNewest(this.#open);
+  }
+
+  async #fetchConversations() {
+    try {
+      /** @type {Conversation[]} */
+      const all = [];
+      for (let more = true; more && all.length < CONVERSATIONS_MOST;) {
+        const before = all.at(-1)?.conversation_id;
+        const page = await this.#bihak.request("conversations", { limit: CONVERSATIONS_PAGE, before });
+        all.push(...page.conversations);
+        more = page.has_more && page.conversations.length > 0;
+      }
+      this.state.replaceAll(all);
+      this.loaded = true;
+      this.#changed();
+    } catch (fault) {
+      // Without a connection there is nothing to do: `ready` brings us back here.
+      const { retryAfterMs = ASK_AGAIN_MS } = /** @type {import("../sdk/sdk.js").Fault} */ (fault);
+      if (this.#bihak.state.state === "ready") setTimeout(() => void this.#refresh(), retryAfterMs);
+    }
+  }
+
+  /** @param {number} id */
+  async #loadNewest(id) {
+    if (this.state.find(id) && !this.state.timeline(id).loaded) await this.#load(id, {});
+    this.#markRead();
+  }
+
+  /** @param {number} id @param {{before?: number}} range */
+  async #load(id, range) {
+    const timeline = this.state.timeline(id);
+    if (timeline.loading) return;
+    timeline.loading = true;
+    this.#changed();
+    try {
+      const page = await this.#bihak.request("history", { conversation_id: id, limit: PAGE, ...range });
+      for (const message of page.messages) timeline.add(message);
+      timeline.hasOlder = page.has_more;
+      timeline.loaded = true;
+    } catch {
+      // Asked for again with the next scroll, or when the connection is back.
+    } finally {
+      timeline.loading = false;
+      this.#changed();
+    }
+  }
+
+  #markRead() {
+    const conversation = this.#attended ? this.state.find(this.#open) : undefined;
+    if (!conversation || conversation.unread === 0) return;
+    const { conversation_id, last_message } = conversation;
+    this.state.update(conversation_id, { unread: 0 });
+    this.#changed();
+    if (!last_message) return;
+    // Best effort: a lost one is made good by the next message that is read.
+    this.#bihak.request("mark_read", { conversation_id, message_id: last_message.message_id }).catch(() => {});
+  }
+
+  /** @param {Frame} frame */
+  #happened(frame) {
+    if (!this.state.fold(frame)) void this.#refresh();
+    this.#markRead();
+    this.#changed();
+  }
+
+  /** @param {Entry} entry */
+  #outboxMoved({ sent, conversation_id, content, reply_to_id, key }) {
+    const { me } = this.#bihak;
+    if (sent && me) {
+      const { message_id, seq, created_at } = sent;
+      const sender = {
+        sender_type: me.participant_type,
+        sender_id: me.participant_id,
+        sender_name: me.name ?? me.user_id,
+      };
+      const stored = { message_id, seq, created_at, conversation_id, content, reply_to_id, idempotency_key: key };
+      this.state.acknowledged({ ...stored, ...sender });
+    }
+    this.#changed();
+  }
+
+  /** @param {number} id */
+  #resync(id) {
+    this.state.timeline(id).clear();
+    this.state.update(id, { last_seq: 0 });
+    void this.#refresh();
+  }
+
+  /** Many events come in one breath; the screen needs to follow only once. */
+  #changed() {
+    if (this.#announced) return;
+    this.#announced = true;
+    setTimeout(() => {
+      this.#announced = false;
+      this.dispatchEvent(new Event("change"));
+    }, CHANGES_GATHER_MS);
+  }
+}

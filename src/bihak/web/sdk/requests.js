@@ -1,0 +1,62 @@
+/** Requests that wait for their reply, by `request_id`. */
+
+import { Fault } from "../sdk/fault.js";
+
+/** @typedef {import("./wire.js").Frame} Frame */
+/** @typedef {import("./wire.js").Failure} Failure */
+
+/**
+ * @typedef {Object} Waiting
+ * @property {(reply: any) => void} resolve
+ * @property {(fault: Fault) => void} reject
+ * @property {ReturnType<typeof setTimeout>} timer
+ */
+
+export class Requests {
+  /** @type {Map<string, Waiting>} */
+  #waiting = new Map();
+  #lastId = 0;
+  #send;
+  #timeoutMs;
+
+  /** @param {(frame: Frame) => boolean} send @param {number} [timeoutMs] */
+  constructor(send, timeoutMs = 20_000) {
+    this.#send = send;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /**
+   * @param {string} type @param {object} fields
+   * @returns {Promise<any>} the reply; rejects with a Fault
+   */
+  ask(type, fields) {
+    return new Promise((resolve, reject) => {
+      const requestId = `r${++this.#lastId}`;
+      const timer = setTimeout(() => {
+        this.#waiting.delete(requestId);
+        reject(Fault.timedOut());
+      }, this.#timeoutMs);
+      this.#waiting.set(requestId, { resolve, reject, timer });
+      if (!this.#send({ ...fields, type, request_id: requestId })) this.#take(requestId)?.reject(Fault.disconnected());
+    });
+  }
+
+  /** @param {Frame} frame  a reply or an error; ignored when nobody waits for it any longer */
+  settle(frame) {
+    const waiting = this.#take(String(frame.request_id));
+    if (frame.type === "error") waiting?.reject(new Fault(/** @type {Frame & Failure} */ (frame)));
+    else waiting?.resolve(frame);
+  }
+
+  failAll() {
+    for (const requestId of [...this.#waiting.keys()]) this.#take(requestId)?.reject(Fault.disconnected());
+  }
+
+  /** @param {string} requestId */
+  #take(requestId) {
+    const waiting = this.#waiting.get(requestId);
+    this.#waiting.delete(requestId);
+    clearTimeout(waiting?.timer);
+    return waiting;
+  }
+}
