@@ -21,6 +21,7 @@ from bihak.core.limits import RateLimit
 from bihak.core.node import Node, NodeOptions
 from bihak.demo import DEMO_PEOPLE, fill_with_demo
 from bihak.errors import SettingsError
+from bihak.failpoints import Failpoint, from_environment, pass_by
 from bihak.features.catalog import make_features, render_message
 from bihak.features.participants import Participants
 from bihak.features.presence import everyone_offline
@@ -48,7 +49,9 @@ def open_database(settings: Settings) -> Database:
     return open_mysql(url, accept_unsafe=settings.database_unsafe == "accept")
 
 
-def make_node(settings: Settings, database: Database, authenticator: Authenticator) -> Node:
+def make_node(
+    settings: Settings, database: Database, authenticator: Authenticator, failpoint: Failpoint = pass_by
+) -> Node:
     """A node over an open, migrated database."""
     rate = parse_rate(settings.rate_limit_messages)
     options = NodeOptions(
@@ -58,7 +61,9 @@ def make_node(settings: Settings, database: Database, authenticator: Authenticat
         message_limit=RateLimit(*rate, time.monotonic) if rate else RateLimit.off(),
         max_per_participant=settings.max_connections_per_participant,
     )
-    return Node(database, LocalBackplane(), authenticator, make_features, render_message, options)
+    return Node(
+        database, LocalBackplane(), authenticator, make_features, render_message, options, failpoint=failpoint
+    )
 
 
 def make_authenticator(settings: Settings, http: aiohttp.ClientSession) -> Authenticator:
@@ -108,7 +113,7 @@ class Server:
             listeners = _listen(settings.ws_host, settings.ws_port)
             self.port = listeners[0].getsockname()[1]
             database = await asyncio.to_thread(self._prepare_database)
-            node = make_node(settings, database, authenticator)
+            node = make_node(settings, database, authenticator, from_environment())
             await node.start()
             if self._demo:
                 await fill_with_demo(node)

@@ -17,6 +17,7 @@ from bihak.core.identity import Actor
 from bihak.core.limits import RateLimit
 from bihak.core.session import Session, Turn
 from bihak.errors import ChatError, Disconnect, Internal, NotAuthenticated, RateLimited, Unavailable, UnknownType
+from bihak.failpoints import Failpoint, pass_by
 from bihak.protocol.envelope import (
     NO_ECHO,
     DecodeFailure,
@@ -125,6 +126,7 @@ class Dispatcher:
         *,
         message_limit: RateLimit,
         wall_clock: Callable[[], float] = time.time,
+        failpoint: Failpoint = pass_by,
     ) -> None:
         self.draining = False
         """Whether clients' writes are refused because the node is about to end."""
@@ -135,12 +137,14 @@ class Dispatcher:
         self._backplane = backplane
         self._message_limit = message_limit
         self._clock = wall_clock
+        self._failpoint = failpoint
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self.writer: Writer[Call[Request], WriteBatch] = Writer(
             database,
             lambda calls, ids: WriteBatch(calls, database.dialect, ids),
             self._batch_done,
+            failpoint=failpoint,
         )
 
     def start(self) -> None:
@@ -264,6 +268,7 @@ class Dispatcher:
                 publications.append(_signal(signal))
         if publications:
             self._backplane.publish(publications)
+        self._failpoint("after_publish")
         for call in batch.calls:
             call.answer(call)
 

@@ -5,9 +5,9 @@ delivered is held for it while it reads the log. Behind: its outbox was full; wh
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -29,8 +29,22 @@ MAX_STALLS = 3
 DRAIN_POLL_S = 0.05
 REPAIR_RETRY_S = 1.0
 
-ReadLog = Callable[[Sequence[Span], int], Awaitable[list[list[LogEntry]]]]
-ReadRoom = Callable[[int, int, int], Awaitable[list["Envelope"]]]
+
+class LogReader(Protocol):
+    """Where the hub reads what was not delivered to it. Each raises Unavailable while the database is away."""
+
+    async def read_heads(self, conversation_ids: Sequence[int]) -> list[int]:
+        """The last seq of each conversation, as committed by now."""
+        ...
+
+    async def read_log(self, spans: Sequence[Span]) -> list[list[LogEntry]]:
+        """As `Log.read`."""
+        ...
+
+    async def read_room(self, conversation_id: int, after: int, through: int) -> list[Envelope]:
+        """As `Log.read_room`."""
+        ...
+
 
 
 @dataclass(slots=True)
@@ -70,10 +84,9 @@ class Room:
 class Hub:
     """Delivers what the backplane brings. For the event loop only."""
 
-    def __init__(self, backplane: Backplane, read_log: ReadLog, read_room: ReadRoom, flusher: Flusher) -> None:
+    def __init__(self, backplane: Backplane, log_reader: LogReader, flusher: Flusher) -> None:
         self._backplane = backplane
-        self._read_log = read_log
-        self._read_room = read_room
+        self._log = log_reader
         self._flusher = flusher
         self.rooms: dict[int, Room] = {}
         self.participants: dict[str, dict[Session, None]] = {}
@@ -187,21 +200,22 @@ class Hub:
         cursors = dict(cursors)
         stalls = 0
         while cursors and not session.closed and session.actor is not None:
-            spans = [Span(session.actor.participant, cid, after) for cid, after in cursors.items()]
-            pages = await self._read_log(spans, CATCH_UP_PAGE)
-            progress = False
-            for span, page in zip(spans, pages, strict=True):
+            heads = dict(zip(cursors, await self._log.read_heads(list(cursors)), strict=True))
+            spans = [
+                Span(session.actor.participant, cid, after, min(heads[cid], after + CATCH_UP_PAGE))
+                for cid, after in cursors.items()
+                if after < heads[cid]
+            ]
+            stalls = 0 if spans else stalls + 1
+            for span, page in zip(spans, await self._log.read_log(spans), strict=True):
                 if page:
                     session.send(b"".join([text_frame(entry.body) for entry in page]))
-                    cursors[span.conversation_id] = page[-1].seq
-                    progress = True
-                complete = len(page) < CATCH_UP_PAGE
-                if complete and self.settle(session, span.conversation_id, cursors[span.conversation_id]):
-                    del cursors[span.conversation_id]
-                    progress = True
-            stalls = 0 if progress else stalls + 1
+                cursors[span.conversation_id] = span.through
+            for cid, cursor in list(cursors.items()):
+                if cursor >= heads[cid] and self.settle(session, cid, cursor):
+                    del cursors[cid]
             if stalls > MAX_STALLS:
-                # The room knows of events that the log does not give this reader. A new resume starts clean.
+                # The room was told of events that the log does not have. A new resume starts clean.
                 log.error("cannot catch up", session=session.number, conversations=list(cursors))
                 session.close(CloseCode.TRY_AGAIN_LATER, "cannot catch up")
                 return
@@ -368,7 +382,8 @@ class Hub:
             await asyncio.sleep(GAP_HOLD_S)
             while room.head is not None and room.head < room.target:
                 try:
-                    envelopes = await self._read_room(room.conversation_id, room.head, CATCH_UP_PAGE)
+                    through = min(room.target, room.head + CATCH_UP_PAGE)
+                    envelopes = await self._log.read_room(room.conversation_id, room.head, through)
                 except ChatError as error:
                     log.warning("cannot read the log", conversation_id=room.conversation_id, error=error.message)
                     await asyncio.sleep(REPAIR_RETRY_S)

@@ -14,17 +14,20 @@ import sqlalchemy as sa
 from bihak.protocol.envelope import DurableEvent, encode
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect, word_literal
+from bihak.storage.schema import conversations
 
+SEQS_AT_ONCE = 2000
 RESUME_LIMIT = 1000
 """A reader further behind than this fetches history anew instead of replaying."""
 
 
 class Span(NamedTuple):
-    """What a reader lacks of one conversation: its events after a seq."""
+    """What a reader lacks of one conversation: its events after one seq, up to and with another."""
 
     reader: Participant
     conversation_id: int
     after: int
+    through: int
 
 
 class LogEntry(NamedTuple):
@@ -49,35 +52,38 @@ class Log:
         self._types = {str(t.__struct_config__.tag): t for t in event_types}
         self._render_message = render_message
 
-    def read_after(
-        self, connection: sa.Connection, spans: Sequence[Span], limit: int = RESUME_LIMIT
-    ) -> list[list[LogEntry]]:
-        """For each span its events in order, at most `limit` of them, and none outside the reader's membership.
+    def read(self, connection: sa.Connection, spans: Sequence[Span]) -> list[list[LogEntry]]:
+        """For each span its events in order, without those outside the reader's membership.
 
-        Two statements, however many spans.
+        A bounded number of statements, whose cost is that of the seqs asked for, however long the conversations are.
         """
-        rows = [(s.conversation_id, s.after, s.after + limit, s.reader.type, s.reader.id) for s in spans]
-        return self._read(connection, rows, members_only=True)
+        asked = [
+            f"{at:d}, {span.conversation_id:d}, {seq:d}, {word_literal(span.reader.type)}, {span.reader.id:d}"
+            for at, span in enumerate(spans)
+            for seq in range(span.after + 1, span.through + 1)
+        ]
+        return self._read(connection, len(spans), ("span", "c", "s", "t", "i"), asked, members_only=True)
 
-    def read_room(self, connection: sa.Connection, conversation_id: int, after: int, limit: int) -> list[LogEntry]:
-        """The conversation's events in order, at most `limit` of them, whoever may see them."""
-        return self._read(connection, [(conversation_id, after, after + limit, "nobody", 0)], members_only=False)[0]
+    def read_room(
+        self, connection: sa.Connection, conversation_id: int, after: int, through: int
+    ) -> list[LogEntry]:
+        """The conversation's events after one seq, up to and with another, whoever may see them."""
+        asked = [f"0, {conversation_id:d}, {seq:d}" for seq in range(after + 1, through + 1)]
+        return self._read(connection, 1, ("span", "c", "s"), asked, members_only=False)[0]
 
     def _read(
-        self, connection: sa.Connection, rows: Sequence[tuple[int, int, int, str, int]], *, members_only: bool
+        self, connection: sa.Connection, spans: int, columns: Sequence[str], asked: Sequence[str], *, members_only: bool
     ) -> list[list[LogEntry]]:
-        found: list[list[LogEntry]] = [[] for _ in rows]
-        if not rows:
-            return found
+        found: list[list[LogEntry]] = [[] for _ in range(spans)]
         join = self._dialect.straight_join
-        values = (f"{at:d}, {c:d}, {a:d}, {z:d}, {word_literal(t)}, {i:d}" for at, (c, a, z, t, i) in enumerate(rows))
-        source = f"WITH {self._dialect.values_table('v', ('span', 'c', 'a', 'z', 't', 'i'), values)}"
         covered, within = (_MEMBER.format(join=join), _COVERS) if members_only else ("", "")
-        for select, render in ((_MESSAGES, self._render_message), (_EVENTS, self._render_event)):
-            sql = source + select.format(join=join, covered=covered, within=within)
-            for row in connection.exec_driver_sql(sql):
-                event = render(row)
-                found[row.span].append(LogEntry(event.seq, encode(event), event.left()))
+        for start in range(0, len(asked), SEQS_AT_ONCE):
+            source = f"WITH {self._dialect.values_table('v', columns, asked[start : start + SEQS_AT_ONCE])}"
+            for select, render in ((_MESSAGES, self._render_message), (_EVENTS, self._render_event)):
+                sql = source + select.format(join=join, covered=covered, within=within)
+                for row in connection.exec_driver_sql(sql):
+                    event = render(row)
+                    found[row.span].append(LogEntry(event.seq, encode(event), event.left()))
         for entries in found:
             entries.sort()
         return found
@@ -93,25 +99,34 @@ class Log:
         return msgspec.convert(fields, kind)
 
 
-# The log is dense, so `seq <= after + limit` bounds the rows of both tables together.
+# Each seq is asked for by itself: MariaDB enters an index by a range only where the bounds are constants, so a join
+# on `seq > v.a` reads the whole conversation.
 _MEMBER = """
     {join} conversation_participants p
       ON p.conversation_id = v.c AND p.participant_type = v.t AND p.participant_id = v.i
 """
-_COVERS = "AND x.seq > p.joined_seq AND (p.left_seq IS NULL OR x.seq <= p.left_seq)"
+_COVERS = "AND v.s > p.joined_seq AND (p.left_seq IS NULL OR v.s <= p.left_seq)"
 _MESSAGES = """
     SELECT v.span, x.id, x.conversation_id, x.seq, x.sender_type, x.sender_id, s.name AS sender_name, x.content,
       x.reply_to_id, x.idempotency_key, x.created_ms
     FROM v {covered}
-    {join} messages x ON x.conversation_id = v.c AND x.seq > v.a AND x.seq <= v.z {within}
+    {join} messages x ON x.conversation_id = v.c AND x.seq = v.s {within}
     LEFT JOIN participants s ON s.participant_type = x.sender_type AND s.participant_id = x.sender_id
 """
 _EVENTS = """
     SELECT v.span, x.conversation_id, x.seq, x.kind, x.message_id, x.data, m.content
     FROM v {covered}
-    {join} conversation_events x ON x.conversation_id = v.c AND x.seq > v.a AND x.seq <= v.z {within}
+    {join} conversation_events x ON x.conversation_id = v.c AND x.seq = v.s {within}
     LEFT JOIN messages m ON m.id = x.message_id
 """
+
+
+def read_heads(connection: sa.Connection, conversation_ids: Sequence[int]) -> list[int]:
+    """The last seq of each; 0 where there is no such conversation."""
+    c = conversations.c
+    rows = connection.execute(sa.select(c.id, c.last_seq).where(c.id.in_(set(conversation_ids))))
+    heads: dict[int, int] = {row.id: row.last_seq for row in rows}
+    return [heads.get(conversation_id, 0) for conversation_id in conversation_ids]
 
 
 def stored_fields(event: DurableEvent) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import sqlalchemy as sa
 import structlog
 
 from bihak.cluster.base import Backplane
@@ -17,11 +16,12 @@ from bihak.core.feature import Feature
 from bihak.core.hub import Hub
 from bihak.core.identity import Actor, Authenticator
 from bihak.core.limits import RateLimit
-from bihak.core.log import Log, LogEntry, Span
+from bihak.core.log import Log, LogEntry, Span, read_heads
 from bihak.core.outbox import Outboxes
 from bihak.core.session import Session
 from bihak.core.sweep import Sweep
 from bihak.errors import CloseCode
+from bihak.failpoints import Failpoint, pass_by
 from bihak.protocol.envelope import DurableEvent, Event, Request
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Database
@@ -63,6 +63,7 @@ class Node:
         options: NodeOptions,
         *,
         wall_clock: Callable[[], float] = time.time,
+        failpoint: Failpoint = pass_by,
     ) -> None:
         self.database = database
         self.backplane = backplane
@@ -77,8 +78,9 @@ class Node:
         self.log = Log(
             database.dialect, [event for feature in self.features for event in feature.events], render_message
         )
-        self._grouped_log: GroupedRead[tuple[Span, int], list[LogEntry]] = GroupedRead(self.readers, self._read_spans)
-        self.hub = Hub(backplane, self.read_log, self._read_room, self.outboxes)
+        self._grouped_log: GroupedRead[Span, list[LogEntry]] = GroupedRead(self.readers, self.log.read)
+        self._grouped_heads: GroupedRead[int, int] = GroupedRead(self.readers, read_heads)
+        self.hub = Hub(backplane, self, self.outboxes)
         self.outboxes.on_drained = self.hub.drained
         self.dispatcher = Dispatcher(
             database,
@@ -86,6 +88,7 @@ class Node:
             backplane,
             [command for feature in self.features for command in feature.commands()],
             message_limit=options.message_limit,
+            failpoint=failpoint,
         )
         self.sweep = Sweep(database, self.readers, self.hub)
         self._background: list[asyncio.Task[None]] = []
@@ -159,18 +162,18 @@ class Node:
 
     # The log, for the hub
 
-    async def read_log(self, spans: Sequence[Span], limit: int) -> list[list[LogEntry]]:
-        """As `Log.read_after`; what several sessions ask for at the same time is read together."""
-        return list(await asyncio.gather(*(self._grouped_log.load((span, limit)) for span in spans)))
+    async def read_log(self, spans: Sequence[Span]) -> list[list[LogEntry]]:
+        """As `Log.read`; what several sessions ask for at the same time is read together."""
+        return list(await asyncio.gather(*(self._grouped_log.load(span) for span in spans)))
 
-    def _read_spans(
-        self, connection: sa.Connection, keys: Sequence[tuple[Span, int]]
-    ) -> Sequence[list[LogEntry]]:
-        return self.log.read_after(connection, [span for span, _ in keys], max(limit for _, limit in keys))
+    async def read_heads(self, conversation_ids: Sequence[int]) -> list[int]:
+        """As `log.read_heads`, read together likewise."""
+        return list(await asyncio.gather(*(self._grouped_heads.load(cid) for cid in conversation_ids)))
 
-    async def _read_room(self, conversation_id: int, after: int, limit: int) -> list[Envelope]:
+    async def read_room(self, conversation_id: int, after: int, through: int) -> list[Envelope]:
+        """As `Log.read_room`."""
         entries = await self.readers.run(
-            lambda connection: self.log.read_room(connection, conversation_id, after, limit)
+            lambda connection: self.log.read_room(connection, conversation_id, after, through)
         )
         return [Envelope(entry.body, entry.seq, entry.left) for entry in entries]
 

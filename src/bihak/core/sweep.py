@@ -1,17 +1,16 @@
 """Finds events whose publish was lost: compares the heads in the database with the rooms' own, every second."""
 
 import asyncio
-from collections.abc import Sequence
 from functools import partial
 
 import sqlalchemy as sa
 import structlog
 
 from bihak.core.hub import Hub
+from bihak.core.log import read_heads
 from bihak.errors import ChatError
 from bihak.storage.dialect import Database
 from bihak.storage.readers import Readers
-from bihak.storage.schema import conversations
 
 log = structlog.stdlib.get_logger("bihak.sweep")
 
@@ -60,10 +59,5 @@ class Sweep:
         ids = list(self._hub.rooms)
         for at in range(0, len(ids), ROOMS_AT_ONCE):
             some = ids[at : at + ROOMS_AT_ONCE]
-            self._hub.compare_heads(await self._readers.run(partial(_heads, some)))
-
-
-def _heads(ids: Sequence[int], connection: sa.Connection) -> list[tuple[int, int]]:
-    c = conversations.c
-    rows = connection.execute(sa.select(c.id, c.last_seq).where(c.id.in_(ids)))
-    return [(row.id, row.last_seq) for row in rows]
+            heads = await self._readers.run(partial(read_heads, conversation_ids=some))
+            self._hub.compare_heads(zip(some, heads, strict=True))

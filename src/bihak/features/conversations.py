@@ -10,7 +10,7 @@ from msgspec import Meta
 from bihak.core.context import LockedConversation, Membership, Query, Signal, Transaction
 from bihak.core.feature import Feature, Route, read, write
 from bihak.errors import Conflict, Forbidden, InvalidField, NotFound
-from bihak.features.messages import Message, Ok, may_lead, message_of, select_messages
+from bihak.features.messages import Message, Ok, ReadCursor, count_unread, may_lead, message_of, select_messages
 from bihak.features.participants import among, parse_people, require_people
 from bihak.protocol.envelope import DurableEvent, Event, Reply, Request
 from bihak.protocol.types import ConversationId, Participant, UserId, format_time, time_or_none
@@ -308,7 +308,7 @@ class Conversations(Feature):
 
 
 def load_conversations(connection: sa.Connection, viewer: Participant, ids: Sequence[int]) -> list[Conversation]:
-    """The conversations with these ids that `viewer` is in, in the order of `ids`. Three queries."""
+    """The conversations with these ids that `viewer` is in, in the order of `ids`. Four queries."""
     if not ids:
         return []
     c, p, m = conversations.c, conversation_participants.c, messages.c
@@ -322,8 +322,8 @@ def load_conversations(connection: sa.Connection, viewer: Participant, ids: Sequ
     rows = connection.execute(
         sa.select(
             conversations,
+            p.last_read_seq,
             p.last_read_message_id,
-            unread_count().label("unread"),
             last_message_id.scalar_subquery().label("last_message_id"),
         )
         .select_from(conversation_participants.join(conversations, c.id == p.conversation_id))
@@ -335,6 +335,8 @@ def load_conversations(connection: sa.Connection, viewer: Participant, ids: Sequ
         )
     ).all()
     members = _load_members(connection, [row.id for row in rows])
+    cursors = [ReadCursor(viewer, row.id, row.last_read_seq) for row in rows]
+    unread = dict(zip((row.id for row in rows), count_unread(connection, cursors), strict=True))
     last = [row.last_message_id for row in rows if row.last_message_id is not None]
     last_messages = {
         row.conversation_id: message_of(row) for row in connection.execute(select_messages().where(m.id.in_(last)))
@@ -347,30 +349,13 @@ def load_conversations(connection: sa.Connection, viewer: Participant, ids: Sequ
             created_at=format_time(row.created_ms),
             last_seq=row.last_seq,
             last_message=last_messages.get(row.id),
-            unread=row.unread,
+            unread=unread[row.id],
             last_read_message_id=row.last_read_message_id,
             participants=members.get(row.id, []),
         )
         for row in rows
     }
     return [found[conversation_id] for conversation_id in ids if conversation_id in found]
-
-
-def unread_count() -> sa.ScalarSelect[int]:
-    """Messages of others after the reader's cursor, in a query over `conversation_participants`."""
-    m, p = messages.c, conversation_participants.c
-    return (
-        sa.select(sa.func.count())
-        .select_from(messages)
-        .where(
-            m.conversation_id == p.conversation_id,
-            m.seq > p.last_read_seq,
-            m.deleted_ms.is_(None),
-            sa.not_(sa.and_(m.sender_type == p.participant_type, m.sender_id == p.participant_id)),
-        )
-        .correlate(conversation_participants)
-        .scalar_subquery()
-    )
 
 
 def _load_members(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[Member]]:

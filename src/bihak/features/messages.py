@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ from msgspec import Meta
 from bihak.core.context import Call, LockedConversation, Membership, Query, Transaction
 from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.identity import Actor
+from bihak.core.log import read_heads
 from bihak.errors import ChatError, Conflict, Forbidden, InvalidField, NotFound, TooLarge
 from bihak.protocol.envelope import DurableEvent, Reply, Request, require_bytes
 from bihak.protocol.types import ConversationId, MessageId, Participant, Scalar, format_time, time_or_none
@@ -20,6 +21,8 @@ from bihak.storage.schema import conversation_participants, messages, participan
 MAX_CONTENT = 10_000
 HISTORY_LIMIT = 50
 HISTORY_MAX = 100
+UNREAD_MAX = 1000
+CURSORS_AT_ONCE = 100
 
 
 class SendMessage(Request, tag="message", kw_only=True):
@@ -196,26 +199,25 @@ class Messages(Feature):
 
     @read(History, route=Route("GET", "/conversations/{conversation_id}/messages"))
     def history(self, query: Query, request: History) -> HistoryPage:
-        """Costs the same however long the conversation is: the seq index is entered where the page begins."""
+        """Costs the same however long the conversation is."""
         joined_seq = require_joined_seq(query, request.conversation_id)
         if request.before is not None and request.after is not None:
             raise InvalidField("Give `before` or `after`, not both.", field="after")
-        m = messages.c
-        found = select_messages().where(m.conversation_id == request.conversation_id, m.seq > joined_seq)
+        cid = request.conversation_id
         if request.after is not None:
-            found = found.where(m.seq > _seq_of(query, request.conversation_id, request.after, joined_seq))
-            found = found.order_by(m.seq)
+            start = _seq_of(query, cid, request.after, joined_seq) + 1
+            (head,) = read_heads(query.connection, [cid])
+            rows = _rows_from(query.connection, cid, start, head, request.limit + 1)
         else:
             if request.before is not None:
-                found = found.where(m.seq < _seq_of(query, request.conversation_id, request.before, joined_seq))
-            found = found.order_by(m.seq.desc())
-        rows = query.connection.execute(found.limit(request.limit + 1)).all()
+                end = _seq_of(query, cid, request.before, joined_seq) - 1
+            else:
+                (end,) = read_heads(query.connection, [cid])
+            rows = _rows_back_from(query.connection, cid, end, joined_seq + 1, request.limit + 1)
         page = [message_of(row) for row in rows[: request.limit]]
         if request.after is None:
             page.reverse()
-        return HistoryPage(
-            conversation_id=request.conversation_id, messages=page, has_more=len(rows) > request.limit
-        )
+        return HistoryPage(conversation_id=cid, messages=page, has_more=len(rows) > request.limit)
 
 
 # Sending
@@ -479,6 +481,66 @@ def message_of(row: Any) -> Message:
         edited_at=time_or_none(row.edited_ms),
         deleted_at=time_or_none(row.deleted_ms),
     )
+
+
+def _rows_from(connection: sa.Connection, conversation_id: int, start: int, head: int, count: int) -> list[Any]:
+    """The first `count` messages whose seq is `start` or later, oldest first."""
+    rows: list[Any] = []
+    width = WINDOW * count
+    while len(rows) < count and start <= head:
+        window = select_messages().where(_between(conversation_id, start, min(start + width - 1, head)))
+        rows += connection.execute(window.order_by(messages.c.seq).limit(count - len(rows)))
+        start, width = start + width, width * 4
+    return rows
+
+
+def _rows_back_from(connection: sa.Connection, conversation_id: int, end: int, first: int, count: int) -> list[Any]:
+    """The last `count` messages whose seq is `end` or earlier, and `first` or later, newest first."""
+    rows: list[Any] = []
+    width = WINDOW * count
+    while len(rows) < count and end >= first:
+        window = select_messages().where(_between(conversation_id, max(end - width + 1, first), end))
+        rows += connection.execute(window.order_by(messages.c.seq.desc()).limit(count - len(rows)))
+        end, width = end - width, width * 4
+    return rows
+
+
+WINDOW = 4
+"""Seqs looked at for each message wanted, at first: most events are messages.
+
+Both bounds are given because MariaDB, with one, may begin at the end of the conversation and walk.
+"""
+
+
+def _between(conversation_id: int, first: int, last: int) -> sa.ColumnElement[bool]:
+    return sa.and_(messages.c.conversation_id == conversation_id, messages.c.seq.between(first, last))
+
+
+class ReadCursor(NamedTuple):
+    """Up to which seq somebody has read a conversation."""
+
+    reader: Participant
+    conversation_id: int
+    seq: int
+
+
+def count_unread(connection: sa.Connection, cursors: Sequence[ReadCursor]) -> list[int]:
+    """For each cursor the messages of others after it that were not deleted; at most `UNREAD_MAX`.
+
+    The limit and the order from the end bound the cost for those who never say what they have read.
+    """
+    counts: list[int] = []
+    for start in range(0, len(cursors), CURSORS_AT_ONCE):
+        parts = [
+            f"SELECT {at:d} AS part, COUNT(*) FROM (SELECT 1 FROM messages WHERE conversation_id = {c.conversation_id:d}"
+            f" AND seq > {c.seq:d} AND deleted_ms IS NULL"
+            f" AND NOT (sender_type = {word_literal(c.reader.type)} AND sender_id = {c.reader.id:d})"
+            f" ORDER BY seq DESC LIMIT {UNREAD_MAX:d}) u{at:d}"
+            for at, c in enumerate(cursors[start : start + CURSORS_AT_ONCE])
+        ]
+        rows = connection.exec_driver_sql(" UNION ALL ".join(parts))
+        counts += [count for _, count in sorted(tuple(row) for row in rows)]
+    return counts
 
 
 def render_message(row: Any) -> NewMessage:

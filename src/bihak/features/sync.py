@@ -25,8 +25,8 @@ from bihak.errors import (
     TokenExpired,
     TooManyConnections,
 )
-from bihak.features.conversations import created_event, load_conversations, unread_count
-from bihak.features.messages import MAX_CONTENT
+from bihak.features.conversations import created_event, load_conversations
+from bihak.features.messages import MAX_CONTENT, ReadCursor, count_unread
 from bihak.features.participants import Participants, among
 from bihak.protocol.envelope import Reply, Request, encode, error_reply
 from bihak.protocol.frames import text_frame
@@ -252,7 +252,7 @@ class Sync(Feature):
             if is_in:
                 lacking[cid] = after
             else:
-                ended.append(Span(actor.participant, cid, after))
+                ended.append(Span(actor.participant, cid, after, end))
         if new:
             for conversation in await self._node.readers.run(
                 lambda connection: load_conversations(connection, actor.participant, new)
@@ -260,7 +260,7 @@ class Sync(Feature):
                 cursors[conversation.conversation_id] = conversation.last_seq
                 session.send_body(encode(created_event(conversation)))
         if ended:
-            for entries in await self._node.read_log(ended, RESUME_LIMIT):
+            for entries in await self._node.read_log(ended):
                 session.send(b"".join(text_frame(entry.body) for entry in entries))
         return heads, lacking
 
@@ -371,14 +371,25 @@ class Sync(Feature):
         c, p = conversations.c, conversation_participants.c
         rows = connection.execute(
             sa.select(
-                p.participant_type, p.participant_id, p.conversation_id, c.last_seq, p.joined_seq, p.left_seq,
-                p.last_read_message_id, unread_count().label("unread"),
+                *(p.participant_type, p.participant_id, p.conversation_id, c.last_seq, p.joined_seq, p.left_seq),
+                *(p.last_read_seq, p.last_read_message_id),
             )
             .select_from(conversation_participants.join(conversations, c.id == p.conversation_id))
             .where(among(p.participant_type, p.participant_id, people))
             .order_by(p.conversation_id)
-        )
-        found: dict[tuple[str, int], list[Place]] = {}
-        for kind, number, *place in rows:
-            found.setdefault((kind, number), []).append(Place(*place))
+        ).all()
+        cursors = [
+            ReadCursor(Participant(row.participant_type, row.participant_id), row.conversation_id, row.last_read_seq)
+            for row in rows
+            if row.left_seq is None and row.last_seq > row.last_read_seq
+        ]
+        unread = dict(zip(cursors, count_unread(connection, cursors), strict=True))
+        found: dict[Participant, list[Place]] = {}
+        for row in rows:
+            who = Participant(row.participant_type, row.participant_id)
+            count = unread.get(ReadCursor(who, row.conversation_id, row.last_read_seq), 0)
+            place = Place(
+                row.conversation_id, row.last_seq, row.joined_seq, row.left_seq, row.last_read_message_id, count
+            )
+            found.setdefault(who, []).append(place)
         return [found.get(person, []) for person in people]

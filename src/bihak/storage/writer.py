@@ -10,6 +10,7 @@ import stamina
 import structlog
 
 from bihak.errors import ChatError, Internal, Unavailable
+from bihak.failpoints import Failpoint, pass_by
 from bihak.storage.dialect import Database
 from bihak.storage.ids import IdBlocks
 
@@ -60,11 +61,13 @@ class Writer(Generic[Job, BatchT]):
         done: Callable[[BatchT], None],
         *,
         max_queue: int = MAX_QUEUE,
+        failpoint: Failpoint = pass_by,
     ) -> None:
         self._database = database
         self._open_batch = open_batch
         self._done = done
         self._max_queue = max_queue
+        self._failpoint = failpoint
         self._queue: deque[Job] = deque()
         self._wake = threading.Condition()
         self._stopping = False
@@ -188,9 +191,11 @@ class Writer(Generic[Job, BatchT]):
                     self._ids.refill(connection)
                     with connection.begin() as transaction:
                         batch.run(connection)
+                        self._failpoint("before_commit")
                         in_doubt = True
                         transaction.commit()
                         in_doubt = False
+                    self._failpoint("after_commit")
                 except Exception:
                     self._disconnect()
                     raise
