@@ -128,6 +128,8 @@ class Dispatcher:
         wall_clock: Callable[[], float] = time.time,
         failpoint: Failpoint = pass_by,
     ) -> None:
+        self.on_committed: list[Callable[[Sequence[DurableEvent]], None]] = []
+        """Called after each transaction that recorded something."""
         self.draining = False
         """Whether clients' writes are refused because the node is about to end."""
         self.commands = {command.request: command for command in commands}
@@ -260,15 +262,20 @@ class Dispatcher:
 
     def _publish_and_answer(self, batch: WriteBatch) -> None:
         publications: list[Publication] = []
+        events: list[DurableEvent] = []
         for call in batch.calls:
             for event in call.recorded:
                 publications.append(_durable(event))
                 _log_event(event, call.actor)
+            events += call.recorded
             for signal in call.signals:
                 publications.append(_signal(signal))
         if publications:
             self._backplane.publish(publications)
         self._failpoint("after_publish")
+        if events:
+            for listener in self.on_committed:
+                listener(events)
         for call in batch.calls:
             call.answer(call)
 

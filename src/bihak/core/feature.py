@@ -116,6 +116,9 @@ class Feature:
     def session_closed(self, session: Session) -> None:
         """Called on the event loop when such a session is lost, before it leaves its rooms."""
 
+    def committed(self, events: Sequence[DurableEvent]) -> None:
+        """Called on the event loop after a transaction of this node, with all it recorded; on the hot path."""
+
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
         """Coroutine functions that run as long as the node does."""
         return ()

@@ -90,6 +90,9 @@ class Node:
             message_limit=options.message_limit,
             failpoint=failpoint,
         )
+        self.dispatcher.on_committed = [
+            feature.committed for feature in self.features if type(feature).committed is not Feature.committed
+        ]
         self.sweep = Sweep(database, self.readers, self.hub)
         self._background: list[asyncio.Task[None]] = []
 

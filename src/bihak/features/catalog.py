@@ -14,10 +14,11 @@ from bihak.features.typing import Typing
 
 def make_features(node: Node) -> list[Feature]:
     """Each feature for that node."""
+    messages = Messages()
     return [
         Participants(node),
-        Conversations(),
-        Messages(),
+        messages,
+        Conversations(messages),
         Receipts(),
         Typing(node),
         Presence(node),

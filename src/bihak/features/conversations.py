@@ -1,5 +1,6 @@
 """Conversations: creating and listing them, and who is in them."""
 
+import builtins
 from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Literal
 
@@ -10,7 +11,7 @@ from msgspec import Meta
 from bihak.core.context import LockedConversation, Membership, Query, Signal, Transaction
 from bihak.core.feature import Feature, Route, read, write
 from bihak.errors import Conflict, Forbidden, InvalidField, NotFound
-from bihak.features.messages import Message, Ok, ReadCursor, count_unread, may_lead, message_of, select_messages
+from bihak.features.messages import Message, Messages, Ok, ReadCursor, count_unread, may_lead, select_messages
 from bihak.features.participants import among, parse_people, require_people
 from bihak.protocol.envelope import DurableEvent, Event, Reply, Request
 from bihak.protocol.types import ConversationId, Participant, UserId, format_time, time_or_none
@@ -147,6 +148,9 @@ class Conversations(Feature):
 
     events = (ConversationRenamed, ParticipantJoined, ParticipantLeft)
 
+    def __init__(self, messages: Messages) -> None:
+        self._messages = messages
+
     @read(ListConversations, route=Route("GET", "/conversations"))
     def list(self, query: Query, request: ListConversations) -> ConversationList:
         """A bounded number of queries, however many and long the conversations are."""
@@ -170,12 +174,12 @@ class Conversations(Feature):
             )
         mine = mine.order_by(c.last_message_ms.desc(), c.id.desc()).limit(request.limit + 1)
         ids = list(query.connection.execute(mine).scalars())
-        page = load_conversations(query.connection, who, ids[: request.limit])
+        page = self.load(query.connection, who, ids[: request.limit])
         return ConversationList(conversations=page, has_more=len(ids) > request.limit)
 
     @read(GetConversation, route=Route("GET", "/conversations/{conversation_id}"))
     def get(self, query: Query, request: GetConversation) -> ConversationReply:
-        found = load_conversations(query.connection, query.actor.participant, [request.conversation_id])
+        found = self.load(query.connection, query.actor.participant, [request.conversation_id])
         if not found:
             raise NotFound("There is no such conversation, or you are not in it.")
         return ConversationReply(conversation=found[0])
@@ -193,7 +197,7 @@ class Conversations(Feature):
             direct_key = "|".join(sorted(p.user_id for p in (me, others[0])))
             existing = _find_direct(tx, direct_key)
             if existing is not None:
-                return _reply(tx, existing)
+                return self._reply(tx, existing)
         now_ms = tx.read_clock()
         conversation = LockedConversation(
             id=tx.take_id("conversations"),
@@ -220,12 +224,12 @@ class Conversations(Feature):
             existing = _find_direct(tx, direct_key)
             if existing is None:
                 raise
-            return _reply(tx, existing)
+            return self._reply(tx, existing)
         tx.open_conversation(conversation)
         owner = {me: "owner"} if direct_key is None else {}
         _insert_members(tx, conversation, names, owner)
-        _announce(tx, conversation, list(names))
-        return _reply(tx, conversation.id)
+        self._announce(tx, conversation, list(names))
+        return self._reply(tx, conversation.id)
 
     @write(RenameConversation, route=Route("PATCH", "/conversations/{conversation_id}"))
     def rename(self, tx: Transaction, request: RenameConversation) -> Ok:
@@ -282,7 +286,7 @@ class Conversations(Feature):
             )
         if new:
             _insert_members(tx, conversation, names, {})
-            _announce(tx, conversation, new)
+            self._announce(tx, conversation, new)
         return Ok()
 
     @write(RemoveParticipant, route=Route("DELETE", "/conversations/{conversation_id}/participants/{user_id}"))
@@ -306,56 +310,71 @@ class Conversations(Feature):
         _end_membership(tx, conversation, tx.actor.participant)
         return Ok()
 
+    def load(self, connection: sa.Connection, viewer: Participant, ids: Sequence[int]) -> builtins.list[Conversation]:
+        """The conversations with these ids that `viewer` is in, in the order of `ids`. A bounded number of queries."""
+        if not ids:
+            return []
+        c, p, m = conversations.c, conversation_participants.c, messages.c
+        last_message_id = (
+            sa.select(m.id)
+            .where(m.conversation_id == c.id, m.seq > p.joined_seq)
+            .order_by(m.seq.desc())
+            .limit(1)
+            .correlate(conversations, conversation_participants)
+        )
+        rows = connection.execute(
+            sa.select(
+                conversations,
+                p.last_read_seq,
+                p.last_read_message_id,
+                last_message_id.scalar_subquery().label("last_message_id"),
+            )
+            .select_from(conversation_participants.join(conversations, c.id == p.conversation_id))
+            .where(
+                p.participant_type == viewer.type,
+                p.participant_id == viewer.id,
+                p.left_seq.is_(None),
+                p.conversation_id.in_(ids),
+            )
+        ).all()
+        members = _load_members(connection, [row.id for row in rows])
+        cursors = [ReadCursor(viewer, row.id, row.last_read_seq) for row in rows]
+        unread = dict(zip((row.id for row in rows), count_unread(connection, cursors), strict=True))
+        last = [row.last_message_id for row in rows if row.last_message_id is not None]
+        found_last = connection.execute(select_messages().where(m.id.in_(last))).all()
+        last_messages = {message.conversation_id: message for message in self._messages.load(connection, found_last)}
+        found = {
+            row.id: Conversation(
+                conversation_id=row.id,
+                conversation_type=row.conversation_type,
+                name=row.name,
+                created_at=format_time(row.created_ms),
+                last_seq=row.last_seq,
+                last_message=last_messages.get(row.id),
+                unread=unread[row.id],
+                last_read_message_id=row.last_read_message_id,
+                participants=members.get(row.id, []),
+            )
+            for row in rows
+        }
+        return [found[conversation_id] for conversation_id in ids if conversation_id in found]
 
-def load_conversations(connection: sa.Connection, viewer: Participant, ids: Sequence[int]) -> list[Conversation]:
-    """The conversations with these ids that `viewer` is in, in the order of `ids`. Four queries."""
-    if not ids:
-        return []
-    c, p, m = conversations.c, conversation_participants.c, messages.c
-    last_message_id = (
-        sa.select(m.id)
-        .where(m.conversation_id == c.id, m.seq > p.joined_seq)
-        .order_by(m.seq.desc())
-        .limit(1)
-        .correlate(conversations, conversation_participants)
-    )
-    rows = connection.execute(
-        sa.select(
-            conversations,
-            p.last_read_seq,
-            p.last_read_message_id,
-            last_message_id.scalar_subquery().label("last_message_id"),
-        )
-        .select_from(conversation_participants.join(conversations, c.id == p.conversation_id))
-        .where(
-            p.participant_type == viewer.type,
-            p.participant_id == viewer.id,
-            p.left_seq.is_(None),
-            p.conversation_id.in_(ids),
-        )
-    ).all()
-    members = _load_members(connection, [row.id for row in rows])
-    cursors = [ReadCursor(viewer, row.id, row.last_read_seq) for row in rows]
-    unread = dict(zip((row.id for row in rows), count_unread(connection, cursors), strict=True))
-    last = [row.last_message_id for row in rows if row.last_message_id is not None]
-    last_messages = {
-        row.conversation_id: message_of(row) for row in connection.execute(select_messages().where(m.id.in_(last)))
-    }
-    found = {
-        row.id: Conversation(
-            conversation_id=row.id,
-            conversation_type=row.conversation_type,
-            name=row.name,
-            created_at=format_time(row.created_ms),
-            last_seq=row.last_seq,
-            last_message=last_messages.get(row.id),
-            unread=unread[row.id],
-            last_read_message_id=row.last_read_message_id,
-            participants=members.get(row.id, []),
-        )
-        for row in rows
-    }
-    return [found[conversation_id] for conversation_id in ids if conversation_id in found]
+    def _announce(self, tx: Transaction, conversation: LockedConversation, people: Sequence[Participant]) -> None:
+        """Tells these participants of a conversation that is new to them, and takes their sessions into it."""
+        event = created_event(self._load(tx, conversation.id, people[0]))
+        for person in people:
+            tx.signal(Signal(event, to_user=person.user_id, joins=(conversation.id, conversation.last_seq)))
+
+    def _load(self, tx: Transaction, conversation_id: int, viewer: Participant) -> Conversation:
+        """As it will be after COMMIT: this transaction's heads are not in the table yet."""
+        (found,) = self.load(tx.connection, viewer, [conversation_id])
+        place = tx.find_place(conversation_id, viewer)
+        if place is not None:
+            found.last_seq = place[0].last_seq
+        return found
+
+    def _reply(self, tx: Transaction, conversation_id: int) -> ConversationReply:
+        return ConversationReply(conversation=self._load(tx, conversation_id, tx.actor.participant))
 
 
 def _load_members(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[Member]]:
@@ -450,30 +469,10 @@ def _end_membership(tx: Transaction, conversation: LockedConversation, who: Part
     )
 
 
-def _announce(tx: Transaction, conversation: LockedConversation, people: Sequence[Participant]) -> None:
-    """Tells these participants of a conversation that is new to them, and takes their sessions into it."""
-    event = created_event(_load(tx, conversation.id, people[0]))
-    for person in people:
-        tx.signal(Signal(event, to_user=person.user_id, joins=(conversation.id, conversation.last_seq)))
-
-
 def created_event(conversation: Conversation) -> ConversationCreated:
     return ConversationCreated(
         conversation_id=conversation.conversation_id, seq=conversation.last_seq, conversation=conversation
     )
-
-
-def _load(tx: Transaction, conversation_id: int, viewer: Participant) -> Conversation:
-    """As it will be after COMMIT: this transaction's heads are not in the table yet."""
-    (found,) = load_conversations(tx.connection, viewer, [conversation_id])
-    place = tx.find_place(conversation_id, viewer)
-    if place is not None:
-        found.last_seq = place[0].last_seq
-    return found
-
-
-def _reply(tx: Transaction, conversation_id: int) -> ConversationReply:
-    return ConversationReply(conversation=_load(tx, conversation_id, tx.actor.participant))
 
 
 def _find_direct(tx: Transaction, direct_key: str | None) -> int | None:

@@ -25,7 +25,7 @@ from bihak.errors import (
     TokenExpired,
     TooManyConnections,
 )
-from bihak.features.conversations import created_event, load_conversations
+from bihak.features.conversations import Conversations, created_event
 from bihak.features.messages import MAX_CONTENT, ReadCursor, count_unread
 from bihak.features.participants import Participants, among
 from bihak.protocol.envelope import Reply, Request, encode, error_reply
@@ -255,7 +255,7 @@ class Sync(Feature):
                 ended.append(Span(actor.participant, cid, after, end))
         if new:
             for conversation in await self._node.readers.run(
-                lambda connection: load_conversations(connection, actor.participant, new)
+                lambda connection: self._node.feature(Conversations).load(connection, actor.participant, new)
             ):
                 cursors[conversation.conversation_id] = conversation.last_seq
                 session.send_body(encode(created_event(conversation)))

@@ -1,0 +1,162 @@
+"""Messages: sending, editing, deleting, and pages of history."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from bihak.core.context import Call, Query, Transaction
+from bihak.core.feature import Feature, Route, read, write, write_many
+from bihak.core.log import read_heads
+from bihak.errors import Conflict, Forbidden, InvalidField
+from bihak.features.messages.access import clean_content, may_lead, require_joined_seq, require_message
+from bihak.features.messages.pages import (
+    ReadCursor,
+    count_unread,
+    message_of,
+    render_message,
+    rows_back_from,
+    rows_from,
+    select_messages,
+    seq_of,
+)
+from bihak.features.messages.sending import send_all
+from bihak.features.messages.wire import (
+    MAX_CONTENT,
+    DeleteMessage,
+    EditMessage,
+    History,
+    HistoryPage,
+    Message,
+    MessageDeleted,
+    MessageEdited,
+    MessageSent,
+    NewMessage,
+    Ok,
+    SendMessage,
+)
+from bihak.protocol.types import format_time
+from bihak.storage.schema import messages
+
+__all__ = [
+    "MAX_CONTENT",
+    "DeleteMessage",
+    "EditMessage",
+    "History",
+    "HistoryPage",
+    "Message",
+    "MessageDeleted",
+    "MessageEdited",
+    "MessageSent",
+    "Messages",
+    "NewMessage",
+    "Ok",
+    "ReadCursor",
+    "SendMessage",
+    "count_unread",
+    "may_lead",
+    "render_message",
+    "require_joined_seq",
+    "require_message",
+    "select_messages",
+]
+
+Decorator = Callable[[sa.Connection, Sequence[Message]], None]
+"""Adds to message objects what another feature knows of them; a bounded number of queries for all."""
+
+
+class Messages(Feature):
+    """What can be done with messages."""
+
+    events = (MessageEdited, MessageDeleted)
+
+    def __init__(self) -> None:
+        self._decorators: list[Decorator] = []
+
+    def decorate(self, decorator: Decorator) -> None:
+        """Lets another feature add what it knows to every message object that is read."""
+        self._decorators.append(decorator)
+
+    def load(self, connection: sa.Connection, rows: Sequence[Any]) -> list[Message]:
+        """The message objects of rows of `select_messages`, complete."""
+        found = [message_of(row) for row in rows]
+        if found:
+            for decorator in self._decorators:
+                decorator(connection, found)
+        return found
+
+    @write_many(SendMessage, route=Route("POST", "/conversations/{conversation_id}/messages", 201), limited=True)
+    def send(self, tx: Transaction, calls: Sequence[Call[SendMessage]]) -> None:
+        """Stores all messages of a transaction with one INSERT."""
+        send_all(tx, calls)
+
+    @write(EditMessage, route=Route("PATCH", "/messages/{message_id}"))
+    def edit(self, tx: Transaction, request: EditMessage) -> Ok:
+        """Records `message_edited`, unless the content is what it was."""
+        content = clean_content(request.content)
+        conversation, _, row = require_message(tx, request.message_id)
+        if (row.sender_type, row.sender_id) != tx.actor.participant:
+            raise Forbidden("Only its author may edit a message.")
+        if row.deleted_ms is not None:
+            raise Conflict("The message was deleted.")
+        if row.content != content:
+            tx.connection.execute(
+                messages.update().where(messages.c.id == row.id).values(content=content, edited_ms=tx.now_ms)
+            )
+            tx.record(
+                conversation,
+                MessageEdited(
+                    conversation_id=conversation.id,
+                    seq=conversation.next_seq(),
+                    message_id=row.id,
+                    content=content,
+                    edited_at=format_time(tx.now_ms),
+                ),
+            )
+        return Ok()
+
+    @write(DeleteMessage, route=Route("DELETE", "/messages/{message_id}"))
+    def delete(self, tx: Transaction, request: DeleteMessage) -> Ok:
+        """Records `message_deleted`, unless it was deleted before."""
+        conversation, _, row = require_message(tx, request.message_id)
+        if (row.sender_type, row.sender_id) != tx.actor.participant and not tx.actor.is_moderator:
+            raise Forbidden("Only its author or an admin may delete a message.")
+        if row.deleted_ms is None:
+            tx.connection.execute(
+                messages.update()
+                .where(messages.c.id == row.id)
+                .values(content="", body_digest=None, deleted_ms=tx.now_ms)
+            )
+            tx.record(
+                conversation,
+                MessageDeleted(
+                    conversation_id=conversation.id,
+                    seq=conversation.next_seq(),
+                    message_id=row.id,
+                    deleted_at=format_time(tx.now_ms),
+                    deleted_by=tx.actor.user_id,
+                ),
+            )
+        return Ok()
+
+    @read(History, route=Route("GET", "/conversations/{conversation_id}/messages"))
+    def history(self, query: Query, request: History) -> HistoryPage:
+        """Costs the same however long the conversation is."""
+        joined_seq = require_joined_seq(query, request.conversation_id)
+        if request.before is not None and request.after is not None:
+            raise InvalidField("Give `before` or `after`, not both.", field="after")
+        cid = request.conversation_id
+        if request.after is not None:
+            start = seq_of(query, cid, request.after, joined_seq) + 1
+            (head,) = read_heads(query.connection, [cid])
+            rows = rows_from(query.connection, cid, start, head, request.limit + 1)
+        else:
+            if request.before is not None:
+                end = seq_of(query, cid, request.before, joined_seq) - 1
+            else:
+                (end,) = read_heads(query.connection, [cid])
+            rows = rows_back_from(query.connection, cid, end, joined_seq + 1, request.limit + 1)
+        page = self.load(query.connection, rows[: request.limit])
+        if request.after is None:
+            page.reverse()
+        return HistoryPage(conversation_id=cid, messages=page, has_more=len(rows) > request.limit)

@@ -1,0 +1,60 @@
+"""What may be said, and who may see and do what: shared with the features that build on messages."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from bihak.core.context import LockedConversation, Membership, Query, Transaction
+from bihak.core.identity import Actor
+from bihak.errors import InvalidField, NotFound, TooLarge
+from bihak.features.messages.wire import MAX_CONTENT
+from bihak.storage.schema import conversation_participants, messages
+
+
+def clean_content(content: str) -> str:
+    """`content` as it is stored: trimmed. Raises InvalidField or TooLarge."""
+    content = content.strip()
+    if not content:
+        raise InvalidField("A message needs content.", field="content")
+    if len(content) > MAX_CONTENT:
+        raise TooLarge(f"A message has at most {MAX_CONTENT} characters.", field="content")
+    if "\0" in content:
+        raise InvalidField("A message cannot contain NUL.", field="content")
+    return content
+
+
+def may_lead(actor: Actor, membership: Membership) -> bool:
+    """Whether somebody may change a conversation's membership and post to a broadcast."""
+    return membership.role == "owner" or actor.is_moderator
+
+
+def require_message(tx: Transaction, message_id: int) -> tuple[LockedConversation, Membership, Any]:
+    """A message that the one who asks can see, read under its conversation's lock. Raises NotFound."""
+    m = messages.c
+    missing = NotFound("There is no such message, or it is not in your conversations.")
+    conversation_id = tx.connection.execute(sa.select(m.conversation_id).where(m.id == message_id)).scalar()
+    place = tx.find_place(conversation_id, tx.actor.participant) if conversation_id is not None else None
+    if place is None:
+        raise missing
+    conversation, membership = place
+    row = tx.connection.execute(sa.select(messages).where(m.id == message_id)).one()
+    if row.seq <= membership.joined_seq:
+        raise missing
+    return conversation, membership, row
+
+
+def require_joined_seq(query: Query, conversation_id: int) -> int:
+    """The seq after which the reader sees a conversation it is in. Raises NotFound."""
+    p = conversation_participants.c
+    who = query.actor.participant
+    joined_seq: int | None = query.connection.execute(
+        sa.select(p.joined_seq).where(
+            p.conversation_id == conversation_id,
+            p.participant_type == who.type,
+            p.participant_id == who.id,
+            p.left_seq.is_(None),
+        )
+    ).scalar()
+    if joined_seq is None:
+        raise NotFound("There is no such conversation, or you are not in it.")
+    return joined_seq

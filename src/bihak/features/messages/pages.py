@@ -1,0 +1,135 @@
+"""Reading messages back: objects, events of a replay, pages, and unread counts."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+
+from bihak.core.context import Query
+from bihak.errors import NotFound
+from bihak.features.messages.wire import Message, NewMessage
+from bihak.protocol.types import Participant, format_time, time_or_none
+from bihak.storage.dialect import word_literal
+from bihak.storage.schema import messages, participants
+
+UNREAD_MAX = 1000
+CURSORS_AT_ONCE = 100
+
+
+def select_messages() -> sa.Select[Any]:
+    """Rows for `message_of`."""
+    m, p = messages.c, participants.c
+    return sa.select(messages, p.name.label("sender_name")).select_from(
+        messages.outerjoin(
+            participants, sa.and_(p.participant_type == m.sender_type, p.participant_id == m.sender_id)
+        )
+    )
+
+
+def message_of(row: Any) -> Message:
+    """The message object of a row of `select_messages`."""
+    return Message(
+        message_id=row.id,
+        conversation_id=row.conversation_id,
+        sender_type=row.sender_type,
+        sender_id=row.sender_id,
+        sender_name=sender_name(row),
+        content=row.content,
+        reply_to_id=row.reply_to_id,
+        created_at=format_time(row.created_ms),
+        seq=row.seq,
+        idempotency_key=row.idempotency_key.decode() if row.idempotency_key is not None else None,
+        edited_at=time_or_none(row.edited_ms),
+        deleted_at=time_or_none(row.deleted_ms),
+    )
+
+
+def rows_from(connection: sa.Connection, conversation_id: int, start: int, head: int, count: int) -> list[Any]:
+    """The first `count` messages whose seq is `start` or later, oldest first."""
+    rows: list[Any] = []
+    width = WINDOW * count
+    while len(rows) < count and start <= head:
+        window = select_messages().where(_between(conversation_id, start, min(start + width - 1, head)))
+        rows += connection.execute(window.order_by(messages.c.seq).limit(count - len(rows)))
+        start, width = start + width, width * 4
+    return rows
+
+
+def rows_back_from(connection: sa.Connection, conversation_id: int, end: int, first: int, count: int) -> list[Any]:
+    """The last `count` messages whose seq is `end` or earlier, and `first` or later, newest first."""
+    rows: list[Any] = []
+    width = WINDOW * count
+    while len(rows) < count and end >= first:
+        window = select_messages().where(_between(conversation_id, max(end - width + 1, first), end))
+        rows += connection.execute(window.order_by(messages.c.seq.desc()).limit(count - len(rows)))
+        end, width = end - width, width * 4
+    return rows
+
+
+WINDOW = 4
+"""Seqs looked at for each message wanted, at first: most events are messages.
+
+Both bounds are given because MariaDB, with one, may begin at the end of the conversation and walk.
+"""
+
+
+def _between(conversation_id: int, first: int, last: int) -> sa.ColumnElement[bool]:
+    return sa.and_(messages.c.conversation_id == conversation_id, messages.c.seq.between(first, last))
+
+
+class ReadCursor(NamedTuple):
+    """Up to which seq somebody has read a conversation."""
+
+    reader: Participant
+    conversation_id: int
+    seq: int
+
+
+def count_unread(connection: sa.Connection, cursors: Sequence[ReadCursor]) -> list[int]:
+    """For each cursor the messages of others after it that were not deleted; at most `UNREAD_MAX`.
+
+    The limit and the order from the end bound the cost for those who never say what they have read.
+    """
+    counts: list[int] = []
+    for start in range(0, len(cursors), CURSORS_AT_ONCE):
+        parts = [
+            f"SELECT {at:d} AS part, COUNT(*) FROM (SELECT 1 FROM messages WHERE conversation_id = {c.conversation_id:d}"
+            f" AND seq > {c.seq:d} AND deleted_ms IS NULL"
+            f" AND NOT (sender_type = {word_literal(c.reader.type)} AND sender_id = {c.reader.id:d})"
+            f" ORDER BY seq DESC LIMIT {UNREAD_MAX:d}) u{at:d}"
+            for at, c in enumerate(cursors[start : start + CURSORS_AT_ONCE])
+        ]
+        rows = connection.exec_driver_sql(" UNION ALL ".join(parts))
+        counts += [count for _, count in sorted(tuple(row) for row in rows)]
+    return counts
+
+
+def render_message(row: Any) -> NewMessage:
+    """The event of a row of `messages`, for a replay."""
+    return NewMessage(
+        conversation_id=row.conversation_id,
+        seq=row.seq,
+        message_id=row.id,
+        sender_type=row.sender_type,
+        sender_id=row.sender_id,
+        sender_name=sender_name(row),
+        content=row.content,
+        created_at=format_time(row.created_ms),
+        reply_to_id=row.reply_to_id,
+        idempotency_key=row.idempotency_key.decode() if row.idempotency_key is not None else None,
+    )
+
+
+def sender_name(row: Any) -> str:
+    """A sender that the platform never named is called by its `user_id`."""
+    return row.sender_name or Participant(row.sender_type, row.sender_id).user_id
+
+
+def seq_of(query: Query, conversation_id: int, message_id: int, joined_seq: int) -> int:
+    m = messages.c
+    seq: int | None = query.connection.execute(
+        sa.select(m.seq).where(m.id == message_id, m.conversation_id == conversation_id, m.seq > joined_seq)
+    ).scalar()
+    if seq is None:
+        raise NotFound("There is no such message in this conversation.")
+    return seq
