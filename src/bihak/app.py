@@ -60,6 +60,7 @@ def make_node(
         max_frame_bytes=settings.max_frame_bytes,
         message_limit=RateLimit(*rate, time.monotonic) if rate else RateLimit.off(),
         max_per_participant=settings.max_connections_per_participant,
+        directory=settings.directory,
     )
     return Node(
         database, LocalBackplane(), authenticator, make_features, render_message, options, failpoint=failpoint
@@ -155,8 +156,9 @@ class Server:
         database = open_database(self._settings)
         try:
             upgrade(database)
-            with database.writer_engine.begin() as connection:
-                everyone_offline(connection)
+            if database.is_exclusive:
+                with database.writer_engine.begin() as connection:
+                    everyone_offline(connection)
         except BaseException:
             database.close()
             raise

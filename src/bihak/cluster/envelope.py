@@ -19,6 +19,8 @@ class Envelope(msgspec.Struct, array_like=True):
     """(conversation_id, seq) that whoever hears this enters."""
     conversations: tuple[int, ...] = ()
     """On the neighbours' topic: whose members hear it, each once."""
+    revoked_before_ms: int = 0
+    """On a participant's topic, and not 0: no event; sessions whose token was made before then end with 4403."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

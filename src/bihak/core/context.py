@@ -166,6 +166,11 @@ class Transaction:
             raise NotFound("There is no such conversation, or you are not in it.")
         return place
 
+    def find_conversation(self, conversation_id: int) -> LockedConversation | None:
+        """The conversation, locked, whoever is in it; None where there is none."""
+        self.lock([(conversation_id, self.actor.participant)])
+        return self._conversations.get(conversation_id)
+
     def set_membership(self, conversation_id: int, who: Participant, membership: Membership | None) -> None:
         """Tells this transaction of a membership that it has just written."""
         self._memberships[conversation_id, who] = membership

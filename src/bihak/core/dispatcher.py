@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -130,6 +130,8 @@ class Dispatcher:
     ) -> None:
         self.on_committed: list[Callable[[Sequence[DurableEvent]], None]] = []
         """Called after each transaction that recorded something."""
+        self.session_of: Callable[[Actor], Awaitable[Session]] | None = None
+        """Makes a session without a connection, for live commands that come over HTTP."""
         self.draining = False
         """Whether clients' writes are refused because the node is about to end."""
         self.commands = {command.request: command for command in commands}
@@ -186,24 +188,37 @@ class Dispatcher:
     async def call(self, request: Request, actor: Actor) -> Reply | None:
         """Serves a request that came on no connection (HTTP, the server itself). Raises ChatError."""
         command = self.commands[type(request)]
+        self.guard(command, actor)
+        if command.kind in (Kind.LIVE, Kind.TASK):
+            return await self._call_live(command, request, actor)
         future: asyncio.Future[Reply | ChatError | None] = asyncio.get_running_loop().create_future()
 
         def answer(call: Call[Request]) -> None:
             if not future.done():
                 future.set_result(call.outcome)
 
-        self.guard(command, actor)
         call = Call(command, request, actor, answer)
         if command.kind is Kind.READ:
             self.start_task(self.read(call))
-        elif command.kind in (Kind.WRITE, Kind.WRITE_MANY):
-            self.writer.submit(call)
         else:
-            raise UnknownType("This is for WebSocket connections only.")
+            self.writer.submit(call)
         outcome = await future
         if isinstance(outcome, ChatError):
             raise outcome
         return outcome
+
+    async def _call_live(self, command: Command, request: Request, actor: Actor) -> Reply | None:
+        if self.session_of is None:
+            raise UnknownType("This is for WebSocket connections only.")
+        session = await self.session_of(actor)
+        try:
+            outcome = command.handler(session, request)
+            found: Reply | None = await outcome if command.kind is Kind.TASK else outcome
+        except ChatError:
+            raise
+        except Exception as fault:
+            raise self.internal(fault, command) from fault
+        return found
 
     def write_quietly(self, request: Request, actor: Actor) -> None:
         """Queues the server's own write; whatever its fate, nobody waits for it."""
@@ -273,11 +288,11 @@ class Dispatcher:
         if publications:
             self._backplane.publish(publications)
         self._failpoint("after_publish")
+        for call in batch.calls:
+            call.answer(call)
         if events:
             for listener in self.on_committed:
                 listener(events)
-        for call in batch.calls:
-            call.answer(call)
 
 
 def _durable(event: DurableEvent) -> Publication:
@@ -320,6 +335,8 @@ class _Visit:
         self.turn = _TURNS[command.kind]
 
     def enter(self) -> None:
+        if self.command.is_activity:
+            self.session.active_at = time.monotonic()
         self.session.lane.enter(self.turn, self._start, self)
 
     def _start(self) -> None:

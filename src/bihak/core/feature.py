@@ -6,7 +6,7 @@ from enum import Enum, auto
 from typing import Any, ClassVar, TypeVar
 
 from bihak.core.session import Session
-from bihak.protocol.envelope import DurableEvent, Request
+from bihak.protocol.envelope import DurableEvent, Reply, Request
 
 R = TypeVar("R", bound=Request)
 
@@ -48,6 +48,10 @@ class Command:
     """Whether it counts against RATE_LIMIT_MESSAGES."""
     internal: bool = False
     """Whether it is the server's own, which no client can send."""
+    is_activity: bool = True
+    """Whether it shows that somebody is at the device."""
+    reply: type[Reply] | None = None
+    """What answers it, where the handler's return annotation does not tell."""
 
     @property
     def name(self) -> str:
@@ -66,14 +70,19 @@ def _declare(kind: Kind, request: type[Request], **options: Any) -> Callable[[An
     return decorate
 
 
-def live(request: type[R], *, needs_auth: bool = True) -> Callable[[Any], Any]:
-    """Declares `handler(self, session, request) -> Reply | None`, a `Kind.LIVE` command."""
-    return _declare(Kind.LIVE, request, needs_auth=needs_auth)
+def live(
+    request: type[R], *, route: Route | None = None, needs_auth: bool = True, is_activity: bool = True
+) -> Callable[[Any], Any]:
+    """Declares `handler(self, session, request) -> Reply | None`, a `Kind.LIVE` command.
+
+    Asked over HTTP, the session is one without a connection.
+    """
+    return _declare(Kind.LIVE, request, route=route, needs_auth=needs_auth, is_activity=is_activity)
 
 
-def task(request: type[R], *, needs_auth: bool = True) -> Callable[[Any], Any]:
-    """Declares `async handler(self, session, request) -> Reply | None`, a `Kind.TASK` command."""
-    return _declare(Kind.TASK, request, needs_auth=needs_auth)
+def task(request: type[R], *, route: Route | None = None, needs_auth: bool = True) -> Callable[[Any], Any]:
+    """Declares `async handler(self, session, request) -> Reply | None`, a `Kind.TASK` command; else as `live`."""
+    return _declare(Kind.TASK, request, route=route, needs_auth=needs_auth)
 
 
 def read(request: type[R], *, route: Route | None = None) -> Callable[[Any], Any]:

@@ -16,6 +16,8 @@ class Identity:
     email: str | None = None
     expires_at: float | None = None
     """Seconds since the epoch; None: never."""
+    issued_at: float | None = None
+    """When its token was made, seconds since the epoch; 0: the token does not tell; None: there is no token."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,7 +95,7 @@ class Log:
         if row.message_id is not None:
             fields["message_id"] = row.message_id
         if "content" in kind.__struct_fields__:
-            fields["content"] = row.content
+            fields |= {"content": row.content, "mentions": json.loads(row.mentions or "[]")}
         return msgspec.convert(fields, kind)
 
 
@@ -108,13 +108,13 @@ _MEMBER = """
 _COVERS = "AND v.s > p.joined_seq AND (p.left_seq IS NULL OR v.s <= p.left_seq)"
 _MESSAGES = """
     SELECT v.span, x.id, x.conversation_id, x.seq, x.sender_type, x.sender_id, s.name AS sender_name, x.content,
-      x.reply_to_id, x.idempotency_key, x.created_ms
+      x.reply_to_id, x.idempotency_key, x.mentions, x.created_ms
     FROM v {covered}
     {join} messages x ON x.conversation_id = v.c AND x.seq = v.s {within}
     LEFT JOIN participants s ON s.participant_type = x.sender_type AND s.participant_id = x.sender_id
 """
 _EVENTS = """
-    SELECT v.span, x.conversation_id, x.seq, x.kind, x.message_id, x.data, m.content
+    SELECT v.span, x.conversation_id, x.seq, x.kind, x.message_id, x.data, m.content, m.mentions
     FROM v {covered}
     {join} conversation_events x ON x.conversation_id = v.c AND x.seq = v.s {within}
     LEFT JOIN messages m ON m.id = x.message_id
@@ -132,6 +132,6 @@ def read_heads(connection: sa.Connection, conversation_ids: Sequence[int]) -> li
 def stored_fields(event: DurableEvent) -> dict[str, Any]:
     """What of `event` goes into `conversation_events.data`: all but its key, its message and the message's body."""
     fields: dict[str, Any] = msgspec.to_builtins(event)
-    for name in ("type", "conversation_id", "seq", "message_id", "content"):
+    for name in ("type", "conversation_id", "seq", "message_id", "content", "mentions"):
         fields.pop(name, None)
     return fields

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
+import sqlalchemy as sa
 import structlog
 
 from bihak.cluster.base import Backplane
@@ -18,14 +19,15 @@ from bihak.core.identity import Actor, Authenticator
 from bihak.core.limits import RateLimit
 from bihak.core.log import Log, LogEntry, Span, read_heads
 from bihak.core.outbox import Outboxes
-from bihak.core.session import Session
+from bihak.core.session import NoWire, Session
 from bihak.core.sweep import Sweep
-from bihak.errors import CloseCode
+from bihak.errors import ChatError, CloseCode
 from bihak.failpoints import Failpoint, pass_by
 from bihak.protocol.envelope import DurableEvent, Event, Request
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Database
 from bihak.storage.readers import GroupedRead, Readers
+from bihak.storage.schema import conversation_participants
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -48,6 +50,12 @@ class NodeOptions:
     heartbeat_s: float = 30.0
     max_per_participant: int = 0
     """Connections of one participant; 0: any number."""
+    directory: Literal["everyone", "shared"] = "everyone"
+    """Whom a people search finds: everyone, or those one shares a conversation with."""
+    periods_s: Mapping[str, float] = field(
+        default_factory=lambda: {"typing": 60.0, "presence": 15.0, "notifications": 3600.0, "sessions": 1.0}
+    )
+    """How often each clean-up runs."""
 
 
 class Node:
@@ -93,6 +101,7 @@ class Node:
         self.dispatcher.on_committed = [
             feature.committed for feature in self.features if type(feature).committed is not Feature.committed
         ]
+        self.dispatcher.session_of = self._session_of
         self.sweep = Sweep(database, self.readers, self.hub)
         self._background: list[asyncio.Task[None]] = []
 
@@ -162,6 +171,42 @@ class Node:
     async def call(self, request: Request, actor: Actor = SYSTEM) -> Any:
         """Serves a request as if `actor` had sent it. Raises ChatError."""
         return await self.dispatcher.call(request, actor)
+
+    def clock_ms(self, connection: sa.Connection) -> int:
+        """The database's clock, milliseconds since the epoch."""
+        now_ms: int = connection.exec_driver_sql(f"SELECT {self.database.dialect.clock_ms}").scalar_one()
+        return now_ms
+
+    def periodically(self, task: str, request: Request) -> Callable[[], Awaitable[None]]:
+        """A background coroutine function: serves `request`, which tells how much it removed, every period of `task`.
+
+        Several nodes may do the same: what one has removed the others do not find.
+        """
+
+        async def run() -> None:
+            while True:
+                await asyncio.sleep(self.options.periods_s[task])
+                try:
+                    removed = await self.call(request)
+                except ChatError as error:
+                    log.warning("cleanup failed", task=task, error=error.message)
+                else:
+                    (log.info if removed else log.debug)("cleanup", task=task, removed=removed)
+
+        return run
+
+    async def _session_of(self, actor: Actor) -> Session:
+        """A session of `actor` that nobody listens to, knowing the conversations it is in."""
+        p, who = conversation_participants.c, actor.participant
+        mine = sa.select(p.conversation_id).where(
+            p.participant_type == who.type, p.participant_id == who.id, p.left_seq.is_(None)
+        )
+        session = Session(NoWire(), self.outboxes)
+        session.actor = actor
+        session.conversations = set(
+            await self.readers.run(lambda connection: connection.execute(mine).scalars().all())
+        )
+        return session
 
     # The log, for the hub
 

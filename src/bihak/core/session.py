@@ -1,6 +1,7 @@
 """One connection and, once it is authenticated, the session on it: identity, bounded outbox, order of requests."""
 
 import itertools
+import time
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
@@ -64,6 +65,10 @@ class Session:
         """What came for the participant while the session is being set up; None: it need not wait."""
         self.ready = False
         """Whether it is in its rooms; its features know of it only from then on."""
+        self.active_at = time.monotonic()
+        """When it last sent a request that shows somebody is there."""
+        self.is_idle = False
+        """Whether it is away for having been silent."""
         self.lane = Lane()
         self.closed = False
         self._wire = wire
@@ -152,6 +157,19 @@ class Turn(Enum):
     """Behind the other writes, without waiting for them: the writer's queue keeps their order."""
     ALONE = auto()
     """When all before it are answered; what comes after waits for it."""
+
+
+class NoWire:
+    """Implements `Wire` for a session that nobody listens to."""
+
+    def write(self, frames: bytes) -> None:
+        pass
+
+    def buffered_bytes(self) -> int:
+        return 0
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        pass
 
 
 class Lane:

@@ -5,11 +5,12 @@ from bihak.core.node import Node
 from bihak.features.conversations import Conversations
 from bihak.features.messages import Messages, render_message
 from bihak.features.participants import Participants
+from bihak.features.pins import Pins
 from bihak.features.presence import Presence
+from bihak.features.reactions import Reactions
 from bihak.features.receipts import Receipts
 from bihak.features.sync import Sync
 from bihak.features.typing import Typing
-
 
 
 def make_features(node: Node) -> list[Feature]:
@@ -18,7 +19,9 @@ def make_features(node: Node) -> list[Feature]:
     return [
         Participants(node),
         messages,
-        Conversations(messages),
+        Reactions(messages),
+        Pins(messages),
+        Conversations(messages, node.clock_ms),
         Receipts(),
         Typing(node),
         Presence(node),

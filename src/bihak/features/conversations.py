@@ -1,7 +1,8 @@
 """Conversations: creating and listing them, and who is in them."""
 
 import builtins
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -13,6 +14,7 @@ from bihak.core.feature import Feature, Route, read, write
 from bihak.errors import Conflict, Forbidden, InvalidField, NotFound
 from bihak.features.messages import Message, Messages, Ok, ReadCursor, count_unread, may_lead, select_messages
 from bihak.features.participants import among, parse_people, require_people
+from bihak.features.presence import status_now
 from bihak.protocol.envelope import DurableEvent, Event, Reply, Request
 from bihak.protocol.types import ConversationId, Participant, UserId, format_time, time_or_none
 from bihak.storage.schema import conversation_participants, conversations, messages, participants, user_online_status
@@ -119,11 +121,15 @@ class ConversationCreated(Event, tag="conversation_created", kw_only=True):
 
 
 class ConversationRenamed(DurableEvent, tag="conversation_renamed", kw_only=True):
+    """A conversation has a new name."""
+
     name: str
     by: str
 
 
 class ParticipantJoined(DurableEvent, tag="participant_joined", kw_only=True):
+    """Somebody was taken in; they see what happens from then on."""
+
     user_id: str
     participant_type: str
     participant_id: int
@@ -134,10 +140,14 @@ class ParticipantJoined(DurableEvent, tag="participant_joined", kw_only=True):
 
 
 class ParticipantLeft(DurableEvent, tag="participant_left", kw_only=True):
+    """Somebody left or was removed; it is the last they hear of the conversation."""
+
     user_id: str
     participant_type: str
     participant_id: int
     by: str
+    owner: str | None = None
+    """Who becomes an owner thereby: a conversation whose last one goes gets the one who is in it longest."""
 
     def left(self) -> tuple[str, ...]:
         return (self.user_id,)
@@ -148,8 +158,9 @@ class Conversations(Feature):
 
     events = (ConversationRenamed, ParticipantJoined, ParticipantLeft)
 
-    def __init__(self, messages: Messages) -> None:
+    def __init__(self, messages: Messages, clock_ms: Callable[[sa.Connection], int]) -> None:
         self._messages = messages
+        self._clock_ms = clock_ms
 
     @read(ListConversations, route=Route("GET", "/conversations"))
     def list(self, query: Query, request: ListConversations) -> ConversationList:
@@ -337,7 +348,7 @@ class Conversations(Feature):
                 p.conversation_id.in_(ids),
             )
         ).all()
-        members = _load_members(connection, [row.id for row in rows])
+        members = _load_members(connection, [row.id for row in rows], self._clock_ms(connection))
         cursors = [ReadCursor(viewer, row.id, row.last_read_seq) for row in rows]
         unread = dict(zip((row.id for row in rows), count_unread(connection, cursors), strict=True))
         last = [row.last_message_id for row in rows if row.last_message_id is not None]
@@ -377,12 +388,12 @@ class Conversations(Feature):
         return ConversationReply(conversation=self._load(tx, conversation_id, tx.actor.participant))
 
 
-def _load_members(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[Member]]:
+def _load_members(connection: sa.Connection, ids: Sequence[int], now_ms: int) -> dict[int, list[Member]]:
     p, who, status = conversation_participants.c, participants.c, user_online_status.c
     rows = connection.execute(
         sa.select(
             *(p.conversation_id, p.participant_type, p.participant_id, p.role, p.last_read_message_id),
-            *(who.name, who.avatar_url, status.status, status.last_seen_ms),
+            *(who.name, who.avatar_url, who.shares_reads, status_now(now_ms).label("status"), status.last_seen_ms),
         )
         .select_from(
             conversation_participants.outerjoin(
@@ -409,7 +420,7 @@ def _load_members(connection: sa.Connection, ids: Sequence[int]) -> dict[int, li
                 role=row.role,
                 status=row.status or "offline",
                 last_seen_at=time_or_none(row.last_seen_ms),
-                last_read_message_id=row.last_read_message_id,
+                last_read_message_id=row.last_read_message_id if row.shares_reads is not False else None,
             )
         )
     return members
@@ -445,6 +456,7 @@ def _insert_members(
         tx.set_membership(
             conversation.id, who, Membership(str(row["role"]), conversation.last_seq, conversation.last_seq)
         )
+    _count_members(tx, conversation)
 
 
 def _end_membership(tx: Transaction, conversation: LockedConversation, who: Participant) -> None:
@@ -456,6 +468,8 @@ def _end_membership(tx: Transaction, conversation: LockedConversation, who: Part
         .values(left_seq=seq)
     )
     tx.set_membership(conversation.id, who, None)
+    heir = _promote_heir(tx, conversation)
+    _count_members(tx, conversation)
     tx.record(
         conversation,
         ParticipantLeft(
@@ -465,7 +479,46 @@ def _end_membership(tx: Transaction, conversation: LockedConversation, who: Part
             participant_type=who.type,
             participant_id=who.id,
             by=tx.actor.user_id,
+            owner=heir.user_id if heir is not None else None,
         ),
+    )
+
+
+def _promote_heir(tx: Transaction, conversation: LockedConversation) -> Participant | None:
+    """Makes the one who is in it longest an owner, if nobody is."""
+    p = conversation_participants.c
+    here = sa.and_(p.conversation_id == conversation.id, p.left_seq.is_(None))
+    if tx.connection.execute(sa.select(p.participant_id).where(here, p.role == "owner").limit(1)).first():
+        return None
+    longest = sa.select(p.participant_type, p.participant_id).where(here)
+    row = tx.connection.execute(
+        longest.order_by(p.joined_ms, p.joined_seq, p.participant_type, p.participant_id).limit(1)
+    ).first()
+    if row is None:
+        return None
+    heir = Participant(row.participant_type, row.participant_id)
+    tx.connection.execute(
+        conversation_participants.update()
+        .where(here, p.participant_type == heir.type, p.participant_id == heir.id)
+        .values(role="owner")
+    )
+    membership = tx.find_place(conversation.id, heir)
+    if membership is not None:
+        tx.set_membership(conversation.id, heir, replace(membership[1], role="owner"))
+    return heir
+
+
+def _count_members(tx: Transaction, conversation: LockedConversation) -> None:
+    p = conversation_participants.c
+    count = (
+        sa.select(sa.func.count())
+        .select_from(conversation_participants)
+        .where(p.conversation_id == conversation.id, p.left_seq.is_(None))
+    )
+    tx.connection.execute(
+        conversations.update()
+        .where(conversations.c.id == conversation.id)
+        .values(member_count=count.scalar_subquery())
     )
 
 

@@ -1,18 +1,23 @@
-"""Read receipts: each reader's cursor in a conversation, which never goes back."""
+"""Read receipts: each reader's cursor in a conversation, which never goes back, and what is unread."""
 
 import dataclasses
 
+import msgspec
 import sqlalchemy as sa
 
-from bihak.core.context import Signal, Transaction
-from bihak.core.feature import Feature, Route, write
+from bihak.core.context import Query, Signal, Transaction
+from bihak.core.feature import Feature, Route, read, write
 from bihak.errors import NotFound
-from bihak.features.messages import Ok
-from bihak.protocol.envelope import Event, Request
-from bihak.protocol.types import ConversationId, MessageId, format_time
-from bihak.storage.schema import conversation_participants, message_read_receipts, messages
-
-
+from bihak.features.messages import Ok, ReadCursor, count_unread, require_joined_seq
+from bihak.protocol.envelope import Event, Reply, Request
+from bihak.protocol.types import ConversationId, MessageId, Participant, format_time
+from bihak.storage.schema import (
+    conversation_participants,
+    conversations,
+    message_read_receipts,
+    messages,
+    participants,
+)
 
 
 class MarkRead(Request, tag="mark_read", kw_only=True):
@@ -22,7 +27,49 @@ class MarkRead(Request, tag="mark_read", kw_only=True):
     message_id: MessageId
 
 
+class ListReceipts(Request, tag="receipts", kw_only=True):
+    """Who has read a message, and when; without those who keep that private."""
+
+    message_id: MessageId
+
+
+class CountUnread(Request, tag="unread", kw_only=True):
+    """How much is unread, in all and in each conversation."""
+
+
+class UpdateSettings(Request, tag="update_settings", kw_only=True):
+    """Changes what is private: `read_receipts` false keeps what one has read from the others."""
+
+    read_receipts: bool
+
+
+class Receipt(msgspec.Struct, kw_only=True):
+    user_id: str
+    name: str
+    message_id: int
+    """Up to which message they had read by then."""
+    read_at: str
+
+
+class ReceiptList(Reply, tag="receipts", kw_only=True):
+    message_id: int
+    receipts: list[Receipt]
+
+
+class UnreadConversation(msgspec.Struct, kw_only=True):
+    conversation_id: int
+    unread: int
+
+
+class Unread(Reply, tag="unread", kw_only=True):
+    unread: int
+    conversations: list[UnreadConversation]
+    """Those with something unread."""
+
+
 class MessageRead(Event, tag="message_read", kw_only=True):
+    """Somebody has read a conversation up to a message; the reader's own devices hear it too."""
+
     conversation_id: int
     user_id: str
     participant_type: str
@@ -36,7 +83,7 @@ class Receipts(Feature):
 
     @write(MarkRead, route=Route("POST", "/conversations/{conversation_id}/read"))
     def mark_read(self, tx: Transaction, request: MarkRead) -> Ok:
-        """Moves the cursor forward and tells the others; one statement, however many messages that covers."""
+        """Moves the cursor forward and tells the others; a few statements, however many messages that covers."""
         conversation, membership = tx.require_place(request.conversation_id)
         who = tx.actor.participant
         m = messages.c
@@ -57,9 +104,7 @@ class Receipts(Feature):
         tx.connection.execute(
             message_read_receipts.insert().values(**mine, seq=target.seq, message_id=target.id, read_ms=tx.now_ms)
         )
-        tx.set_membership(
-            conversation.id, who, dataclasses.replace(membership, last_read_seq=target.seq)
-        )
+        tx.set_membership(conversation.id, who, dataclasses.replace(membership, last_read_seq=target.seq))
         event = MessageRead(
             conversation_id=conversation.id,
             user_id=who.user_id,
@@ -68,5 +113,103 @@ class Receipts(Feature):
             message_id=target.id,
             read_at=format_time(tx.now_ms),
         )
-        tx.signal(Signal(event, to_conversations=(conversation.id,)))
+        if _shares_reads(tx.connection, who):
+            tx.signal(Signal(event, to_conversations=(conversation.id,)))
+        else:
+            tx.signal(Signal(event, to_user=who.user_id))
         return Ok()
+
+    @read(ListReceipts, route=Route("GET", "/messages/{message_id}/receipts"))
+    def receipts(self, query: Query, request: ListReceipts) -> ReceiptList:
+        """The first step of each reader's cursor that covers the message."""
+        m, r, p = messages.c, message_read_receipts.c, participants.c
+        message = query.connection.execute(
+            sa.select(m.conversation_id, m.seq, m.sender_type, m.sender_id).where(m.id == request.message_id)
+        ).first()
+        missing = NotFound("There is no such message, or it is not in your conversations.")
+        if message is None:
+            raise missing
+        try:
+            joined_seq = require_joined_seq(query, message.conversation_id)
+        except NotFound:
+            raise missing from None
+        if message.seq <= joined_seq:
+            raise missing
+        first = (
+            sa.select(r.participant_type, r.participant_id, sa.func.min(r.seq).label("seq"))
+            .where(r.conversation_id == message.conversation_id, r.seq >= message.seq)
+            .group_by(r.participant_type, r.participant_id)
+            .subquery()
+        )
+        rows = query.connection.execute(
+            sa.select(r.participant_type, r.participant_id, r.message_id, r.read_ms, p.name)
+            .select_from(
+                message_read_receipts.join(
+                    first,
+                    sa.and_(
+                        r.participant_type == first.c.participant_type,
+                        r.participant_id == first.c.participant_id,
+                        r.seq == first.c.seq,
+                    ),
+                ).join(
+                    participants,
+                    sa.and_(p.participant_type == r.participant_type, p.participant_id == r.participant_id),
+                )
+            )
+            .where(
+                r.conversation_id == message.conversation_id,
+                p.shares_reads,
+                sa.not_(sa.and_(r.participant_type == message.sender_type, r.participant_id == message.sender_id)),
+            )
+            .order_by(r.read_ms, r.participant_type, r.participant_id)
+        )
+        return ReceiptList(
+            message_id=request.message_id,
+            receipts=[
+                Receipt(
+                    user_id=Participant(row.participant_type, row.participant_id).user_id,
+                    name=row.name,
+                    message_id=row.message_id,
+                    read_at=format_time(row.read_ms),
+                )
+                for row in rows
+            ],
+        )
+
+    @read(CountUnread, route=Route("GET", "/unread"))
+    def unread(self, query: Query, request: CountUnread) -> Unread:
+        """Costs what is unread, not what there is."""
+        c, p, who = conversations.c, conversation_participants.c, query.actor.participant
+        rows = query.connection.execute(
+            sa.select(p.conversation_id, p.last_read_seq)
+            .select_from(conversation_participants.join(conversations, c.id == p.conversation_id))
+            .where(
+                p.participant_type == who.type,
+                p.participant_id == who.id,
+                p.left_seq.is_(None),
+                c.last_seq > p.last_read_seq,
+            )
+        ).all()
+        counts = count_unread(query.connection, [ReadCursor(who, cid, seq) for cid, seq in rows])
+        found = [
+            UnreadConversation(conversation_id=cid, unread=count)
+            for (cid, _), count in zip(rows, counts, strict=True)
+            if count
+        ]
+        return Unread(unread=sum(each.unread for each in found), conversations=found)
+
+    @write(UpdateSettings, route=Route("PATCH", "/settings"))
+    def update_settings(self, tx: Transaction, request: UpdateSettings) -> Ok:
+        """Takes effect from the next read on."""
+        tx.connection.execute(
+            participants.update().where(_is(tx.actor.participant)).values(shares_reads=request.read_receipts)
+        )
+        return Ok()
+
+
+def _shares_reads(connection: sa.Connection, who: Participant) -> bool:
+    return connection.execute(sa.select(participants.c.shares_reads).where(_is(who))).scalar() is not False
+
+
+def _is(who: Participant) -> sa.ColumnElement[bool]:
+    return sa.and_(participants.c.participant_type == who.type, participants.c.participant_id == who.id)

@@ -28,6 +28,7 @@ from bihak.errors import (
 from bihak.features.conversations import Conversations, created_event
 from bihak.features.messages import MAX_CONTENT, ReadCursor, count_unread
 from bihak.features.participants import Participants, among
+from bihak.features.typing import Typing
 from bihak.protocol.envelope import Reply, Request, encode, error_reply
 from bihak.protocol.frames import text_frame
 from bihak.protocol.types import ConversationId, Id, Participant, ParticipantType, Seq
@@ -298,10 +299,11 @@ class Sync(Feature):
         if place is None or place.left_seq is not None:
             hub.leave(session, cid)
             raise NotFound("There is no such conversation, or you are not in it.")
-        reply = Subscribed(conversation_id=cid, last_seq=place.last_seq)
+        reply = Subscribed(conversation_id=cid, last_seq=place.last_seq, request_id=request.request_id)
         if not rejoin:
-            return reply
-        reply.request_id = request.request_id
+            session.send_body(encode(reply))
+            await self._node.feature(Typing).tell_current(session, cid)
+            return None
         session.send_body(encode(reply))
         after = max(place.last_seq if request.after_seq is None else request.after_seq, place.joined_seq)
         resync = after > place.last_seq or place.last_seq - after > RESUME_LIMIT
@@ -311,11 +313,12 @@ class Sync(Feature):
         if request.after_seq is not None:
             head = ConversationHead(conversation_id=cid, last_seq=place.last_seq, resync=resync)
             session.send_body(encode(Resumed(conversations=[head])))
+        await self._node.feature(Typing).tell_current(session, cid)
         return None
 
     # ping and heartbeat
 
-    @live(Ping, needs_auth=False)
+    @live(Ping, needs_auth=False, is_activity=False)
     def ping(self, session: Session, request: Ping) -> Pong:
         return self._pong(session)
 
@@ -354,7 +357,7 @@ class Sync(Feature):
     async def _expire_tokens(self) -> None:
         told: set[Session] = set()
         while True:
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(self._node.options.periods_s["sessions"])
             now = self._node.wall_clock()
             told = {s for s in told if not s.closed and s.expires_at is not None and s.expires_at <= now}
             for session in [s for s in self._node.sessions if s.expires_at is not None and s.expires_at <= now]:

@@ -1,17 +1,29 @@
 """Typing indicators: best effort, and over by themselves."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
-from bihak.core.feature import Feature, live
+import sqlalchemy as sa
+
+from bihak.core.context import Call, Transaction
+from bihak.core.feature import Feature, Route, live, write, write_many
+from bihak.core.identity import Actor
 from bihak.core.node import Node
 from bihak.core.session import Session
-from bihak.errors import NotFound
-from bihak.protocol.envelope import Event, Request
-from bihak.protocol.types import ConversationId
+from bihak.errors import ChatError, NotFound
+from bihak.features.conversations import ParticipantLeft
+from bihak.features.messages import NewMessage
+from bihak.protocol.envelope import DurableEvent, Event, Request, encode
+from bihak.protocol.frames import text_frame
+from bihak.protocol.types import ConversationId, Participant
+from bihak.storage.schema import participants, typing_indicators
 
 ENDS_AFTER_S = 10.0
+TELLS_EVERY_S = 3.0
 
 Key = tuple[str, int]
+"""Who, by `user_id`, and in which conversation."""
 
 
 class TypingStart(Request, tag="typing_start", kw_only=True):
@@ -26,7 +38,20 @@ class TypingStop(Request, tag="typing_stop", kw_only=True):
     conversation_id: ConversationId
 
 
+class SaveTyping(Request, tag="save_typing", kw_only=True):
+    """The server's own: keeps `typing_indicators` as it is here; 0 s: they no longer type."""
+
+    conversation_id: int
+    ends_in_s: float
+
+
+class SweepTyping(Request, tag="sweep_typing", kw_only=True):
+    """The server's own: removes what has expired, whichever node left it."""
+
+
 class UserTyping(Event, tag="user_typing", kw_only=True):
+    """Somebody else in the conversation began or ended writing; it ends by itself after 10 seconds."""
+
     conversation_id: int
     user_id: str
     participant_type: str
@@ -35,53 +60,143 @@ class UserTyping(Event, tag="user_typing", kw_only=True):
     is_typing: bool
 
 
+@dataclass(slots=True)
+class Typist:
+    """Somebody who types, as this node knows it."""
+
+    session: Session
+    actor: Actor
+    told_at: float
+    ends: asyncio.TimerHandle
+
+
 class Typing(Feature):
-    """Remembers who types where, so that it ends when they go silent or go."""
+    """Remembers who types where, so that it ends when they send, leave, go or fall silent."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._ends: dict[Key, tuple[Session, asyncio.TimerHandle]] = {}
+        self._typists: dict[Key, Typist] = {}
 
-    @live(TypingStart)
+    @live(TypingStart, route=Route("POST", "/conversations/{conversation_id}/typing"))
     def start(self, session: Session, request: TypingStart) -> None:
-        key = _key(session, request.conversation_id)
-        timer = asyncio.get_running_loop().call_later(ENDS_AFTER_S, self._end, key)
-        before = self._ends.pop(key, None)
+        """Tells the others at most once in `TELLS_EVERY_S`, however often it is asked."""
+        actor = _require_place(session, request.conversation_id)
+        key = (actor.user_id, request.conversation_id)
+        loop = asyncio.get_running_loop()
+        before = self._typists.get(key)
         if before is not None:
-            before[1].cancel()
-        self._ends[key] = (session, timer)
-        self._tell(session, request.conversation_id, is_typing=True)
+            before.ends.cancel()
+        ends = loop.call_later(ENDS_AFTER_S, self._end, key)
+        if before is not None and loop.time() - before.told_at < TELLS_EVERY_S:
+            before.session, before.ends = session, ends
+            return
+        self._typists[key] = Typist(session, actor, loop.time(), ends)
+        self._tell(actor, request.conversation_id, is_typing=True)
+        self._node.write(SaveTyping(conversation_id=request.conversation_id, ends_in_s=ENDS_AFTER_S), actor)
 
-    @live(TypingStop)
+    @live(TypingStop, route=Route("DELETE", "/conversations/{conversation_id}/typing"))
     def stop(self, session: Session, request: TypingStop) -> None:
-        self._end(_key(session, request.conversation_id))
+        actor = _require_place(session, request.conversation_id)
+        self._end((actor.user_id, request.conversation_id))
 
     def session_closed(self, session: Session) -> None:
-        for key in [key for key, (typist, _) in self._ends.items() if typist is session]:
+        for key in [key for key, typist in self._typists.items() if typist.session is session]:
             self._end(key)
 
-    def _end(self, key: Key) -> None:
-        entry = self._ends.pop(key, None)
-        if entry is not None:
-            session, timer = entry
-            timer.cancel()
-            self._tell(session, key[1], is_typing=False)
+    def committed(self, events: Sequence[DurableEvent]) -> None:
+        if not self._typists:
+            return
+        for event in events:
+            if isinstance(event, NewMessage):
+                self._end((Participant(event.sender_type, event.sender_id).user_id, event.conversation_id))
+            elif isinstance(event, ParticipantLeft):
+                self._end((event.user_id, event.conversation_id))
 
-    def _tell(self, session: Session, conversation_id: int, *, is_typing: bool) -> None:
-        actor = session.actor
-        assert actor is not None
-        event = UserTyping(
-            conversation_id=conversation_id,
-            user_id=actor.user_id,
-            participant_type=actor.participant.type,
-            participant_id=actor.participant.id,
-            name=actor.name,
-            is_typing=is_typing,
+    async def tell_current(self, session: Session, conversation_id: int) -> None:
+        """Tells a session who types in a conversation now, on whichever node."""
+        try:
+            events = await self._node.readers.run(lambda connection: self._load(connection, conversation_id))
+        except ChatError:
+            return  # best effort
+        for event in events:
+            if event.user_id != session.user_id:
+                session.send(text_frame(encode(event)))
+
+    def _load(self, connection: sa.Connection, conversation_id: int) -> list[UserTyping]:
+        now_ms = self._node.clock_ms(connection)
+        t, p = typing_indicators.c, participants.c
+        rows = connection.execute(
+            sa.select(t.participant_type, t.participant_id, p.name)
+            .select_from(
+                typing_indicators.outerjoin(
+                    participants,
+                    sa.and_(p.participant_type == t.participant_type, p.participant_id == t.participant_id),
+                )
+            )
+            .where(t.conversation_id == conversation_id, t.expires_ms > now_ms)
         )
+        return [
+            _event(conversation_id, Participant(kind, number), name or f"{kind}_{number}", is_typing=True)
+            for kind, number, name in rows
+        ]
+
+    @write_many(SaveTyping, internal=True)
+    def save(self, tx: Transaction, calls: Sequence[Call[SaveTyping]]) -> None:
+        """The last word about each counts; two statements for all."""
+        now_ms = tx.read_clock()
+        latest = {(call.request.conversation_id, *call.actor.participant): call.request for call in calls}
+        t = typing_indicators.c
+        key = (t.conversation_id, t.participant_type, t.participant_id)
+        tx.connection.execute(
+            typing_indicators.delete().where(
+                sa.or_(*(sa.and_(*(c == v for c, v in zip(key, place, strict=True))) for place in latest))
+            )
+        )
+        rows = [
+            {
+                **dict(zip(("conversation_id", "participant_type", "participant_id"), place, strict=True)),
+                "expires_ms": now_ms + int(request.ends_in_s * 1000),
+            }
+            for place, request in latest.items()
+            if request.ends_in_s
+        ]
+        if rows:
+            tx.connection.execute(typing_indicators.insert(), rows)
+
+    @write(SweepTyping, internal=True)
+    def sweep(self, tx: Transaction, request: SweepTyping) -> int:
+        gone = tx.connection.execute(
+            typing_indicators.delete().where(typing_indicators.c.expires_ms <= tx.read_clock())
+        )
+        return gone.rowcount
+
+    def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return (self._node.periodically("typing", SweepTyping()),)
+
+    def _end(self, key: Key) -> None:
+        typist = self._typists.pop(key, None)
+        if typist is not None:
+            typist.ends.cancel()
+            self._tell(typist.actor, key[1], is_typing=False)
+            self._node.write(SaveTyping(conversation_id=key[1], ends_in_s=0), typist.actor)
+
+    def _tell(self, actor: Actor, conversation_id: int, *, is_typing: bool) -> None:
+        event = _event(conversation_id, actor.participant, actor.name, is_typing=is_typing)
         self._node.signal(event, conversations=[conversation_id], skip_user=actor.user_id)
 
 
-def _key(session: Session, conversation_id: int) -> Key:
-    if conversation_id not in session.conversations:
+def _event(conversation_id: int, who: Participant, name: str, *, is_typing: bool) -> UserTyping:
+    return UserTyping(
+        conversation_id=conversation_id,
+        user_id=who.user_id,
+        participant_type=who.type,
+        participant_id=who.id,
+        name=name,
+        is_typing=is_typing,
+    )
+
+
+def _require_place(session: Session, conversation_id: int) -> Actor:
+    if session.actor is None or conversation_id not in session.conversations:
         raise NotFound("There is no such conversation, or you are not in it.")
-    return session.user_id, conversation_id
+    return session.actor

@@ -49,6 +49,8 @@ class Database:
     """For the readers; each of their transactions sees one snapshot."""
     label: str
     """What it is and where, without a password, for people."""
+    is_exclusive: bool = False
+    """Whether no other process can be using it."""
     release: Callable[[], None] = lambda: None
     """Gives back what keeps other processes out."""
 

@@ -41,10 +41,10 @@ def participant_type(name: str = "participant_type", *, nullable: bool = False, 
     return sa.Column(name, sa.String(16), nullable=nullable, primary_key=key)
 
 
-def exact_bytes(name: str, size: int) -> sa.Column[bytes]:
+def exact_bytes(name: str, size: int, *, key: bool = False) -> sa.Column[bytes]:
     """Text that is compared byte for byte: a binary collation still ignores trailing spaces."""
     kind = sa.LargeBinary(size).with_variant(mysql.VARBINARY(size), "mysql", "mariadb")
-    return sa.Column(name, kind, nullable=True)
+    return sa.Column(name, kind, nullable=not key, primary_key=key)
 
 
 id_blocks = table(
@@ -60,6 +60,8 @@ participants = table(
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("avatar_url", sa.String(2000)),
     sa.Column("email", sa.String(320)),
+    # Whether others are told what they have read.
+    sa.Column("shares_reads", sa.Boolean, nullable=False, server_default=sa.true()),
     big("created_ms"),
     big("updated_ms"),
 )
@@ -73,6 +75,8 @@ conversations = table(
     sa.Column("direct_key", sa.String(80), unique=True),
     big("last_seq", default="0"),
     big("last_message_ms", default="0"),
+    # Of memberships that last; presence is not told in large conversations.
+    sa.Column("member_count", sa.Integer, nullable=False, server_default="0"),
     # By the database's clock; what the sweep looks for.
     big("changed_ms", default="0"),
     big("created_ms"),
@@ -106,6 +110,8 @@ messages = table(
     exact_bytes("idempotency_key", 64),
     # Of what was sent, to tell a repeat from another message under the same key; gone when the message is deleted.
     exact_bytes("body_digest", 16),
+    # The user_ids of those mentioned, as a JSON list; NULL: nobody.
+    sa.Column("mentions", sa.Text),
     big("created_ms"),
     big("edited_ms", nullable=True),
     big("deleted_ms", nullable=True),
@@ -135,7 +141,10 @@ user_online_status = table(
     participant_type(key=True),
     big("participant_id", key=True),
     sa.Column("status", sa.String(16), nullable=False),
+    # By choice, whatever the connections say; outlives them.
+    sa.Column("appears_offline", sa.Boolean, nullable=False, server_default=sa.false()),
     big("last_seen_ms"),
+    # Renewed while somebody is here: an old row is a dead node's.
     big("updated_ms"),
 )
 

@@ -74,6 +74,8 @@ class HttpApi:
             body = await _body(request, self._node.options.max_frame_bytes)
             asked = _convert(body, {**request.query, **request.match_info}, command, numeric)
             reply = await self._node.call(asked, actor)
+            if reply is None:
+                return web.Response(status=204)
             return web.Response(
                 body=encode(reply), status=route.status, content_type="application/json",
                 headers={"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"},

@@ -10,6 +10,7 @@ from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.log import read_heads
 from bihak.errors import Conflict, Forbidden, InvalidField
 from bihak.features.messages.access import clean_content, may_lead, require_joined_seq, require_message
+from bihak.features.messages.mentions import dump_mentions, resolve_mentions
 from bihak.features.messages.pages import (
     ReadCursor,
     count_unread,
@@ -33,6 +34,7 @@ from bihak.features.messages.wire import (
     MessageSent,
     NewMessage,
     Ok,
+    Reaction,
     SendMessage,
 )
 from bihak.protocol.types import format_time
@@ -51,6 +53,7 @@ __all__ = [
     "Messages",
     "NewMessage",
     "Ok",
+    "Reaction",
     "ReadCursor",
     "SendMessage",
     "count_unread",
@@ -100,8 +103,11 @@ class Messages(Feature):
         if row.deleted_ms is not None:
             raise Conflict("The message was deleted.")
         if row.content != content:
+            (mentions,) = resolve_mentions(tx, [(conversation.id, content)])
             tx.connection.execute(
-                messages.update().where(messages.c.id == row.id).values(content=content, edited_ms=tx.now_ms)
+                messages.update()
+                .where(messages.c.id == row.id)
+                .values(content=content, edited_ms=tx.now_ms, mentions=dump_mentions(mentions))
             )
             tx.record(
                 conversation,
@@ -111,6 +117,7 @@ class Messages(Feature):
                     message_id=row.id,
                     content=content,
                     edited_at=format_time(tx.now_ms),
+                    mentions=mentions,
                 ),
             )
         return Ok()
@@ -125,7 +132,7 @@ class Messages(Feature):
             tx.connection.execute(
                 messages.update()
                 .where(messages.c.id == row.id)
-                .values(content="", body_digest=None, deleted_ms=tx.now_ms)
+                .values(content="", body_digest=None, mentions=None, deleted_ms=tx.now_ms)
             )
             tx.record(
                 conversation,

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from bihak.core.context import Query
 from bihak.errors import NotFound
+from bihak.features.messages.mentions import load_mentions
 from bihak.features.messages.wire import Message, NewMessage
 from bihak.protocol.types import Participant, format_time, time_or_none
 from bihak.storage.dialect import word_literal
@@ -41,6 +42,7 @@ def message_of(row: Any) -> Message:
         idempotency_key=row.idempotency_key.decode() if row.idempotency_key is not None else None,
         edited_at=time_or_none(row.edited_ms),
         deleted_at=time_or_none(row.deleted_ms),
+        mentions=load_mentions(row.mentions),
     )
 
 
@@ -117,6 +119,7 @@ def render_message(row: Any) -> NewMessage:
         created_at=format_time(row.created_ms),
         reply_to_id=row.reply_to_id,
         idempotency_key=row.idempotency_key.decode() if row.idempotency_key is not None else None,
+        mentions=load_mentions(row.mentions),
     )
 
 

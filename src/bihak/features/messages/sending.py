@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from bihak.core.context import Call, LockedConversation, Transaction
 from bihak.errors import ChatError, Conflict, Forbidden, NotFound
 from bihak.features.messages.access import clean_content, may_lead
+from bihak.features.messages.mentions import dump_mentions, resolve_mentions
 from bihak.features.messages.wire import MessageSent, NewMessage, SendMessage
 from bihak.protocol.types import format_time
 from bihak.storage.dialect import word_literal
@@ -24,13 +25,16 @@ def send_all(tx: Transaction, calls: Sequence[Call[SendMessage]]) -> None:
             drafts.append(_draft(tx, call, parents))
         except ChatError as error:
             call.outcome = error
+    texts = [(draft.conversation.id, draft.content) for draft in drafts]
+    for draft, mentions in zip(drafts, resolve_mentions(tx, texts), strict=True):
+        draft.mentions = mentions
     _insert(tx, drafts)
 
 
 class _Draft:
     """A message that passed every check, with the id and seq it will have."""
 
-    __slots__ = ("call", "content", "conversation", "digest", "key", "message_id", "seq")
+    __slots__ = ("call", "content", "conversation", "digest", "key", "mentions", "message_id", "seq")
 
     def __init__(self, call: Call[SendMessage], content: str, conversation: LockedConversation, message_id: int) -> None:
         request = call.request
@@ -39,6 +43,7 @@ class _Draft:
         self.conversation = conversation
         self.message_id = message_id
         self.seq = 0
+        self.mentions: list[str] = []
         self.key = request.idempotency_key.encode() if request.idempotency_key is not None else None
         self.digest = _digest(content, request.reply_to_id) if self.key is not None else None
 
@@ -108,11 +113,17 @@ def _try_insert(tx: Transaction, drafts: Sequence[_Draft]) -> bool:
         # What needs no escaping stands in the text: a driver takes longer over a parameter than over the whole row.
         rows.append(
             f"({draft.message_id:d},{cid:d},{draft.seq:d},{word_literal(sender.type)},{sender.id:d},{now_ms:d},"
-            f"{_integer(request.reply_to_id)},{mark},{_marks(draft, mark)})"
+            f"{_integer(request.reply_to_id)},{mark}"
         )
         values.append(draft.content)
-        if draft.key is not None:
-            values += (draft.key, draft.digest)
+        # NULL for most messages, so it stands in the text as well.
+        for value in (draft.key, draft.digest, dump_mentions(draft.mentions)):
+            if value is None:
+                rows[-1] += ",NULL"
+            else:
+                rows[-1] += f",{mark}"
+                values.append(value)
+        rows[-1] += ")"
     sql = f"INSERT INTO messages ({', '.join(_COLUMNS)}) VALUES {','.join(rows)}"
     try:
         tx.connection.exec_driver_sql(sql, tuple(values))
@@ -124,16 +135,12 @@ def _try_insert(tx: Transaction, drafts: Sequence[_Draft]) -> bool:
 
 _COLUMNS = (
     *("id", "conversation_id", "seq", "sender_type", "sender_id", "created_ms"),
-    *("reply_to_id", "content", "idempotency_key", "body_digest"),
+    *("reply_to_id", "content", "idempotency_key", "body_digest", "mentions"),
 )
 
 
 def _integer(value: int | None) -> str:
     return "NULL" if value is None else f"{value:d}"
-
-
-def _marks(draft: _Draft, mark: str) -> str:
-    return "NULL,NULL" if draft.key is None else f"{mark},{mark}"
 
 
 def _find_stored(tx: Transaction, drafts: Sequence[_Draft]) -> dict[tuple[int, str, int, bytes | None], Any]:
@@ -166,6 +173,7 @@ def _tell(tx: Transaction, draft: _Draft) -> None:
             created_at=created_at,
             reply_to_id=call.request.reply_to_id,
             idempotency_key=call.request.idempotency_key,
+            mentions=draft.mentions,
         ),
         draft.message_id,
     )

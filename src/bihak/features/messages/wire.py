@@ -97,6 +97,8 @@ class HistoryPage(Reply, tag="history", kw_only=True):
 
 
 class NewMessage(DurableEvent, tag="new_message", kw_only=True, omit_defaults=True):
+    """Somebody sent a message; it comes to the sender's own connections too."""
+
     message_id: int
     sender_type: str
     sender_id: int
@@ -105,15 +107,21 @@ class NewMessage(DurableEvent, tag="new_message", kw_only=True, omit_defaults=Tr
     created_at: str
     reply_to_id: int | None = None
     idempotency_key: str | None = None
+    mentions: list[str] = []
 
 
 class MessageEdited(DurableEvent, tag="message_edited", kw_only=True):
+    """A message's author changed what it says."""
+
     message_id: int
     content: str
     edited_at: str
+    mentions: list[str] = []
 
 
 class MessageDeleted(DurableEvent, tag="message_deleted", kw_only=True):
+    """A message's content is gone, with its mentions, reactions and pin; its place stays."""
+
     message_id: int
     deleted_at: str
     deleted_by: str

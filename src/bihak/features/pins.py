@@ -1,0 +1,118 @@
+"""Pins: messages that a conversation keeps at hand."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from bihak.core.context import Transaction
+from bihak.core.feature import Feature, Route, write
+from bihak.errors import Conflict
+from bihak.features.messages import Message, Messages, Ok, require_message
+from bihak.protocol.envelope import DurableEvent, Request
+from bihak.protocol.types import MessageId
+from bihak.storage.schema import big, participant_type, table
+
+MAX_PINS = 100
+
+message_pins = table(
+    "message_pins",
+    big("message_id", key=True),
+    big("conversation_id"),
+    participant_type(),
+    big("participant_id"),
+    big("pinned_ms"),
+    sa.Index(None, "conversation_id"),
+)
+
+
+class PinMessage(Request, tag="pin_message", kw_only=True):
+    """Pins a message for everyone in its conversation."""
+
+    message_id: MessageId
+
+
+class UnpinMessage(Request, tag="unpin_message", kw_only=True):
+    """Takes the pin off."""
+
+    message_id: MessageId
+
+
+class MessagePinned(DurableEvent, tag="message_pinned", kw_only=True):
+    """Somebody pinned a message."""
+
+    message_id: int
+    user_id: str
+
+
+class MessageUnpinned(DurableEvent, tag="message_unpinned", kw_only=True):
+    """Somebody took a pin off."""
+
+    message_id: int
+    user_id: str
+
+
+class Pins(Feature):
+    """Which messages are pinned; anyone in the conversation may change it."""
+
+    events = (MessagePinned, MessageUnpinned)
+
+    def __init__(self, messages: Messages) -> None:
+        messages.decorate(add_pins)
+
+    @write(PinMessage, route=Route("PUT", "/messages/{message_id}/pin"))
+    def pin(self, tx: Transaction, request: PinMessage) -> Ok:
+        """Records `message_pinned`, unless it is pinned."""
+        conversation, _, row = require_message(tx, request.message_id)
+        if row.deleted_ms is not None:
+            raise Conflict("The message was deleted.")
+        c, who = message_pins.c, tx.actor.participant
+        pinned = set(tx.connection.execute(sa.select(c.message_id).where(c.conversation_id == conversation.id)).scalars())
+        if row.id in pinned:
+            return Ok()
+        if len(pinned) >= MAX_PINS:
+            raise Conflict(f"A conversation has at most {MAX_PINS} pinned messages.")
+        tx.connection.execute(
+            message_pins.insert().values(
+                message_id=row.id,
+                conversation_id=conversation.id,
+                participant_type=who.type,
+                participant_id=who.id,
+                pinned_ms=tx.now_ms,
+            )
+        )
+        tx.record(
+            conversation,
+            MessagePinned(
+                conversation_id=conversation.id,
+                seq=conversation.next_seq(),
+                message_id=row.id,
+                user_id=tx.actor.user_id,
+            ),
+        )
+        return Ok()
+
+    @write(UnpinMessage, route=Route("DELETE", "/messages/{message_id}/pin"))
+    def unpin(self, tx: Transaction, request: UnpinMessage) -> Ok:
+        """Records `message_unpinned`, if it was pinned."""
+        conversation, _, row = require_message(tx, request.message_id)
+        gone = tx.connection.execute(message_pins.delete().where(message_pins.c.message_id == row.id))
+        if gone.rowcount:
+            tx.record(
+                conversation,
+                MessageUnpinned(
+                    conversation_id=conversation.id,
+                    seq=conversation.next_seq(),
+                    message_id=row.id,
+                    user_id=tx.actor.user_id,
+                ),
+            )
+        return Ok()
+
+
+def add_pins(connection: sa.Connection, page: Sequence[Message]) -> None:
+    """Says of each message whether it is pinned; one query for all."""
+    c = message_pins.c
+    ids = [message.message_id for message in page]
+    pinned = set(connection.execute(sa.select(c.message_id).where(c.message_id.in_(ids))).scalars())
+    for message in page:
+        message.pinned = message.message_id in pinned and message.deleted_at is None
