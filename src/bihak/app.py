@@ -60,11 +60,15 @@ def make_node(
         max_frame_bytes=settings.max_frame_bytes,
         message_limit=RateLimit(*rate, time.monotonic) if rate else RateLimit.off(),
         max_per_participant=settings.max_connections_per_participant,
+        periods_s={
+            "typing": settings.cleanup_typing_s,
+            "presence": settings.cleanup_presence_s,
+            "notifications": settings.cleanup_notifications_s,
+            "sessions": settings.cleanup_sessions_s,
+        },
         directory=settings.directory,
     )
-    return Node(
-        database, LocalBackplane(), authenticator, make_features, render_message, options, failpoint=failpoint
-    )
+    return Node(database, LocalBackplane(), authenticator, make_features, render_message, options, failpoint=failpoint)
 
 
 def make_authenticator(settings: Settings, http: aiohttp.ClientSession) -> Authenticator:

@@ -21,7 +21,9 @@ class Settings(BaseSettings):
 
     ws_host: str = Field("localhost", description="Address to listen on.")
     ws_port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
-    database_url: str = Field("sqlite:///bihak.db", description="SQLite file, or MySQL or MariaDB as an SQLAlchemy URL.")
+    database_url: str = Field(
+        "sqlite:///bihak.db", description="SQLite file, or MySQL or MariaDB as an SQLAlchemy URL."
+    )
     db_host: str | None = Field(None, description="MySQL or MariaDB host; takes the place of DATABASE_URL.")
     db_port: int = Field(3306, ge=1, le=65535, description="With DB_HOST: its port.")
     db_user: str = Field("bihak", description="With DB_HOST: the user.")
@@ -40,7 +42,9 @@ class Settings(BaseSettings):
     auth_issuer: str | None = Field(None, description="The `iss` that tokens must have.")
     auth_audience: str | None = Field(None, description="The `aud` that tokens must have.")
     api_key: str | None = Field(None, description="Bearer of the platform's back end; several by commas.")
-    allowed_origins: str = Field("", description="Origins, by commas, whose pages may connect besides the server's own.")
+    allowed_origins: str = Field(
+        "", description="Origins, by commas, whose pages may connect besides the server's own."
+    )
     trusted_proxies: str = Field("", description="Addresses or networks, by commas, whose X-Forwarded-For counts.")
     max_connections: int = Field(10_000, ge=1, description="Connections of this process.")
     max_connections_per_participant: int = Field(50, ge=1, description="Connections of one participant.")
@@ -50,6 +54,14 @@ class Settings(BaseSettings):
         "everyone", description="Whom a people search finds: everyone, or those one shares a conversation with."
     )
     participant_types: str = Field("user,admin,mentor", description="Types of participants; admin moderates.")
+    cleanup_typing_s: float = Field(60.0, gt=0, description="Seconds between removals of expired typing indicators.")
+    cleanup_presence_s: float = Field(
+        15.0, gt=0, description="Seconds between checks for people a dead node left online."
+    )
+    cleanup_notifications_s: float = Field(3600.0, gt=0, description="Seconds between removals of old notifications.")
+    cleanup_sessions_s: float = Field(
+        1.0, gt=0, description="Seconds between checks for connections whose token expired."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for machines.")
 
@@ -133,6 +145,8 @@ def parse_rate(text: str) -> tuple[int, float] | None:
 
 _WHAT_IS_RIGHT = {
     "int_parsing": "a whole number",
+    "float_parsing": "a number",
+    "greater_than": "more than {gt}",
     "greater_than_equal": "at least {ge}",
     "less_than_equal": "at most {le}",
     "literal_error": "one of {expected}",

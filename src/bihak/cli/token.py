@@ -14,7 +14,9 @@ from bihak.transports.auth import make_token
 @click.command()
 @click.argument("user_id")
 @click.option("--name", help="The name that others see.")
-@click.option("--hours", type=click.FloatRange(min=0, min_open=True), default=24.0, show_default=True, help="Valid so long.")
+@click.option(
+    "--hours", type=click.FloatRange(min=0, min_open=True), default=24.0, show_default=True, help="Valid so long."
+)
 def token(user_id: str, name: str | None, hours: float) -> None:
     """Print a token for USER_ID (such as user_1), signed with AUTH_SECRET."""
     with settings_errors_told():

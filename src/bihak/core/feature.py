@@ -47,7 +47,7 @@ class Command:
     limited: bool = False
     """Whether it counts against RATE_LIMIT_MESSAGES."""
     internal: bool = False
-    """Whether it is the server's own, which no client can send."""
+    """Whether it is the server's own, which no client can send; one with a route is for the platform's back end."""
     is_activity: bool = True
     """Whether it shows that somebody is at the device."""
     reply: type[Reply] | None = None
@@ -96,10 +96,18 @@ def write(request: type[R], *, route: Route | None = None, internal: bool = Fals
 
 
 def write_many(
-    request: type[R], *, route: Route | None = None, limited: bool = False, internal: bool = False
+    request: type[R],
+    *,
+    route: Route | None = None,
+    limited: bool = False,
+    internal: bool = False,
+    reply: type[Reply] | None = None,
 ) -> Callable[[Any], Any]:
-    """Declares `handler(self, tx, calls) -> None`, a `Kind.WRITE_MANY` command; it sets each call's outcome."""
-    return _declare(Kind.WRITE_MANY, request, route=route, limited=limited, internal=internal)
+    """Declares `handler(self, tx, calls) -> None`, a `Kind.WRITE_MANY` command; it sets each call's outcome.
+
+    `reply` says what that is when it is no error.
+    """
+    return _declare(Kind.WRITE_MANY, request, route=route, limited=limited, internal=internal, reply=reply)
 
 
 class Feature:
@@ -131,4 +139,3 @@ class Feature:
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
         """Coroutine functions that run as long as the node does."""
         return ()
-

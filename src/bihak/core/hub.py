@@ -12,7 +12,15 @@ from typing import Any, Protocol
 import structlog
 
 from bihak.cluster.base import Backplane, Publication
-from bihak.cluster.envelope import NEIGHBOURS, Envelope, conversation_topic, open_envelope, participant_topic
+from bihak.cluster.envelope import (
+    NEIGHBOURS,
+    Envelope,
+    conversation_topic,
+    open_envelope,
+    participant_topic,
+    publication,
+)
+from bihak.core.identity import is_revoked
 from bihak.core.log import LogEntry, Span
 from bihak.core.session import EPHEMERAL_BYTES, Flusher, Session
 from bihak.errors import ChatError, CloseCode
@@ -46,7 +54,6 @@ class LogReader(Protocol):
         ...
 
 
-
 @dataclass(slots=True)
 class Wait:
     """Why a session in a room is not live, and what it needs to become so."""
@@ -58,8 +65,8 @@ class Wait:
     held: list[tuple[int, bytes]] = field(default_factory=list)
     overflowed: bool = False
     """More came than is held; the log has it."""
-    ended: bool = False
-    """Its membership is over: it gets what it lacks, and nothing new."""
+    ended_seq: int | None = None
+    """Its membership ended with this seq: it gets what it lacks, and nothing after it."""
 
 
 class Room:
@@ -75,6 +82,8 @@ class Room:
         self.waiting: dict[Session, Wait] = {}
         self.early: dict[int, Envelope] = {}
         """Events that wait for the ones before them."""
+        self.returns: dict[Session, int] = {}
+        """Sessions whose participant leaves and is taken in again, at which seq: told before the leaving came."""
         self.repair: asyncio.Task[None] | None = None
 
     def sessions(self) -> list[Session]:
@@ -140,7 +149,7 @@ class Hub:
         session.conversations.add(conversation_id)
         room.live.pop(session, None)
         before = room.waiting.get(session)
-        room.waiting[session] = Wait(ended=before is not None and before.ended)
+        room.waiting[session] = Wait(ended_seq=before.ended_seq if before is not None else None)
 
     def leave(self, session: Session, conversation_id: int) -> None:
         """Takes a session out of a room; the room goes with its last one."""
@@ -150,6 +159,7 @@ class Hub:
         room = self.rooms[conversation_id]
         room.live.pop(session, None)
         room.waiting.pop(session, None)
+        room.returns.pop(session, None)
         if not room.live and not room.waiting:
             if room.repair is not None:
                 room.repair.cancel()
@@ -178,13 +188,13 @@ class Hub:
             if seq == reached + 1:
                 frames.append(frame)
                 reached = seq
-        if reached < room.head and not wait.ended:
+        if reached < room.head and wait.ended_seq is None:
             return False
         if frames:
             session.send(b"".join(frames))
         wait.cursor = reached
-        if wait.ended:
-            self.leave(session, conversation_id)
+        if wait.ended_seq is not None:
+            self._end_membership(room, session, wait.ended_seq)
         elif reached == room.head:
             del room.waiting[session]
             room.live[session] = None
@@ -307,7 +317,7 @@ class Hub:
     def _hold(self, room: Room, start: int, frames: Sequence[bytes]) -> None:
         numbered = list(enumerate(frames, start + 1))
         for session, wait in list(room.waiting.items()):
-            if wait.lagging or wait.ended:
+            if wait.lagging or wait.ended_seq is not None:
                 continue
             if wait.cursor is None:
                 wait.held += numbered
@@ -331,11 +341,43 @@ class Hub:
                 continue
             wait = room.waiting.get(session)
             if wait is None or (wait.cursor is not None and not wait.lagging):
-                self.leave(session, room.conversation_id)
+                self._end_membership(room, session, envelope.seq)
             else:
-                wait.ended = True
+                wait.ended_seq = envelope.seq
+
+    def _end_membership(self, room: Room, session: Session, ended_seq: int) -> None:
+        """Takes a session out of a room, and in again if its participant was."""
+        seq = room.returns.get(session, 0)
+        self.leave(session, room.conversation_id)
+        if seq > ended_seq:
+            self._enter(session, room.conversation_id, seq)
+
+    def _enter(self, session: Session, conversation_id: int, seq: int) -> None:
+        """Takes a session that knows a conversation up to `seq` into its room."""
+        self.join(session, conversation_id)
+        self._spawn(self._catch_up_or_close(session, {conversation_id: seq}))
+
+    def revoke(self, user_id: str, before_ms: int) -> None:
+        """On every node, ends the participant's sessions whose token was made before then, and those without one."""
+        self._backplane.publish([publication(participant_topic(user_id), Envelope(b"", revoked_before_ms=before_ms))])
+
+    def end_revoked(self, user_id: str, before_ms: int, *, without_token: bool = False) -> None:
+        """As `revoke`, on this node; those without a token only if that is wanted."""
+        for session in list(self.participants.get(user_id, ())):
+            if without_token if session.issued_at is None else is_revoked(session.issued_at, before_ms):
+                session.close(CloseCode.REVOKED, "session revoked")
+
+    def announce(self, user_id: str, envelope: Envelope) -> None:
+        """Delivers a `joins` that was lost on the way, to the participant's sessions that are not in that room."""
+        assert envelope.joins is not None
+        for session in list(self.participants.get(user_id, ())):
+            if session.personal is None and envelope.joins[0] not in session.conversations:
+                self._take_personal(session, envelope)
 
     def _receive_personal(self, user_id: str, envelope: Envelope) -> None:
+        if envelope.revoked_before_ms:
+            self.end_revoked(user_id, envelope.revoked_before_ms, without_token=True)
+            return
         for session in list(self.participants.get(user_id, ())):
             if session.personal is not None:
                 session.personal.append(envelope)
@@ -350,8 +392,11 @@ class Hub:
         if envelope.joins is not None:
             conversation_id, seq = envelope.joins
             if conversation_id not in session.conversations:
-                self.join(session, conversation_id)
-                self._spawn(self._catch_up_or_close(session, {conversation_id: seq}))
+                self._enter(session, conversation_id, seq)
+                return
+            room = self.rooms[conversation_id]
+            if room.head is None or room.head < seq:
+                room.returns[session] = seq
 
     def _offer_ephemeral(self, sessions: Iterable[Session], envelope: Envelope) -> None:
         frame = text_frame(envelope.body)

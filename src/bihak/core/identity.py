@@ -20,6 +20,11 @@ class Identity:
     """When its token was made, seconds since the epoch; 0: the token does not tell; None: there is no token."""
 
 
+def is_revoked(issued_at: float, revoked_before_ms: int) -> bool:
+    """Whether a token made then (see `Identity`) falls under a revocation of all that were made before that time."""
+    return round(issued_at * 1000) < revoked_before_ms
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """On whose behalf a request is served."""

@@ -64,9 +64,7 @@ class Log:
         ]
         return self._read(connection, len(spans), ("span", "c", "s", "t", "i"), asked, members_only=True)
 
-    def read_room(
-        self, connection: sa.Connection, conversation_id: int, after: int, through: int
-    ) -> list[LogEntry]:
+    def read_room(self, connection: sa.Connection, conversation_id: int, after: int, through: int) -> list[LogEntry]:
         """The conversation's events after one seq, up to and with another, whoever may see them."""
         asked = [f"0, {conversation_id:d}, {seq:d}" for seq in range(after + 1, through + 1)]
         return self._read(connection, 1, ("span", "c", "s"), asked, members_only=False)[0]

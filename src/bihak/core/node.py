@@ -203,9 +203,7 @@ class Node:
         )
         session = Session(NoWire(), self.outboxes)
         session.actor = actor
-        session.conversations = set(
-            await self.readers.run(lambda connection: connection.execute(mine).scalars().all())
-        )
+        session.conversations = set(await self.readers.run(lambda connection: connection.execute(mine).scalars().all()))
         return session
 
     # The log, for the hub

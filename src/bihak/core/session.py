@@ -59,6 +59,8 @@ class Session:
         self.actor: Actor | None = None
         self.expires_at: float | None = None
         """When its token expires, seconds since the epoch; None: never."""
+        self.issued_at: float | None = None
+        """As in the identity it was let in with."""
         self.conversations: set[int] = set()
         """Those whose rooms it is in; the hub's to change."""
         self.personal: list[Envelope] | None = None
@@ -187,7 +189,7 @@ class Lane:
         return self._writes + self._alone + len(self._waiting)
 
     def enter(self, turn: Turn, start: Callable[[], None], tag: Any = None) -> None:
-        """Calls `start` when it is this request's turn, at once if it can be. `leave` must follow when it is answered."""
+        """Calls `start` when it is this request's turn, at once if it can be. `leave` must follow its answer."""
         if self._waiting or not self._may_start(turn):
             self._waiting.append((turn, start, tag))
         else:

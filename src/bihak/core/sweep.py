@@ -1,6 +1,7 @@
 """Finds events whose publish was lost: compares the heads in the database with the rooms' own, every second."""
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import sqlalchemy as sa
@@ -27,6 +28,8 @@ class Sweep:
         self._clock_ms = database.dialect.clock_ms
         self._readers = readers
         self._hub = hub
+        self.on_unknown: Callable[[Sequence[int]], Awaitable[None]] = _ignore
+        """Called with conversations that changed and have no room here: somebody here may have been taken in."""
 
     async def run(self) -> None:
         """Sweeps until it is cancelled."""
@@ -34,7 +37,7 @@ class Sweep:
         last = clock()
         while True:
             await asyncio.sleep(EVERY_S)
-            if not self._hub.rooms:
+            if not self._hub.participants:
                 last = clock()
                 continue
             started = clock()
@@ -43,7 +46,13 @@ class Sweep:
                     # Frozen or cut off for longer than the window sees: every room may have missed something.
                     await self._compare_all()
                 else:
-                    self._hub.compare_heads(await self._readers.run(self._recent))
+                    recent = await self._readers.run(self._recent)
+                    self._hub.compare_heads(recent)
+                    unknown = [
+                        conversation_id for conversation_id, _ in recent if conversation_id not in self._hub.rooms
+                    ]
+                    if unknown:
+                        await self.on_unknown(unknown)
             except ChatError as error:
                 log.debug("sweep failed", error=error.message)
             else:
@@ -61,3 +70,7 @@ class Sweep:
             some = ids[at : at + ROOMS_AT_ONCE]
             heads = await self._readers.run(partial(read_heads, conversation_ids=some))
             self._hub.compare_heads(zip(some, heads, strict=True))
+
+
+async def _ignore(_conversation_ids: Sequence[int]) -> None:
+    """Nobody asked to be told."""

@@ -4,11 +4,13 @@ from bihak.core.feature import Feature
 from bihak.core.node import Node
 from bihak.features.conversations import Conversations
 from bihak.features.messages import Messages, render_message
+from bihak.features.notifications import Notifications
 from bihak.features.participants import Participants
 from bihak.features.pins import Pins
 from bihak.features.presence import Presence
 from bihak.features.reactions import Reactions
 from bihak.features.receipts import Receipts
+from bihak.features.search import Search
 from bihak.features.sync import Sync
 from bihak.features.typing import Typing
 
@@ -21,10 +23,12 @@ def make_features(node: Node) -> list[Feature]:
         messages,
         Reactions(messages),
         Pins(messages),
-        Conversations(messages, node.clock_ms),
+        Conversations(messages),
         Receipts(),
         Typing(node),
         Presence(node),
+        Search(node, messages),
+        Notifications(node),
         Sync(node),
     ]
 

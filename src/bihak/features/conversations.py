@@ -1,9 +1,9 @@
 """Conversations: creating and listing them, and who is in them."""
 
 import builtins
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -14,7 +14,7 @@ from bihak.core.feature import Feature, Route, read, write
 from bihak.errors import Conflict, Forbidden, InvalidField, NotFound
 from bihak.features.messages import Message, Messages, Ok, ReadCursor, count_unread, may_lead, select_messages
 from bihak.features.participants import among, parse_people, require_people
-from bihak.features.presence import status_now
+from bihak.features.presence import shown_status
 from bihak.protocol.envelope import DurableEvent, Event, Reply, Request
 from bihak.protocol.types import ConversationId, Participant, UserId, format_time, time_or_none
 from bihak.storage.schema import conversation_participants, conversations, messages, participants, user_online_status
@@ -158,9 +158,8 @@ class Conversations(Feature):
 
     events = (ConversationRenamed, ParticipantJoined, ParticipantLeft)
 
-    def __init__(self, messages: Messages, clock_ms: Callable[[sa.Connection], int]) -> None:
+    def __init__(self, messages: Messages) -> None:
         self._messages = messages
-        self._clock_ms = clock_ms
 
     @read(ListConversations, route=Route("GET", "/conversations"))
     def list(self, query: Query, request: ListConversations) -> ConversationList:
@@ -348,7 +347,7 @@ class Conversations(Feature):
                 p.conversation_id.in_(ids),
             )
         ).all()
-        members = _load_members(connection, [row.id for row in rows], self._clock_ms(connection))
+        members = _load_members(connection, [row.id for row in rows])
         cursors = [ReadCursor(viewer, row.id, row.last_read_seq) for row in rows]
         unread = dict(zip((row.id for row in rows), count_unread(connection, cursors), strict=True))
         last = [row.last_message_id for row in rows if row.last_message_id is not None]
@@ -388,12 +387,12 @@ class Conversations(Feature):
         return ConversationReply(conversation=self._load(tx, conversation_id, tx.actor.participant))
 
 
-def _load_members(connection: sa.Connection, ids: Sequence[int], now_ms: int) -> dict[int, list[Member]]:
+def _load_members(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[Member]]:
     p, who, status = conversation_participants.c, participants.c, user_online_status.c
     rows = connection.execute(
         sa.select(
             *(p.conversation_id, p.participant_type, p.participant_id, p.role, p.last_read_message_id),
-            *(who.name, who.avatar_url, who.shares_reads, status_now(now_ms).label("status"), status.last_seen_ms),
+            *(who.name, who.avatar_url, who.shares_reads, shown_status().label("status"), status.last_seen_ms),
         )
         .select_from(
             conversation_participants.outerjoin(
@@ -516,9 +515,7 @@ def _count_members(tx: Transaction, conversation: LockedConversation) -> None:
         .where(p.conversation_id == conversation.id, p.left_seq.is_(None))
     )
     tx.connection.execute(
-        conversations.update()
-        .where(conversations.c.id == conversation.id)
-        .values(member_count=count.scalar_subquery())
+        conversations.update().where(conversations.c.id == conversation.id).values(member_count=count.scalar_subquery())
     )
 
 

@@ -66,7 +66,9 @@ class Pins(Feature):
         if row.deleted_ms is not None:
             raise Conflict("The message was deleted.")
         c, who = message_pins.c, tx.actor.participant
-        pinned = set(tx.connection.execute(sa.select(c.message_id).where(c.conversation_id == conversation.id)).scalars())
+        pinned = set(
+            tx.connection.execute(sa.select(c.message_id).where(c.conversation_id == conversation.id)).scalars()
+        )
         if row.id in pinned:
             return Ok()
         if len(pinned) >= MAX_PINS:

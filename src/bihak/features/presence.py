@@ -1,8 +1,12 @@
-"""Presence: online, away or offline; the best of a participant's connections counts."""
+"""Presence: online, away or offline; the best of a participant's connections counts, on whichever node.
+
+Each node holds a lease for each participant with a connection to it; `user_online_status` is the best of the leases.
+"""
 
 import asyncio
+import secrets
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -18,7 +22,14 @@ from bihak.features.messages import Ok
 from bihak.features.participants import among, parse_people
 from bihak.protocol.envelope import Event, Reply, Request
 from bihak.protocol.types import Participant, UserId, format_time, time_or_none
-from bihak.storage.schema import conversation_participants, conversations, user_online_status
+from bihak.storage.schema import (
+    big,
+    conversation_participants,
+    conversations,
+    participant_type,
+    table,
+    user_online_status,
+)
 
 OFFLINE_AFTER_S = 3.0
 """How long after the last connection somebody is still online, so that a page reload is no flicker."""
@@ -28,7 +39,19 @@ MAX_BROADCAST = 200
 """Participants of the largest conversation in which a change is told; larger ones answer `get_status`."""
 RENEW_EVERY_S = 15.0
 STALE_AFTER_MS = 45_000
-"""A row not renewed for this long is a dead node's: three renewals were missed."""
+"""A lease not renewed for this long is a dead node's: three renewals were missed."""
+
+presence_leases = table(
+    "presence_leases",
+    participant_type(key=True),
+    big("participant_id", key=True),
+    # A process, from its start to its end.
+    big("node_id", key=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    big("renewed_ms"),
+    sa.Index(None, "node_id"),
+    sa.Index(None, "renewed_ms"),
+)
 
 Status = Literal["online", "away", "offline"]
 
@@ -61,9 +84,7 @@ class SavePresence(Request, tag="save_presence", kw_only=True):
 
 
 class RenewPresence(Request, tag="renew_presence", kw_only=True):
-    """The server's own: these are still here."""
-
-    participants: list[Participant]
+    """The server's own: this node is still there, and with it everyone it has a lease for."""
 
 
 class SweepPresence(Request, tag="sweep_presence", kw_only=True):
@@ -107,6 +128,7 @@ class Presence(Feature):
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._node_id = secrets.randbits(62)
         self._here: dict[Participant, Here] = {}
 
     # Connections
@@ -160,9 +182,7 @@ class Presence(Feature):
         status: Status = here.told if here is not None else "offline"
         conversations = _conversations(here) if here is not None else ()
         await self._node.call(
-            SavePresence(
-                status=status, conversations=conversations, appears_offline=request.status == "offline"
-            ),
+            SavePresence(status=status, conversations=conversations, appears_offline=request.status == "offline"),
             actor,
         )
         return Ok()
@@ -182,87 +202,91 @@ class Presence(Feature):
         """A few statements for all who come and go at once; the last word about each counts."""
         now_ms = tx.read_clock()
         latest: dict[Participant, Call[SavePresence]] = {call.actor.participant: call for call in calls}
-        table = user_online_status
-        these = among(table.c.participant_type, table.c.participant_id, latest)
-        before = {
-            Participant(row.participant_type, row.participant_id): row
-            for row in tx.connection.execute(sa.select(table).where(these))
-        }
+        before = _lock_statuses(tx.connection, latest)
+        self._save_leases(tx.connection, latest, now_ms)
+        best = _best_leases(tx.connection, latest, now_ms)
         rows: list[dict[str, Any]] = []
         telling: list[tuple[Call[SavePresence], str]] = []
         for who, call in latest.items():
-            old, request = before.get(who), call.request
-            hidden = request.appears_offline
+            old, hidden = before.get(who), call.request.appears_offline
             if hidden is None:
                 hidden = old is not None and old.appears_offline
-            shown: str = "offline" if hidden else request.status
+            status = best.get(who, "offline")
+            shown = "offline" if hidden else status
             # Nobody who appears offline gives themselves away by a later last-seen.
             seen_ms = old.last_seen_ms if hidden and old is not None and old.appears_offline else now_ms
-            rows.append(
-                {
-                    "participant_type": who.type,
-                    "participant_id": who.id,
-                    "status": request.status,
-                    "appears_offline": hidden,
-                    "last_seen_ms": seen_ms,
-                    "updated_ms": now_ms,
-                }
-            )
-            if old is None or _shown(old, now_ms) != shown:
+            rows.append(_status_row(who, status, now_ms, seen_ms, appears_offline=hidden))
+            if shown != (_shown(old) if old is not None else "offline"):
                 telling.append((call, shown))
-        tx.connection.execute(table.delete().where(these))
-        tx.connection.execute(table.insert(), rows)
+        _write_statuses(tx.connection, rows)
         small = _small_conversations(tx.connection, [cid for call, _ in telling for cid in call.request.conversations])
         for call, shown in telling:
             conversations = tuple(cid for cid in call.request.conversations if cid in small)
             if conversations:
                 event = _change(call.actor.participant, shown, now_ms)
-                call.signals.append(
-                    Signal(event, to_conversations=conversations, skip_user=call.actor.user_id)
-                )
+                call.signals.append(Signal(event, to_conversations=conversations, skip_user=call.actor.user_id))
+
+    def _save_leases(
+        self, connection: sa.Connection, calls: Mapping[Participant, Call[SavePresence]], now_ms: int
+    ) -> None:
+        lease = presence_leases.c
+        connection.execute(
+            presence_leases.delete().where(
+                lease.node_id == self._node_id, among(lease.participant_type, lease.participant_id, calls)
+            )
+        )
+        rows = [
+            {
+                "node_id": self._node_id,
+                "participant_type": who.type,
+                "participant_id": who.id,
+                "status": call.request.status,
+                "renewed_ms": now_ms,
+            }
+            for who, call in calls.items()
+            if call.request.status != "offline"
+        ]
+        if rows:
+            connection.execute(presence_leases.insert(), rows)
 
     @write(RenewPresence, internal=True)
     def renew(self, tx: Transaction, request: RenewPresence) -> None:
-        table = user_online_status
-        tx.connection.execute(
-            table.update()
-            .where(among(table.c.participant_type, table.c.participant_id, request.participants))
-            .values(updated_ms=tx.read_clock())
-        )
+        """One statement, however many are here."""
+        mine = presence_leases.c.node_id == self._node_id
+        tx.connection.execute(presence_leases.update().where(mine).values(renewed_ms=tx.read_clock()))
 
     @write(SweepPresence, internal=True)
     def sweep(self, tx: Transaction, request: SweepPresence) -> int:
-        """Tells the members of their conversations, as if they had gone."""
-        table, p = user_online_status, conversation_participants.c
+        """Removes leases that nobody renews and tells, as if they had gone, of those who have no other."""
         now_ms = tx.read_clock()
-        stale = sa.and_(table.c.status != "offline", table.c.updated_ms < now_ms - STALE_AFTER_MS)
-        rows = tx.connection.execute(sa.select(table).where(stale).with_for_update()).all()
-        people = [Participant(row.participant_type, row.participant_id) for row in rows]
+        lease = presence_leases.c
+        stale = lease.renewed_ms < now_ms - STALE_AFTER_MS
+        people = _people(tx.connection.execute(sa.select(lease.participant_type, lease.participant_id).where(stale)))
         if not people:
             return 0
-        tx.connection.execute(
-            table.update()
-            .where(among(table.c.participant_type, table.c.participant_id, people))
-            .values(status="offline", updated_ms=now_ms)
+        before = _lock_statuses(tx.connection, people)
+        tx.connection.execute(presence_leases.delete().where(stale))
+        best = _best_leases(tx.connection, people, now_ms)
+        changed = [who for who, old in before.items() if best.get(who, "offline") != old.status]
+        _write_statuses(
+            tx.connection,
+            [
+                _status_row(
+                    who,
+                    best.get(who, "offline"),
+                    now_ms,
+                    before[who].last_seen_ms,
+                    appears_offline=before[who].appears_offline,
+                )
+                for who in changed
+            ],
         )
-        shared: dict[Participant, list[int]] = {}
-        for kind, number, cid in tx.connection.execute(
-            sa.select(p.participant_type, p.participant_id, p.conversation_id)
-            .select_from(
-                conversation_participants.join(conversations, conversations.c.id == p.conversation_id)
-            )
-            .where(
-                among(p.participant_type, p.participant_id, people),
-                p.left_seq.is_(None),
-                conversations.c.member_count <= MAX_BROADCAST,
-            )
-        ):
-            shared.setdefault(Participant(kind, number), []).append(cid)
-        for who, row in zip(people, rows, strict=True):
-            if who in shared and not row.appears_offline:
-                event = _change(who, "offline", row.last_seen_ms)
+        shared = _shared_conversations(tx.connection, changed)
+        for who in changed:
+            if who in shared and not before[who].appears_offline:
+                event = _change(who, best.get(who, "offline"), now_ms)
                 tx.signal(Signal(event, to_conversations=tuple(shared[who]), skip_user=who.user_id))
-        return len(people)
+        return len(changed)
 
     # Time
 
@@ -286,26 +310,23 @@ class Presence(Feature):
                     self._update(here)
             if now - renewed >= RENEW_EVERY_S:
                 renewed = now
-                people = list(self._here)
-                for start in range(0, len(people), 1000):
-                    self._node.write(RenewPresence(participants=people[start : start + 1000]))
+                if self._here:
+                    self._node.write(RenewPresence())
 
 
-def status_now(now_ms: int) -> sa.ColumnElement[str]:
-    """The status to show of a row of `user_online_status`: of a row that nobody renews, offline."""
+def shown_status() -> sa.ColumnElement[str]:
+    """The status that others see of a row of `user_online_status`."""
     row = user_online_status.c
-    is_stale = row.updated_ms < now_ms - STALE_AFTER_MS
-    return sa.case((sa.or_(row.appears_offline, is_stale), "offline"), else_=row.status)
+    return sa.case((row.appears_offline, "offline"), else_=row.status)
 
 
 def load_statuses(query: Query, people: Sequence[Participant]) -> list[StatusOf]:
     """For each of them, in order; one query."""
     row = user_online_status.c
-    now_ms = query.connection.exec_driver_sql(f"SELECT {query.dialect.clock_ms}").scalar_one()
     found = {
         Participant(kind, number): (status, seen_ms)
         for kind, number, status, seen_ms in query.connection.execute(
-            sa.select(row.participant_type, row.participant_id, status_now(now_ms), row.last_seen_ms).where(
+            sa.select(row.participant_type, row.participant_id, shown_status(), row.last_seen_ms).where(
                 among(row.participant_type, row.participant_id, people)
             )
         )
@@ -319,13 +340,77 @@ def load_statuses(query: Query, people: Sequence[Participant]) -> list[StatusOf]
 
 def everyone_offline(connection: sa.Connection) -> None:
     """After a crash: nobody has a connection to a node that has just started alone."""
-    table = user_online_status
-    connection.execute(table.update().where(table.c.status != "offline").values(status="offline"))
+    connection.execute(presence_leases.delete())
+    connection.execute(
+        user_online_status.update().where(user_online_status.c.status != "offline").values(status="offline")
+    )
 
 
-def _shown(row: Any, now_ms: int) -> str:
-    is_stale = row.updated_ms < now_ms - STALE_AFTER_MS
-    return "offline" if row.appears_offline or is_stale else str(row.status)
+def _lock_statuses(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, Any]:
+    """The rows of these people, which another node cannot change until COMMIT."""
+    row = user_online_status.c
+    these = among(row.participant_type, row.participant_id, people)
+    rows = connection.execute(sa.select(user_online_status).where(these).with_for_update())
+    return {Participant(each.participant_type, each.participant_id): each for each in rows}
+
+
+def _best_leases(connection: sa.Connection, people: Iterable[Participant], now_ms: int) -> dict[Participant, str]:
+    """Online beats away, whichever node says so."""
+    lease = presence_leases.c
+    rows = connection.execute(
+        sa.select(lease.participant_type, lease.participant_id, sa.func.max(lease.status))  # "online" > "away"
+        .where(among(lease.participant_type, lease.participant_id, people), lease.renewed_ms >= now_ms - STALE_AFTER_MS)
+        .group_by(lease.participant_type, lease.participant_id)
+    )
+    return {Participant(kind, number): status for kind, number, status in rows}
+
+
+def _status_row(who: Participant, status: str, now_ms: int, seen_ms: int, *, appears_offline: bool) -> dict[str, Any]:
+    return {
+        "participant_type": who.type,
+        "participant_id": who.id,
+        "status": status,
+        "appears_offline": appears_offline,
+        "last_seen_ms": seen_ms,
+        "updated_ms": now_ms,
+    }
+
+
+def _write_statuses(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    people = [Participant(row["participant_type"], row["participant_id"]) for row in rows]
+    connection.execute(
+        user_online_status.delete().where(
+            among(user_online_status.c.participant_type, user_online_status.c.participant_id, people)
+        )
+    )
+    connection.execute(user_online_status.insert(), rows)
+
+
+def _shared_conversations(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, list[int]]:
+    """Each one's conversations that are small enough to be told."""
+    p = conversation_participants.c
+    shared: dict[Participant, list[int]] = {}
+    for kind, number, cid in connection.execute(
+        sa.select(p.participant_type, p.participant_id, p.conversation_id)
+        .select_from(conversation_participants.join(conversations, conversations.c.id == p.conversation_id))
+        .where(
+            among(p.participant_type, p.participant_id, people),
+            p.left_seq.is_(None),
+            conversations.c.member_count <= MAX_BROADCAST,
+        )
+    ):
+        shared.setdefault(Participant(kind, number), []).append(cid)
+    return shared
+
+
+def _people(rows: Iterable[Any]) -> list[Participant]:
+    return [Participant(kind, number) for kind, number in rows]
+
+
+def _shown(row: Any) -> str:
+    return "offline" if row.appears_offline else str(row.status)
 
 
 def _small_conversations(connection: sa.Connection, ids: Sequence[int]) -> set[int]:

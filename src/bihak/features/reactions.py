@@ -143,7 +143,9 @@ def add_reactions(connection: sa.Connection, page: Sequence[Message]) -> None:
 
 
 # One grapheme cluster (UAX #29) that is drawn as a picture (UTS #51): a pictograph, a flag or a keycap.
-_EMOJI = regex.compile(r"(?=\X\Z)(?:\p{Extended_Pictographic}.*|\p{Regional_Indicator}{2}|[0-9#*]\uFE0F?\u20E3)", regex.DOTALL)
+_EMOJI = regex.compile(
+    r"(?=\X\Z)(?:\p{Extended_Pictographic}.*|\p{Regional_Indicator}{2}|[0-9#*]\uFE0F?\u20E3)", regex.DOTALL
+)
 
 
 def require_emoji(text: str) -> bytes:

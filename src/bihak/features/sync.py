@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from functools import partial
+from typing import Annotated
 
 import msgspec
 import sqlalchemy as sa
 import structlog
 from msgspec import Meta
 
+from bihak.cluster.envelope import Envelope
 from bihak.core.feature import Feature, live, task
 from bihak.core.identity import Actor, Identity
 from bihak.core.log import RESUME_LIMIT, Span
@@ -145,14 +147,15 @@ class Sync(Feature):
         if session.actor is not None:
             if session.actor.participant != who:
                 raise AlreadyAuthenticated()
-            session.expires_at = identity.expires_at
+            session.actor = await self._node.feature(Participants).admit(identity)
+            session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
             return self._success(session.actor, [p for p in await self._places.load(who) if p.left_seq is None])
         self._check_connections(session, who)
         actor = await self._node.feature(Participants).admit(identity)
         if session.closed:
             return None
         session.actor = actor
-        session.expires_at = identity.expires_at
+        session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
         try:
             await self._enter(session, session.actor, request)
         except BaseException:
@@ -213,7 +216,10 @@ class Sync(Feature):
         hub.release_personal(session)
         self._node.session_ready(session)
         log.info(
-            "authenticated", session=session.number, user_id=actor.user_id, conversations=len(current),
+            "authenticated",
+            session=session.number,
+            user_id=actor.user_id,
+            conversations=len(current),
             resumed=request.resume is not None,
         )
 
@@ -238,14 +244,14 @@ class Sync(Feature):
             cid, is_in = place.conversation_id, place.left_seq is None
             end = place.last_seq if place.left_seq is None else place.left_seq
             after = resume.get(cid)
-            if after is None:
+            if after is None or (is_in and after < place.joined_seq):
+                # Unknown to the client, or known from a membership that ended: what lies between is not theirs to see.
                 if is_in:
                     new.append(cid)
                     heads.append(ConversationHead(conversation_id=cid, last_seq=end))
                 continue
             if after >= end and not is_in:
                 continue
-            after = max(after, place.joined_seq)
             resync = after > end or end - after > RESUME_LIMIT
             heads.append(ConversationHead(conversation_id=cid, last_seq=end, resync=resync))
             if resync or after == end:
@@ -264,6 +270,27 @@ class Sync(Feature):
             for entries in await self._node.read_log(ended):
                 session.send(b"".join(text_frame(entry.body) for entry in entries))
         return heads, lacking
+
+    async def enter_unannounced(self, conversation_ids: Sequence[int]) -> None:
+        """Takes sessions into conversations whose `conversation_created` was lost on its way to this node."""
+        people = list(map(Participant.parse, self._node.hub.participants))
+        p = conversation_participants.c
+        new = await self._node.readers.run(
+            lambda connection: connection.execute(
+                sa.select(p.conversation_id, p.participant_type, p.participant_id).where(
+                    p.conversation_id.in_(conversation_ids),
+                    p.left_seq.is_(None),
+                    among(p.participant_type, p.participant_id, people),
+                )
+            ).all()
+        )
+        for conversation_id, *place in new:
+            who = Participant(*place)
+            for conversation in await self._node.readers.run(
+                partial(self._node.feature(Conversations).load, viewer=who, ids=[conversation_id])
+            ):
+                joins = (conversation_id, conversation.last_seq)
+                self._node.hub.announce(who.user_id, Envelope(encode(created_event(conversation)), joins=joins))
 
     def _success(self, actor: Actor, places: Sequence[Place]) -> AuthSuccess:
         return AuthSuccess(
@@ -288,7 +315,7 @@ class Sync(Feature):
     # subscribe_conversation
 
     @task(Subscribe)
-    async def subscribe(self, session: Session, request: Subscribe) -> Reply | None:
+    async def subscribe(self, session: Session, request: Subscribe) -> Subscribed | None:
         """Also mends a session that is not in a room it should be in, or in one that it should have left."""
         assert session.actor is not None
         hub, cid, who = self._node.hub, request.conversation_id, session.actor.participant
@@ -339,6 +366,7 @@ class Sync(Feature):
         self._heard.pop(session, None)
 
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        self._node.sweep.on_unknown = self.enter_unannounced
         return (self._heartbeat, self._expire_tokens)
 
     async def _heartbeat(self) -> None:

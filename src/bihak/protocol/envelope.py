@@ -171,7 +171,7 @@ def field_error(fault: msgspec.ValidationError) -> InvalidField:
 
 # msgspec says either "Object missing required field `x`" or "... - at `$.x[...].y`".
 _MISSING = re.compile(r"missing required field `([^`]+)`")
-_PATH = re.compile(r" - at `\$\.?([^`]*)`$")
+_PATH = re.compile(r" - at `(?:key` in `)?\$\.?([^`]*)`$")
 
 
 def _field_error(text: str) -> InvalidField:
@@ -195,9 +195,7 @@ def _readable_echo(fields: dict[str, Any]) -> Echo:
         if isinstance(request_id, str) and _is_strict(request_id) and len(request_id.encode()) <= REQUEST_ID_MAX_BYTES
         else None,
         temp_id=temp_id if isinstance(temp_id, str | int | float | bool) and _is_strict(temp_id) else None,
-        conversation_id=conversation_id
-        if type(conversation_id) is int and 1 <= conversation_id <= MAX_ID
-        else None,
+        conversation_id=conversation_id if type(conversation_id) is int and 1 <= conversation_id <= MAX_ID else None,
     )
 
 

@@ -16,7 +16,25 @@ READ_TIMEOUT_S = 6  # longer than a lock is waited for, so that a timeout here m
 
 # Error numbers, https://mariadb.com/kb/en/mariadb-error-codes/ : deadlock, lock wait timeout, too many connections,
 # shutdown in progress, killed, cannot connect, server gone, connection lost, read-only (failover), disk full.
-_TRANSIENT_CODES = {1213, 1205, 1040, 1053, 1317, 1927, 2002, 2003, 2006, 2013, 2014, 2055, 1290, 1836, 1021, 1114, 4031}
+_TRANSIENT_CODES = {
+    1213,
+    1205,
+    1040,
+    1053,
+    1317,
+    1927,
+    2002,
+    2003,
+    2006,
+    2013,
+    2014,
+    2055,
+    1290,
+    1836,
+    1021,
+    1114,
+    4031,
+}
 
 
 class MysqlDialect:

@@ -54,9 +54,7 @@ class GroupedRead(Generic[Key, Value]):
     `load` waits for the query under way; all keys that came meanwhile go into the next one.
     """
 
-    def __init__(
-        self, readers: Readers, load_many: Callable[[sa.Connection, Sequence[Key]], Sequence[Value]]
-    ) -> None:
+    def __init__(self, readers: Readers, load_many: Callable[[sa.Connection, Sequence[Key]], Sequence[Value]]) -> None:
         self._readers = readers
         self._load_many = load_many
         self._waiting: list[tuple[Key, asyncio.Future[Value]]] = []

@@ -144,7 +144,6 @@ user_online_status = table(
     # By choice, whatever the connections say; outlives them.
     sa.Column("appears_offline", sa.Boolean, nullable=False, server_default=sa.false()),
     big("last_seen_ms"),
-    # Renewed while somebody is here: an old row is a dead node's.
     big("updated_ms"),
 )
 
@@ -166,18 +165,4 @@ typing_indicators = table(
     big("participant_id", key=True),
     big("expires_ms"),
     sa.Index(None, "expires_ms"),
-)
-
-notifications = table(
-    "notifications",
-    big("id", key=True),
-    participant_type(),
-    big("participant_id"),
-    sa.Column("kind", sa.String(32), nullable=False),
-    big("conversation_id", nullable=True),
-    big("message_id", nullable=True),
-    big("count", default="1"),
-    big("created_ms"),
-    big("read_ms", nullable=True),
-    sa.Index(None, "participant_type", "participant_id", "read_ms"),
 )

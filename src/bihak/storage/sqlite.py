@@ -63,7 +63,12 @@ def open_sqlite(path: Path) -> Database:
     except OSError as fault:
         raise SettingsError(f"DATABASE_URL names {path}, which cannot be written: {fault}") from fault
     database = Database(
-        SqliteDialect(), _engine(path, writer=True), _engine(path, writer=False), f"SQLite, {path}", is_exclusive=True, release=lock.release
+        SqliteDialect(),
+        _engine(path, writer=True),
+        _engine(path, writer=False),
+        f"SQLite, {path}",
+        is_exclusive=True,
+        release=lock.release,
     )
     try:
         with database.writer_engine.connect() as connection:

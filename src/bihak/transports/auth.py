@@ -123,6 +123,7 @@ class TokenAuthenticator:
             avatar_url=_text(claims, "avatar_url", 2000),
             email=_text(claims, "email", 320),
             expires_at=float(expires_at),
+            issued_at=float(claims.get("iat", 0)),
         )
 
 
@@ -152,9 +153,15 @@ def import_public_key(text: str) -> Any:
     raise SettingsError("AUTH_PUBLIC_KEY is no PEM public key; it takes one for EdDSA, ES256 or RS256")
 
 
-def make_token(secret: str, participant: Participant, *, name: str | None, expires_at: int) -> str:
-    """An HS256 token for `participant`, valid until `expires_at` (seconds since the epoch)."""
-    claims: dict[str, Any] = {"sub": participant.user_id, "exp": expires_at}
+def make_token(
+    secret: str, participant: Participant, *, name: str | None, expires_at: int, issued_at: float | None = None
+) -> str:
+    """An HS256 token for `participant`, made at `issued_at` (else now), valid until `expires_at`.
+
+    Both in seconds since the epoch. With the fraction, so that a token made right after a revocation is good.
+    """
+    made_at = round(time.time() if issued_at is None else issued_at, 3)
+    claims: dict[str, Any] = {"sub": participant.user_id, "iat": made_at, "exp": expires_at}
     if name is not None:
         claims["name"] = name
     return jwt.encode({"alg": "HS256"}, claims, OctKey.import_key(secret), algorithms=["HS256"])
@@ -193,5 +200,5 @@ class ApiKeys:
 
     def match(self, presented: str) -> bool:
         """Whether it is one of them, in the same time for any guess."""
-        given = presented.encode()
-        return any([hmac.compare_digest(given, key) for key in self._keys])
+        given = presented.encode(errors="surrogateescape")  # a header may hold any bytes
+        return sum(hmac.compare_digest(given, key) for key in self._keys) > 0  # all are compared, whichever matches

@@ -88,7 +88,12 @@ class Messages(Feature):
                 decorator(connection, found)
         return found
 
-    @write_many(SendMessage, route=Route("POST", "/conversations/{conversation_id}/messages", 201), limited=True)
+    @write_many(
+        SendMessage,
+        route=Route("POST", "/conversations/{conversation_id}/messages", 201),
+        limited=True,
+        reply=MessageSent,
+    )
     def send(self, tx: Transaction, calls: Sequence[Call[SendMessage]]) -> None:
         """Stores all messages of a transaction with one INSERT."""
         send_all(tx, calls)

@@ -21,9 +21,7 @@ def select_messages() -> sa.Select[Any]:
     """Rows for `message_of`."""
     m, p = messages.c, participants.c
     return sa.select(messages, p.name.label("sender_name")).select_from(
-        messages.outerjoin(
-            participants, sa.and_(p.participant_type == m.sender_type, p.participant_id == m.sender_id)
-        )
+        messages.outerjoin(participants, sa.and_(p.participant_type == m.sender_type, p.participant_id == m.sender_id))
     )
 
 
@@ -95,8 +93,8 @@ def count_unread(connection: sa.Connection, cursors: Sequence[ReadCursor]) -> li
     counts: list[int] = []
     for start in range(0, len(cursors), CURSORS_AT_ONCE):
         parts = [
-            f"SELECT {at:d} AS part, COUNT(*) FROM (SELECT 1 FROM messages WHERE conversation_id = {c.conversation_id:d}"
-            f" AND seq > {c.seq:d} AND deleted_ms IS NULL"
+            f"SELECT {at:d} AS part, COUNT(*) FROM (SELECT 1 FROM messages"
+            f" WHERE conversation_id = {c.conversation_id:d} AND seq > {c.seq:d} AND deleted_ms IS NULL"
             f" AND NOT (sender_type = {word_literal(c.reader.type)} AND sender_id = {c.reader.id:d})"
             f" ORDER BY seq DESC LIMIT {UNREAD_MAX:d}) u{at:d}"
             for at, c in enumerate(cursors[start : start + CURSORS_AT_ONCE])

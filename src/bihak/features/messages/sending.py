@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bihak.core.context import Call, LockedConversation, Transaction
+from bihak.core.context import Call, LockedConversation, Membership, Transaction
 from bihak.errors import ChatError, Conflict, Forbidden, NotFound
 from bihak.features.messages.access import clean_content, may_lead
 from bihak.features.messages.mentions import dump_mentions, resolve_mentions
@@ -18,7 +18,7 @@ from bihak.storage.schema import messages
 
 def send_all(tx: Transaction, calls: Sequence[Call[SendMessage]]) -> None:
     """Stores what passes every check, and sets each call's outcome."""
-    parents = _conversations_of(tx, [c.request.reply_to_id for c in calls if c.request.reply_to_id is not None])
+    parents = _places_of(tx, [c.request.reply_to_id for c in calls if c.request.reply_to_id is not None])
     drafts = []
     for call in calls:
         try:
@@ -36,7 +36,9 @@ class _Draft:
 
     __slots__ = ("call", "content", "conversation", "digest", "key", "mentions", "message_id", "seq")
 
-    def __init__(self, call: Call[SendMessage], content: str, conversation: LockedConversation, message_id: int) -> None:
+    def __init__(
+        self, call: Call[SendMessage], content: str, conversation: LockedConversation, message_id: int
+    ) -> None:
         request = call.request
         self.call = call
         self.content = content
@@ -53,7 +55,7 @@ class _Draft:
         return (self.conversation.id, *self.call.actor.participant, self.key)
 
 
-def _draft(tx: Transaction, call: Call[SendMessage], parents: dict[int, int]) -> _Draft:
+def _draft(tx: Transaction, call: Call[SendMessage], parents: dict[int, tuple[int, int]]) -> _Draft:
     request = call.request
     content = clean_content(request.content)
     place = tx.find_place(request.conversation_id, call.actor.participant)
@@ -62,7 +64,7 @@ def _draft(tx: Transaction, call: Call[SendMessage], parents: dict[int, int]) ->
     conversation, membership = place
     if conversation.type == "broadcast" and not may_lead(call.actor, membership):
         raise Forbidden("Only its owners and admins post to a broadcast.")
-    if request.reply_to_id is not None and parents.get(request.reply_to_id) != conversation.id:
+    if request.reply_to_id is not None and not _can_see(parents.get(request.reply_to_id), conversation, membership):
         raise NotFound("There is no such message to reply to in this conversation.", field="reply_to_id")
     return _Draft(call, content, conversation, tx.take_id("messages"))
 
@@ -207,9 +209,14 @@ def _digest(content: str, reply_to_id: int | None) -> bytes:
     return hashlib.blake2b(f"{reply_to_id or ''}\n{content}".encode(), digest_size=16).digest()
 
 
-def _conversations_of(tx: Transaction, message_ids: Sequence[int]) -> dict[int, int]:
+def _places_of(tx: Transaction, message_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Conversation and seq of each."""
     if not message_ids:
         return {}
     m = messages.c
-    rows = tx.connection.execute(sa.select(m.id, m.conversation_id).where(m.id.in_(set(message_ids))))
-    return {row.id: row.conversation_id for row in rows}
+    rows = tx.connection.execute(sa.select(m.id, m.conversation_id, m.seq).where(m.id.in_(set(message_ids))))
+    return {row.id: (row.conversation_id, row.seq) for row in rows}
+
+
+def _can_see(place: tuple[int, int] | None, conversation: LockedConversation, membership: Membership) -> bool:
+    return place is not None and place[0] == conversation.id and place[1] > membership.joined_seq

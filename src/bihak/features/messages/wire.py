@@ -107,7 +107,7 @@ class NewMessage(DurableEvent, tag="new_message", kw_only=True, omit_defaults=Tr
     created_at: str
     reply_to_id: int | None = None
     idempotency_key: str | None = None
-    mentions: list[str] = []
+    mentions: list[str] = msgspec.field(default_factory=list)
 
 
 class MessageEdited(DurableEvent, tag="message_edited", kw_only=True):
@@ -116,7 +116,7 @@ class MessageEdited(DurableEvent, tag="message_edited", kw_only=True):
     message_id: int
     content: str
     edited_at: str
-    mentions: list[str] = []
+    mentions: list[str] = msgspec.field(default_factory=list)
 
 
 class MessageDeleted(DurableEvent, tag="message_deleted", kw_only=True):

@@ -159,4 +159,6 @@ def _bytes(name: str, size: int) -> sa.Column[bytes]:
 
 
 def _participant(*, key: bool = False) -> tuple[sa.Column[str], sa.Column[int]]:
-    return sa.Column("participant_type", sa.String(16), nullable=False, primary_key=key), _big("participant_id", key=key)
+    return sa.Column("participant_type", sa.String(16), nullable=False, primary_key=key), _big(
+        "participant_id", key=key
+    )

@@ -21,9 +21,7 @@ OPTIONS: dict[str, Any] = {
 
 def upgrade() -> None:
     op.add_column("messages", sa.Column("mentions", sa.Text))
-    op.add_column(
-        "participants", sa.Column("shares_reads", sa.Boolean, nullable=False, server_default=sa.true())
-    )
+    op.add_column("participants", sa.Column("shares_reads", sa.Boolean, nullable=False, server_default=sa.true()))
     op.add_column(
         "user_online_status", sa.Column("appears_offline", sa.Boolean, nullable=False, server_default=sa.false())
     )
@@ -52,6 +50,17 @@ def upgrade() -> None:
         **OPTIONS,
     )
     op.create_index("ix_message_pins_conversation_id", "message_pins", ["conversation_id"])
+    op.create_table(
+        "presence_leases",
+        sa.Column("participant_type", sa.String(16), nullable=False, primary_key=True),
+        _big("participant_id", key=True),
+        _big("node_id", key=True),
+        sa.Column("status", sa.String(16), nullable=False),
+        _big("renewed_ms"),
+        **OPTIONS,
+    )
+    op.create_index("ix_presence_leases_node_id", "presence_leases", ["node_id"])
+    op.create_index("ix_presence_leases_renewed_ms", "presence_leases", ["renewed_ms"])
 
 
 def _big(name: str, *, key: bool = False) -> sa.Column[int]:

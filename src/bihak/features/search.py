@@ -1,0 +1,433 @@
+"""Search: messages by their words, from an index that follows the log.
+
+Both databases index the same tokens, made here: ASCII letters only, each of four or more and beginning alike, so that
+neither their stop words and shortest lengths nor their ideas of a letter matter, and nothing in a query is an operator.
+"""
+
+import unicodedata
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import Annotated, Any, NamedTuple, Protocol
+
+import sqlalchemy as sa
+from msgspec import Meta
+from sqlalchemy.dialects import mysql
+
+from bihak.core.context import Query, Transaction
+from bihak.core.feature import Feature, Route, read, write
+from bihak.core.node import Node
+from bihak.errors import InvalidField, NotFound
+from bihak.features.deferred import Backlog, Progress
+from bihak.features.messages import (
+    Message,
+    MessageDeleted,
+    MessageEdited,
+    Messages,
+    NewMessage,
+    require_joined_seq,
+    select_messages,
+)
+from bihak.protocol.envelope import DurableEvent, Reply, Request
+from bihak.protocol.types import ConversationId, MessageId, Participant, UserId
+from bihak.storage.schema import big, conversation_events, conversation_participants, conversations, messages, table
+
+MAX_QUERY = 200
+SEARCH_LIMIT = 50
+SEARCH_MAX = 100
+
+INDEX_AFTER_S = 0.3
+SEQS_AT_ONCE = 400
+CONVERSATIONS_AT_ONCE = 100
+INSERT_BYTES = 500_000
+NAMED_CONVERSATIONS = 200
+"""Up to so many conversations of the reader's are named in the query; for more, the index answers for everyone's."""
+
+
+def _has_full_text(_index: Any, _table: Any, _bind: Any, *_: Any, dialect: sa.Dialect, **_more: Any) -> bool:
+    return dialect.name != "sqlite"
+
+
+message_words = table(
+    "message_words",
+    big("message_id", key=True),
+    # Of the text that the words are of, as in `messages`, 0 for NULL: an entry of another text counts for nothing.
+    big("edited_ms"),
+    sa.Column("words", sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"), nullable=False),
+    # SQLite has a virtual table in its place, which triggers keep in step.
+    sa.Index("ft_message_words_words", "words", mysql_prefix="FULLTEXT", mariadb_prefix="FULLTEXT").ddl_if(
+        callable_=_has_full_text
+    ),
+)
+
+
+class SearchMessages(Request, tag="search", kw_only=True):
+    """Messages that have each word of `q`, or a word that begins with it, in one's conversations; the latest first.
+
+    Case and accents make no difference. `before` is the oldest message of the page before.
+    """
+
+    q: Annotated[str, Meta(min_length=1, max_length=MAX_QUERY)]
+    conversation_id: ConversationId | None = None
+    sender: UserId | None = None
+    since: Annotated[datetime, Meta(tz=True)] | None = None
+    """Sent at this time or later."""
+    until: Annotated[datetime, Meta(tz=True)] | None = None
+    """Sent before this time."""
+    limit: Annotated[int, Meta(ge=1, le=SEARCH_MAX)] = SEARCH_LIMIT
+    before: MessageId | None = None
+
+
+class SearchResults(Reply, tag="search_results", kw_only=True):
+    """The latest of what was found."""
+
+    conversation_id: int | None
+    messages: list[Message]
+    """Oldest first."""
+    has_more: bool
+    """Whether there are older ones."""
+
+
+class Step(NamedTuple):
+    """How far the index comes in one conversation; `done` is None where nothing of it is indexed."""
+
+    done: int | None
+    through: int
+
+
+class IndexMessages(Request, tag="index_messages", kw_only=True):
+    """The server's own: puts messages into the index, and takes the deleted ones out."""
+
+    steps: dict[int, Step]
+    entries: list[tuple[int, int, int, str]]
+    """(conversation_id, message_id, edited_ms, words)"""
+    deleted: list[int]
+
+
+class Indexed(Reply, tag="indexed", kw_only=True):
+    """The server's own: in which conversations the index moved."""
+
+    conversation_ids: set[int]
+
+
+class Search(Feature):
+    """Finds messages. The index is written after the reply, within about half a second where there is time for it."""
+
+    def __init__(self, node: Node, messages: Messages) -> None:
+        self._node = node
+        self._messages = messages
+        self._backlog = Backlog(INDEX_AFTER_S)
+        self._progress = Progress("search")
+
+    @read(SearchMessages, route=Route("GET", "/search"))
+    def search(self, query: Query, request: SearchMessages) -> SearchResults:
+        """Whatever the index says, only present text of what the reader's memberships cover is found."""
+        if not request.q.strip():
+            raise InvalidField("Say what to look for.", field="q")
+        if request.conversation_id is not None:
+            require_joined_seq(query, request.conversation_id)
+        ids = _find(query, request)
+        page = ids[: request.limit]
+        rows = query.connection.execute(select_messages().where(messages.c.id.in_(page))).all()
+        found = {message.message_id: message for message in self._messages.load(query.connection, rows)}
+        return SearchResults(
+            conversation_id=request.conversation_id,
+            messages=[found[message_id] for message_id in reversed(page)],
+            has_more=len(ids) > request.limit,
+        )
+
+    def committed(self, events: Sequence[DurableEvent]) -> None:
+        seqs = [(event.conversation_id, event.seq) for event in events if isinstance(event, _CHANGES)]
+        if seqs:
+            self._backlog.add(seqs)
+
+    def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return (self._index_what_is_behind, self._follow)
+
+    async def _follow(self) -> None:
+        await self._backlog.run(self._index, CONVERSATIONS_AT_ONCE)
+
+    async def _index_what_is_behind(self) -> None:
+        """At start: what a crash, or another node that is no more, left. In a new database that is nothing."""
+        after_id: int | None = 0
+        while after_id is not None:
+            found, after_id = await self._node.readers.run(partial(self._progress.behind, after_id=after_id))
+            self._backlog.add_due(found)
+
+    async def _index(self, seqs: dict[int, int]) -> None:
+        """Brings these conversations a step further. Raises Unavailable."""
+        request, left_over = await self._node.readers.run(partial(self._prepare, ids=list(seqs)))
+        done: set[int] = set()
+        if request.steps:
+            done = (await self._node.call(request)).conversation_ids
+        again = left_over | {cid: step.through for cid, step in request.steps.items() if cid not in done}
+        if again:
+            self._backlog.add_due(again)
+
+    def _prepare(self, connection: sa.Connection, ids: Sequence[int]) -> tuple[IndexMessages, dict[int, int]]:
+        """What the index lacks of these conversations, some seqs of it, and in which there is more.
+
+        Done on a reader's thread: making words of text is most of the work, and the writer must not wait for it.
+        """
+        steps: dict[int, Step] = {}
+        left_over: dict[int, int] = {}
+        room = SEQS_AT_ONCE
+        for row in connection.execute(self._progress.select().where(conversations.c.id.in_(ids))):
+            after = row.done or 0
+            through = min(row.last_seq, after + room)
+            if through > after:
+                steps[row.id] = Step(row.done, through)
+                room -= through - after
+            if through < row.last_seq:
+                left_over[row.id] = row.last_seq
+        entries, deleted = _read_changes(connection, steps)
+        return IndexMessages(steps=steps, entries=entries, deleted=deleted), left_over
+
+    @write(IndexMessages, internal=True)
+    def index(self, tx: Transaction, request: IndexMessages) -> Indexed:
+        """A few statements. A conversation in which the index has moved since it was read is left as it is."""
+        self._progress.begin(tx, (cid for cid, step in request.steps.items() if step.done is None))
+        done = self._progress.lock(tx, request.steps)
+        seqs = {cid: step.through for cid, step in request.steps.items() if done.get(cid) == (step.done or 0)}
+        _save(tx, [entry[1:] for entry in request.entries if entry[0] in seqs])
+        if request.deleted:
+            tx.connection.execute(message_words.delete().where(message_words.c.message_id.in_(request.deleted)))
+        self._progress.advance(tx, seqs)
+        return Indexed(conversation_ids=set(seqs))
+
+
+_CHANGES = (NewMessage, MessageEdited, MessageDeleted)
+_REWRITES = [str(kind.__struct_config__.tag) for kind in (MessageEdited, MessageDeleted)]
+
+
+# The index
+
+
+def _read_changes(
+    connection: sa.Connection, steps: dict[int, Step]
+) -> tuple[list[tuple[int, int, int, str]], list[int]]:
+    """The entries of the messages that were sent or edited in these steps, and the ids of those deleted."""
+    if not steps:
+        return [], []
+    m, e = messages.c, conversation_events.c
+    rewritten = connection.execute(
+        sa.select(e.message_id).where(_within(e.conversation_id, e.seq, steps), e.kind.in_(_REWRITES))
+    ).scalars()
+    changed = sa.or_(_within(m.conversation_id, m.seq, steps), m.id.in_(set(rewritten)))
+    columns = (m.id, m.conversation_id, m.sender_type, m.sender_id, m.content, m.edited_ms, m.deleted_ms)
+    entries, deleted = [], []
+    for row in connection.execute(sa.select(*columns).where(changed)):
+        if row.deleted_ms is not None:
+            deleted.append(row.id)
+        else:
+            tokens = [*words_of(row.content), in_conversation(row.conversation_id)]
+            tokens.append(sent_by(Participant(row.sender_type, row.sender_id)))
+            entries.append((row.conversation_id, row.id, row.edited_ms or 0, " ".join(tokens)))
+    return entries, deleted
+
+
+def _within(conversation: sa.Column[int], seq: sa.Column[int], steps: dict[int, Step]) -> sa.ColumnElement[bool]:
+    """By constants for each conversation: MariaDB enters an index by a range in no other way."""
+    return sa.or_(*(sa.and_(conversation == c, seq.between((s.done or 0) + 1, s.through)) for c, s in steps.items()))
+
+
+def _save(tx: Transaction, entries: Iterable[tuple[int, int, str]]) -> None:
+    """Writes entries, over those there are; one statement for about so many bytes."""
+    some: list[tuple[int, int, str]] = []
+    size = 0
+    for entry in entries:
+        some.append(entry)
+        size += len(entry[2])
+        if size > INSERT_BYTES:
+            _save_some(tx, some)
+            some, size = [], 0
+    _save_some(tx, some)
+
+
+def _save_some(tx: Transaction, entries: Sequence[tuple[int, int, str]]) -> None:
+    if entries:
+        # The words are ASCII letters, digits and `_`, which need no escaping anywhere.
+        rows = ",".join(f"({message_id:d},{edited_ms:d},'{words}')" for message_id, edited_ms, words in entries)
+        tx.connection.exec_driver_sql(
+            f"INSERT INTO message_words (message_id, edited_ms, words) VALUES {rows} "
+            + tx.dialect.upsert_clause("message_id", ("edited_ms", "words"))
+        )
+
+
+# Words
+
+LONGEST_TOKEN = 80
+"""MariaDB leaves out tokens of more than 84 characters, so of a longer word the beginning stands for it."""
+MAX_KNOWN_LETTERS = 20_000
+_UNSPACED = (
+    *((0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF)),  # Thai and Lao, Myanmar, Khmer
+    *((0x2E80, 0x2FDF), (0x3005, 0x3007), (0x3040, 0x30FF), (0x3400, 0x9FFF), (0x20000, 0x3FFFF)),  # Han, kana
+)
+
+
+class _Letters(dict[int, str]):
+    """For `str.translate`: what becomes of each character of a text whose accents stand by themselves."""
+
+    def __missing__(self, code: int) -> str:
+        letter = _letter(chr(code))
+        if len(self) < MAX_KNOWN_LETTERS:
+            self[code] = letter
+        return letter
+
+
+def _letter(char: str) -> str:
+    code, category = ord(char), unicodedata.category(char)
+    if char.isascii():
+        return char if char.isalnum() else " "
+    if any(first <= code <= last for first, last in _UNSPACED):
+        return f" {_escaped(code)} "  # written without spaces, so each letter is a word
+    if unicodedata.combining(char) or category == "Cf" or 0xFE00 <= code <= 0xFE0F:
+        return ""  # accents, and what only changes how others look
+    if category == "So":
+        return f" {_escaped(code)} "  # an emoji is a word
+    return _escaped(code) if category[0] in "LMN" else " "
+
+
+def _escaped(code: int) -> str:
+    """In letters, digits and `_`, of a length that shows where the next one begins: so prefixes stay prefixes."""
+    return f"_{_base36(code, 3)}" if code < 36**3 else f"__{_base36(code, 4)}"
+
+
+def _base36(number: int, width: int) -> str:
+    digits = ""
+    for _ in range(width):
+        number, digit = divmod(number, 36)
+        digits = "0123456789abcdefghijklmnopqrstuvwxyz"[digit] + digits
+    return digits
+
+
+_LETTERS = _Letters()
+
+
+def words_of(text: str) -> list[str]:
+    """The tokens of `text`, each once: its words without case and accents, each letter of unspaced scripts, emoji."""
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text)
+    words = dict.fromkeys(text.casefold().translate(_LETTERS).split())
+    return [f"xqw{word}"[:LONGEST_TOKEN] for word in words]
+
+
+def in_conversation(conversation_id: int) -> str:
+    """The token of every message in it: in one conversation the index then looks at no other."""
+    return f"xqc{conversation_id}"
+
+
+def sent_by(who: Participant) -> str:
+    """The token of everything that somebody sent."""
+    return f"xqs{who.type}{who.id}"
+
+
+# Finding
+
+
+class Engine(Protocol):
+    """What differs between the databases' indexes."""
+
+    def matches(self, words: Sequence[str], whole: Sequence[str], any_of: Sequence[str]) -> sa.ColumnElement[bool]:
+        """Whether a row has words with all these beginnings, all of `whole`, and, if any are given, one of `any_of`."""
+        ...
+
+
+class Fts5:
+    """SQLite, https://sqlite.org/fts5.html#full_text_query_syntax. Implements `Engine`."""
+
+    def matches(self, words: Sequence[str], whole: Sequence[str], any_of: Sequence[str]) -> sa.ColumnElement[bool]:
+        terms = [*whole, *(f"{word}*" for word in words)]
+        if any_of:
+            terms.append(f"({' OR '.join(any_of)})")
+        found = sa.text("SELECT rowid FROM message_words_fts WHERE message_words_fts MATCH :match")
+        return message_words.c.message_id.in_(found.bindparams(match=" AND ".join(terms)))
+
+
+class FullText:
+    """MySQL and MariaDB, https://mariadb.com/kb/en/full-text-index-overview/. Implements `Engine`."""
+
+    def matches(self, words: Sequence[str], whole: Sequence[str], any_of: Sequence[str]) -> sa.ColumnElement[bool]:
+        terms = [*(f"+{token}" for token in whole), *(f"+{word}*" for word in words)]
+        if any_of:
+            terms.append(f"+({' '.join(any_of)})")
+        return mysql.match(message_words.c.words, against=" ".join(terms)).in_boolean_mode()
+
+
+def _engine_of(connection: sa.Connection) -> Engine:
+    return Fts5() if connection.dialect.name == "sqlite" else FullText()
+
+
+def _find(query: Query, request: SearchMessages) -> list[int]:
+    """The ids of what was found, newest first, one more than asked for if there are more."""
+    sender = _parse_sender(request.sender) if request.sender is not None else None
+    words = words_of(request.q)
+    if not words:
+        return []  # nothing but punctuation, of which there is no index
+    m, p, who = messages.c, conversation_participants.c, query.actor.participant
+    mine = (p.participant_type == who.type, p.participant_id == who.id, p.left_seq.is_(None))
+    whole, any_of, conditions = [], [], []
+    if request.conversation_id is not None:
+        whole.append(in_conversation(request.conversation_id))
+        conditions.append(m.conversation_id == request.conversation_id)
+    else:
+        ids = query.connection.execute(sa.select(p.conversation_id).where(*mine).limit(NAMED_CONVERSATIONS + 1))
+        any_of = [in_conversation(conversation_id) for conversation_id in ids.scalars()]
+        if not any_of:
+            return []
+        if len(any_of) > NAMED_CONVERSATIONS:
+            any_of = []
+    if sender is not None:
+        whole.append(sent_by(sender))
+        conditions += [m.sender_type == sender.type, m.sender_id == sender.id]
+    if request.since is not None:
+        conditions.append(m.created_ms >= _ms(request.since))
+    if request.until is not None:
+        conditions.append(m.created_ms < _ms(request.until))
+    visible = (
+        message_words.join(messages, m.id == message_words.c.message_id)
+        .join(conversation_participants, sa.and_(p.conversation_id == m.conversation_id, *mine, m.seq > p.joined_seq))
+    )  # fmt: skip
+    order = (m.created_ms, m.conversation_id, m.seq)
+    if request.before is not None:
+        conditions.append(sa.tuple_(*order) < sa.tuple_(*_mark(query, request, mine)))
+    statement = (
+        sa.select(m.id)
+        .select_from(visible)
+        .where(
+            _engine_of(query.connection).matches(words, whole, any_of),
+            m.deleted_ms.is_(None),
+            sa.func.coalesce(m.edited_ms, 0) == message_words.c.edited_ms,
+            *conditions,
+        )
+        .order_by(*(column.desc() for column in order))
+        .limit(request.limit + 1)
+    )
+    return list(query.connection.execute(statement).scalars())
+
+
+def _mark(query: Query, request: SearchMessages, mine: Sequence[sa.ColumnElement[bool]]) -> Any:
+    """Where the message `before` stands in the order. Raises NotFound unless the reader can see it where it looks."""
+    m, p = messages.c, conversation_participants.c
+    here = [m.id == request.before]
+    if request.conversation_id is not None:
+        here.append(m.conversation_id == request.conversation_id)
+    mark = query.connection.execute(
+        sa.select(m.created_ms, m.conversation_id, m.seq)
+        .join(conversation_participants, sa.and_(p.conversation_id == m.conversation_id, m.seq > p.joined_seq))
+        .where(*here, *mine)
+    ).first()
+    if mark is None:
+        raise NotFound("There is no such message, or it is not in your conversations.")
+    return mark
+
+
+def _parse_sender(user_id: str) -> Participant:
+    try:
+        return Participant.parse(user_id)
+    except ValueError as fault:
+        raise InvalidField(f"This is {fault}.", field="sender") from None
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
