@@ -32,7 +32,9 @@ def fill(database: Database) -> None:
             )
         for start in range(1, length + 1, CHUNK):
             with database.writer_engine.begin() as connection:
-                connection.execute(messages.insert(), [_row(length, seq) for seq in range(start, start + CHUNK)][:length])
+                connection.execute(
+                    messages.insert(), [_row(length, seq) for seq in range(start, start + CHUNK)][:length]
+                )
 
 
 def page_costs(database: Database) -> dict[int, dict[str, float]]:

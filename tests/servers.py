@@ -57,8 +57,8 @@ class MariaDb:
         command = [require_program("mariadbd", "mariadb-server"), "--no-defaults", f"--datadir={self._data}"]
         command += [f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self._folder / 'sock'}"]
         command += [f"--pid-file={self._folder / 'pid'}", "--character-set-server=utf8mb4", *self._as_user()]
-        log = (self._folder / "log").open("ab")
-        self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + START_WITHIN_S
         while True:
             try:
@@ -66,7 +66,9 @@ class MariaDb:
                 return
             except pymysql.err.OperationalError:
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError(f"mariadbd did not start: {(self._folder / 'log').read_text()[-2000:]}") from None
+                    raise RuntimeError(
+                        f"mariadbd did not start: {(self._folder / 'log').read_text()[-2000:]}"
+                    ) from None
                 time.sleep(0.05)
 
     def connect(self, database: str | None = None) -> "pymysql.connections.Connection[pymysql.cursors.Cursor]":
@@ -88,6 +90,11 @@ class MariaDb:
     def url(self, database: str, port: int | None = None) -> str:
         """As DATABASE_URL; `port` in place of the server's own, for a proxy in front of it."""
         return f"mysql://root@127.0.0.1:{port or self.port}/{database}"
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def send_signal(self, number: signal.Signals) -> None:
         assert self._process is not None

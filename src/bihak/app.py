@@ -24,6 +24,7 @@ from bihak.errors import SettingsError
 from bihak.failpoints import Failpoint, from_environment, pass_by
 from bihak.features.catalog import make_features, render_message
 from bihak.features.participants import Participants
+from bihak.features.platform import Platform
 from bihak.features.presence import everyone_offline
 from bihak.settings import Settings, parse_rate, require_keys
 from bihak.storage.dialect import Database
@@ -33,6 +34,8 @@ from bihak.storage.sqlite import open_sqlite
 from bihak.transports.auth import ApiKeys, Origins, TokenAuthenticator, TrustedAuthenticator
 from bihak.transports.health import Health
 from bihak.transports.http import HttpApi, make_app
+from bihak.transports.platform import PlatformApi
+from bihak.transports.proxies import TrustedProxies
 from bihak.transports.websocket import WebSocketEndpoint
 
 log = structlog.stdlib.get_logger("bihak")
@@ -172,13 +175,18 @@ class Server:
         settings = self._settings
         trusted = settings.auth_mode == "trusted"
         api_keys = ApiKeys(settings.listed("api_key"))
+        people, secrets = node.feature(Participants), settings.listed("auth_secret")
         return make_app(
             WebSocketEndpoint(
                 node,
                 Origins(settings.listed("allowed_origins"), trust_loopback=trusted),
+                TrustedProxies(settings.listed("trusted_proxies")),
                 max_connections=settings.max_connections,
             ),
-            HttpApi(node, node.feature(Participants).admit, api_keys),
+            HttpApi(node, people.admit, people.require, api_keys),
+            PlatformApi(
+                node.feature(Platform), api_keys, token_secret=next(iter(secrets), None), clock=node.wall_clock
+            ),
             Health(node),
             api_keys,
             {"auth_mode": settings.auth_mode, "people": DEMO_PEOPLE if self._demo else [], "version": __version__},

@@ -4,6 +4,7 @@ Three kinds of failure exist. A `ChatError` becomes one error reply and the conn
 the connection. Anything else is a bug: it is logged with an id, and the client sees `internal` with that id.
 """
 
+import uuid
 from enum import IntEnum
 from typing import ClassVar
 
@@ -132,6 +133,11 @@ class Internal(ChatError):
     code = "internal"
     http_status = 500
     default_message = "Something went wrong on the server."
+
+    def __init__(self) -> None:
+        self.error_id = uuid.uuid4().hex[:12]
+        """What the log has it under."""
+        super().__init__(f"{self.default_message} It is logged as error {self.error_id}.")
 
 
 ALL_ERRORS: tuple[type[ChatError], ...] = (

@@ -1,5 +1,6 @@
 """Every setting: its name in the environment or .env, its default, and what it does."""
 
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal
 
@@ -124,7 +125,12 @@ class Settings(BaseSettings):
     @property
     def is_loopback(self) -> bool:
         """Whether only this machine can connect."""
-        return self.ws_host in LOOPBACK_HOSTS or self.ws_host.startswith("127.")
+        if self.ws_host in LOOPBACK_HOSTS:
+            return True
+        try:
+            return ip_address(self.ws_host).is_loopback
+        except ValueError:
+            return False  # a name, and names are anybody's
 
     def listed(self, name: str) -> tuple[str, ...]:
         """A setting that takes several values by commas."""
@@ -136,7 +142,7 @@ def parse_rate(text: str) -> tuple[int, float] | None:
     if text == "off":
         return None
     count, slash, seconds = text.partition("/")
-    if not (slash and count.isdigit() and seconds.replace(".", "", 1).isdigit()):
+    if not (slash and text.isascii() and count.isdigit() and seconds.replace(".", "", 1).isdigit()):
         raise ValueError("count/seconds such as 100/10, or off")
     if int(count) < 1 or float(seconds) <= 0:
         raise ValueError("count/seconds with both above zero, or off")

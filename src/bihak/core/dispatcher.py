@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
@@ -249,9 +248,9 @@ class Dispatcher:
 
     def internal(self, fault: BaseException, command: Command) -> Internal:
         """Logs a bug under an id, and makes the error that tells the client the id."""
-        error_id = uuid.uuid4().hex[:12]
-        log.error("error", error_id=error_id, command=command.name, exc_info=fault)
-        return Internal(f"Something went wrong on the server (error {error_id}).")
+        error = Internal()
+        log.error("error", error_id=error.error_id, command=command.name, exc_info=fault)
+        return error
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs a coroutine to its end, whoever has lost interest in it."""

@@ -21,10 +21,11 @@ from bihak.cluster.envelope import (
     publication,
 )
 from bihak.core.identity import is_revoked
-from bihak.core.log import LogEntry, Span
+from bihak.core.log import Coverage, LogEntry, Span
 from bihak.core.session import EPHEMERAL_BYTES, Flusher, Session
 from bihak.errors import ChatError, CloseCode
 from bihak.protocol.frames import text_frame
+from bihak.protocol.types import Participant
 
 log = structlog.stdlib.get_logger("bihak.hub")
 
@@ -41,8 +42,8 @@ REPAIR_RETRY_S = 1.0
 class LogReader(Protocol):
     """Where the hub reads what was not delivered to it. Each raises Unavailable while the database is away."""
 
-    async def read_heads(self, conversation_ids: Sequence[int]) -> list[int]:
-        """The last seq of each conversation, as committed by now."""
+    async def read_coverage(self, reader: Participant, conversation_ids: Sequence[int]) -> list[Coverage | None]:
+        """As `log.read_coverage`, as committed by now."""
         ...
 
     async def read_log(self, spans: Sequence[Span]) -> list[list[LogEntry]]:
@@ -82,8 +83,8 @@ class Room:
         self.waiting: dict[Session, Wait] = {}
         self.early: dict[int, Envelope] = {}
         """Events that wait for the ones before them."""
-        self.returns: dict[Session, int] = {}
-        """Sessions whose participant leaves and is taken in again, at which seq: told before the leaving came."""
+        self.returns: dict[Session, Envelope] = {}
+        """Announcements that came before the events they follow: their participant leaves, and is taken in again."""
         self.repair: asyncio.Task[None] | None = None
 
     def sessions(self) -> list[Session]:
@@ -194,7 +195,7 @@ class Hub:
             session.send(b"".join(frames))
         wait.cursor = reached
         if wait.ended_seq is not None:
-            self._end_membership(room, session, wait.ended_seq)
+            self._end_membership(session, conversation_id, wait.ended_seq)
         elif reached == room.head:
             del room.waiting[session]
             room.live[session] = None
@@ -210,19 +211,31 @@ class Hub:
         cursors = dict(cursors)
         stalls = 0
         while cursors and not session.closed and session.actor is not None:
-            heads = dict(zip(cursors, await self._log.read_heads(list(cursors)), strict=True))
-            spans = [
-                Span(session.actor.participant, cid, after, min(heads[cid], after + CATCH_UP_PAGE))
-                for cid, after in cursors.items()
-                if after < heads[cid]
-            ]
+            reader = session.actor.participant
+            found = await self._log.read_coverage(reader, list(cursors))
+            coverage = dict(zip(cursors, found, strict=True))
+            spans = []
+            for cid, cover in coverage.items():
+                cursor = cursors[cid]
+                if cover is None or cursor < cover.joined_seq:
+                    # What it knows is of a membership that is over. If there is a new one, its announcement comes.
+                    del cursors[cid]
+                    self._end_membership(session, cid, cursor)
+                elif cursor < cover.end_seq:
+                    spans.append(Span(reader, cid, cursor, min(cover.end_seq, cursor + CATCH_UP_PAGE)))
             stalls = 0 if spans else stalls + 1
             for span, page in zip(spans, await self._log.read_log(spans), strict=True):
                 if page:
                     session.send(b"".join([text_frame(entry.body) for entry in page]))
                 cursors[span.conversation_id] = span.through
             for cid, cursor in list(cursors.items()):
-                if cursor >= heads[cid] and self.settle(session, cid, cursor):
+                now_covered = coverage[cid]
+                if now_covered is None or cursor < now_covered.end_seq:
+                    continue
+                if not now_covered.is_current:
+                    del cursors[cid]
+                    self._end_membership(session, cid, cursor)
+                elif self.settle(session, cid, cursor):
                     del cursors[cid]
             if stalls > MAX_STALLS:
                 # The room was told of events that the log does not have. A new resume starts clean.
@@ -341,21 +354,17 @@ class Hub:
                 continue
             wait = room.waiting.get(session)
             if wait is None or (wait.cursor is not None and not wait.lagging):
-                self._end_membership(room, session, envelope.seq)
+                self._end_membership(session, room.conversation_id, envelope.seq)
             else:
                 wait.ended_seq = envelope.seq
 
-    def _end_membership(self, room: Room, session: Session, ended_seq: int) -> None:
+    def _end_membership(self, session: Session, conversation_id: int, ended_seq: int) -> None:
         """Takes a session out of a room, and in again if its participant was."""
-        seq = room.returns.get(session, 0)
-        self.leave(session, room.conversation_id)
-        if seq > ended_seq:
-            self._enter(session, room.conversation_id, seq)
-
-    def _enter(self, session: Session, conversation_id: int, seq: int) -> None:
-        """Takes a session that knows a conversation up to `seq` into its room."""
-        self.join(session, conversation_id)
-        self._spawn(self._catch_up_or_close(session, {conversation_id: seq}))
+        room = self.rooms.get(conversation_id)
+        announced = room.returns.get(session) if room is not None else None
+        self.leave(session, conversation_id)
+        if announced is not None and announced.joins is not None and announced.joins[1] > ended_seq:
+            self._take_personal(session, announced)
 
     def revoke(self, user_id: str, before_ms: int) -> None:
         """On every node, ends the participant's sessions whose token was made before then, and those without one."""
@@ -385,18 +394,18 @@ class Hub:
                 self._take_personal(session, envelope)
 
     def _take_personal(self, session: Session, envelope: Envelope) -> None:
+        if envelope.joins is not None and envelope.joins[0] in session.conversations:
+            room = self.rooms[envelope.joins[0]]
+            if room.head is None or room.head < envelope.joins[1]:
+                room.returns[session] = envelope
+            return  # otherwise it knows
         if not session.offer(text_frame(envelope.body)):
             # It is not in any conversation's log, but a resume tells of it.
             session.close(CloseCode.SLOW_CONSUMER, "reads too slowly")
-            return
-        if envelope.joins is not None:
+        elif envelope.joins is not None:
             conversation_id, seq = envelope.joins
-            if conversation_id not in session.conversations:
-                self._enter(session, conversation_id, seq)
-                return
-            room = self.rooms[conversation_id]
-            if room.head is None or room.head < seq:
-                room.returns[session] = seq
+            self.join(session, conversation_id)
+            self._spawn(self._catch_up_or_close(session, {conversation_id: seq}))
 
     def _offer_ephemeral(self, sessions: Iterable[Session], envelope: Envelope) -> None:
         frame = text_frame(envelope.body)

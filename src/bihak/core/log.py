@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from bihak.protocol.envelope import DurableEvent, encode
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect, word_literal
-from bihak.storage.schema import conversations
+from bihak.storage.schema import conversation_participants, conversations
 
 SEQS_AT_ONCE = 2000
 RESUME_LIMIT = 1000
@@ -125,6 +125,35 @@ def read_heads(connection: sa.Connection, conversation_ids: Sequence[int]) -> li
     rows = connection.execute(sa.select(c.id, c.last_seq).where(c.id.in_(set(conversation_ids))))
     heads: dict[int, int] = {row.id: row.last_seq for row in rows}
     return [heads.get(conversation_id, 0) for conversation_id in conversation_ids]
+
+
+class Coverage(NamedTuple):
+    """What a membership, the latest there was, lets its participant see of a conversation."""
+
+    joined_seq: int
+    """They see what comes after it."""
+    end_seq: int
+    """The conversation's head, or where the membership ended."""
+    is_current: bool
+
+
+def read_coverage(connection: sa.Connection, places: Sequence[tuple[Participant, int]]) -> list[Coverage | None]:
+    """For each participant and conversation; None where there never was a membership. One statement."""
+    c, p = conversations.c, conversation_participants.c
+    people: dict[str, set[int]] = {}
+    for who, _ in places:
+        people.setdefault(who.type, set()).add(who.id)
+    theirs = [sa.and_(p.participant_type == kind, p.participant_id.in_(ids)) for kind, ids in people.items()]
+    rows = connection.execute(
+        sa.select(p.participant_type, p.participant_id, p.conversation_id, p.joined_seq, p.left_seq, c.last_seq)
+        .select_from(conversation_participants.join(conversations, c.id == p.conversation_id))
+        .where(p.conversation_id.in_({conversation_id for _, conversation_id in places}), sa.or_(sa.false(), *theirs))
+    )
+    found = {
+        (Participant(kind, number), cid): Coverage(joined, last if left is None else left, left is None)
+        for kind, number, cid, joined, left, last in rows
+    }
+    return [found.get(place) for place in places]
 
 
 def stored_fields(event: DurableEvent) -> dict[str, Any]:

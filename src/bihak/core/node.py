@@ -17,7 +17,7 @@ from bihak.core.feature import Feature
 from bihak.core.hub import Hub
 from bihak.core.identity import Actor, Authenticator
 from bihak.core.limits import RateLimit
-from bihak.core.log import Log, LogEntry, Span, read_heads
+from bihak.core.log import Coverage, Log, LogEntry, Span, read_coverage
 from bihak.core.outbox import Outboxes
 from bihak.core.session import NoWire, Session
 from bihak.core.sweep import Sweep
@@ -87,7 +87,9 @@ class Node:
             database.dialect, [event for feature in self.features for event in feature.events], render_message
         )
         self._grouped_log: GroupedRead[Span, list[LogEntry]] = GroupedRead(self.readers, self.log.read)
-        self._grouped_heads: GroupedRead[int, int] = GroupedRead(self.readers, read_heads)
+        self._grouped_coverage: GroupedRead[tuple[Participant, int], Coverage | None] = GroupedRead(
+            self.readers, read_coverage
+        )
         self.hub = Hub(backplane, self, self.outboxes)
         self.outboxes.on_drained = self.hub.drained
         self.dispatcher = Dispatcher(
@@ -212,9 +214,9 @@ class Node:
         """As `Log.read`; what several sessions ask for at the same time is read together."""
         return list(await asyncio.gather(*(self._grouped_log.load(span) for span in spans)))
 
-    async def read_heads(self, conversation_ids: Sequence[int]) -> list[int]:
-        """As `log.read_heads`, read together likewise."""
-        return list(await asyncio.gather(*(self._grouped_heads.load(cid) for cid in conversation_ids)))
+    async def read_coverage(self, reader: Participant, conversation_ids: Sequence[int]) -> list[Coverage | None]:
+        """As `log.read_coverage`, read together likewise."""
+        return list(await asyncio.gather(*(self._grouped_coverage.load((reader, cid)) for cid in conversation_ids)))
 
     async def read_room(self, conversation_id: int, after: int, through: int) -> list[Envelope]:
         """As `Log.read_room`."""

@@ -6,7 +6,9 @@ from bihak.features.conversations import Conversations
 from bihak.features.messages import Messages, render_message
 from bihak.features.notifications import Notifications
 from bihak.features.participants import Participants
+from bihak.features.people import People
 from bihak.features.pins import Pins
+from bihak.features.platform import Platform
 from bihak.features.presence import Presence
 from bihak.features.reactions import Reactions
 from bihak.features.receipts import Receipts
@@ -20,6 +22,7 @@ def make_features(node: Node) -> list[Feature]:
     messages = Messages()
     return [
         Participants(node),
+        People(node),
         messages,
         Reactions(messages),
         Pins(messages),
@@ -30,6 +33,7 @@ def make_features(node: Node) -> list[Feature]:
         Search(node, messages),
         Notifications(node),
         Sync(node),
+        Platform(node),
     ]
 
 

@@ -119,20 +119,20 @@ class Progress:
         )
         return {row.id: row.last_seq for row in rows}, last if count == IDS_AT_ONCE else None
 
-    def lock(self, tx: Transaction, conversation_ids: Iterable[int]) -> dict[int, int]:
-        """How far each has come, locked until COMMIT; those that another node works on just now are left out."""
+    def lock(self, tx: Transaction, conversation_ids: Iterable[int], *, wait: bool) -> dict[int, int]:
+        """How far each has come, locked until COMMIT. Without `wait`, what another node works on is left out."""
         rows = tx.connection.execute(
             sa.select(deferred_progress.c.conversation_id, deferred_progress.c.seq)
             .where(
                 deferred_progress.c.task == self.task, deferred_progress.c.conversation_id.in_(sorted(conversation_ids))
             )
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=not wait)
         )
         return {row.conversation_id: row.seq for row in rows}
 
     def begin(self, tx: Transaction, conversation_ids: Iterable[int]) -> None:
         """Makes rows for conversations in which the task has not begun; those that have one stay as they are."""
-        self._upsert(tx, {conversation_id: 0 for conversation_id in conversation_ids}, "task")
+        self._upsert(tx, dict.fromkeys(conversation_ids, 0), "task")
 
     def advance(self, tx: Transaction, seqs: Mapping[int, int]) -> None:
         """The task has come to that seq in each of these conversations."""

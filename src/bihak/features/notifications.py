@@ -244,7 +244,7 @@ class Notifications(Feature):
             cid = call.request.conversation_id
             through[cid] = max(call.request.through, through.get(cid, 0))
             call.outcome = Ok()
-        done = self._progress.lock(tx, through)
+        done = self._progress.lock(tx, through, wait=True)
         spans = {
             cid: Span(done.get(cid), max(done.get(cid, 0), seq - MAX_SEQS), seq)
             for cid, seq in through.items()
@@ -347,25 +347,28 @@ class Draft(NamedTuple):
     once_key: int
     message_id: int | None
     seq: int
-    count: int
+    more: int
 
 
 def _read_news(tx: Transaction, spans: dict[int, Span]) -> dict[int, News]:
     news = {cid: News() for cid in spans}
     m, e, p = messages.c, conversation_events.c, conversation_participants.c
-    for row in tx.connection.execute(
+    members = tx.connection.execute(
         sa.select(p.conversation_id, p.participant_type, p.participant_id, p.role, p.joined_seq, p.last_read_seq).where(
             p.conversation_id.in_(spans), p.left_seq.is_(None)
         )
-    ):
+    )
+    row: Any
+    for row in members:
         who = Participant(row.participant_type, row.participant_id)
         news[row.conversation_id].members[who] = Member(row.role, row.joined_seq, row.last_read_seq)
     edited: set[int] = set()
-    for row in tx.connection.execute(
+    events = tx.connection.execute(
         sa.select(e.conversation_id, e.seq, e.kind, e.message_id, e.data)
         .where(_within(e.conversation_id, e.seq, spans), e.kind.in_((_EDITED, _JOINED, _LEFT)))
         .order_by(e.seq)
-    ):
+    )
+    for row in events:
         if row.kind == _EDITED:
             edited.add(row.message_id)
             continue
@@ -376,11 +379,12 @@ def _read_news(tx: Transaction, spans: dict[int, Span]) -> dict[int, News]:
         elif told["by"] != told["user_id"]:
             news[row.conversation_id].added[who] = row.seq
     wanted = sa.or_(_within(m.conversation_id, m.seq, spans), m.id.in_(edited))
-    for row in tx.connection.execute(
+    sent = tx.connection.execute(
         sa.select(m.id, m.conversation_id, m.seq, m.sender_type, m.sender_id, m.mentions)
         .where(wanted, m.deleted_ms.is_(None))
         .order_by(m.seq)
-    ):
+    )
+    for row in sent:
         span, happened = spans[row.conversation_id], news[row.conversation_id]
         sender = Participant(row.sender_type, row.sender_id)
         is_new = row.seq > span.after
@@ -419,9 +423,9 @@ def _drafts(conversation_id: int, news: News) -> Iterator[Draft]:
         own.setdefault(sender, []).append(seq)
     seqs = [seq for seq, _, _ in news.sent]
     for who, member in news.members.items():
-        start = bisect_right(seqs, max(member.joined_seq, member.last_read_seq))
+        known = max(member.joined_seq, member.last_read_seq)
         mine = own.get(who, [])
-        count = len(seqs) - start - (len(mine) - bisect_right(mine, seqs[start - 1] if start else 0))
+        count = (len(seqs) - bisect_right(seqs, known)) - (len(mine) - bisect_right(mine, known))
         if count:
             seq, message_id, _ = next(each for each in reversed(news.sent) if each[2] != who)
             yield Draft(conversation_id, who, "message", 0, message_id, seq, count)
@@ -451,26 +455,25 @@ def _save(tx: Transaction, drafts: Sequence[Draft]) -> list[Signal]:
         n.once_key.in_({draft.once_key for draft in drafts}),
     )
     key = (n.conversation_id, n.participant_type, n.participant_id, n.kind, n.once_key)
-    stored = {
-        tuple(row[:5]): row
-        for row in tx.connection.execute(sa.select(*key, n.count, n.read_ms).where(here).with_for_update())
-    }
+    found = tx.connection.execute(sa.select(*key, n.count.label("counted"), n.read_ms).where(here).with_for_update())
+    stored = {tuple(row[:5]): row for row in found}
     rows: dict[tuple[Any, ...], str] = {}
     for draft in drafts:
         place = (draft.conversation_id, *draft.who, draft.kind, draft.once_key)
         before = stored.get(place)
         if draft.kind == "mention" and before is not None:
             continue  # an edit mentions them again
-        counted = before.count if before is not None and before.read_ms is None and draft.kind == "message" else 0
+        counted = before.counted if before is not None and before.read_ms is None and draft.kind == "message" else 0
         message_id = "NULL" if draft.message_id is None else f"{draft.message_id:d}"
         rows[place] = (
             f"({word_literal(draft.who.type)},{draft.who.id:d},{draft.conversation_id:d},{word_literal(draft.kind)},"
-            f"{draft.once_key:d},{message_id},{draft.seq:d},{counted + draft.count:d},{tx.now_ms:d},NULL)"
+            f"{draft.once_key:d},{message_id},{draft.seq:d},{counted + draft.more:d},{tx.now_ms:d},NULL)"
         )
     values = list(rows.values())
     for start in range(0, len(values), ROWS_AT_ONCE):
+        some = ",".join(values[start : start + ROWS_AT_ONCE])
         tx.connection.exec_driver_sql(
-            f"INSERT INTO notifications ({', '.join(_KEY + _VALUES)}) VALUES {','.join(values[start : start + ROWS_AT_ONCE])} "
+            f"INSERT INTO notifications ({', '.join(_KEY + _VALUES)}) VALUES {some} "
             + tx.dialect.upsert_clause(", ".join(_KEY), _VALUES)
         )
     saved = tx.connection.execute(sa.select(notifications).where(here, n.created_ms == tx.now_ms)).all()
@@ -519,7 +522,7 @@ def _notification(row: Any) -> Notification:
         kind=row.kind,
         conversation_id=row.conversation_id,
         message_id=row.message_id,
-        count=row.count,
+        count=row._mapping["count"],  # a row is a tuple, with a method of that name
         created_at=format_time(row.created_ms),
         read_at=time_or_none(row.read_ms),
     )

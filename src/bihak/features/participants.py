@@ -1,21 +1,37 @@
-"""People: who they are, as the platform's tokens tell."""
+"""People: who they are, as the platform tells, and whose tokens it has revoked."""
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
+import structlog
 
 from bihak.core.context import Transaction
 from bihak.core.feature import Feature, write
-from bihak.core.identity import Actor, Identity
-from bihak.core.node import Node
-from bihak.errors import InvalidField, NotFound
+from bihak.core.identity import Actor, Identity, is_revoked
+from bihak.core.node import SYSTEM, Node
+from bihak.errors import ChatError, InvalidField, InvalidToken, NotFound
 from bihak.protocol.envelope import Request
 from bihak.protocol.types import Participant
 from bihak.storage.readers import GroupedRead
-from bihak.storage.schema import participants
+from bihak.storage.schema import big, participant_type, participants, table
+
+log = structlog.stdlib.get_logger("bihak")
 
 MODERATOR_TYPE = "admin"
+WATCH_EVERY_S = 1.0
+WATCH_BACK_MS = 10_000
+"""How far before its last look the watch for revocations looks; no transaction is open that long."""
+
+session_revocations = table(
+    "session_revocations",
+    participant_type(key=True),
+    big("participant_id", key=True),
+    # Tokens made before this, by the database's clock, are refused.
+    big("revoked_before_ms"),
+    sa.Index(None, "revoked_before_ms"),
+)
 
 
 class SaveParticipant(Request, tag="save_participant", kw_only=True):
@@ -27,53 +43,164 @@ class SaveParticipant(Request, tag="save_participant", kw_only=True):
     email: str | None = None
 
 
+class Profile(NamedTuple):
+    """What is stored of a participant."""
+
+    name: str
+    avatar_url: str | None
+    email: str | None
+    revoked_before_ms: int
+    """Tokens made before then are refused; 0: none is."""
+
+
 class Participants(Feature):
-    """Keeps the `participants` table."""
+    """Keeps the `participants` table, and ends the sessions whose token was revoked."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._profiles: GroupedRead[Participant, Any] = GroupedRead(node.readers, _load_profiles)
+        self._profiles: GroupedRead[Participant, Profile | None] = GroupedRead(node.readers, load_profiles)
 
     async def admit(self, identity: Identity) -> Actor:
-        """Whoever a credential was accepted from, known from now on. Raises InvalidField for an unknown type."""
+        """Whoever a credential was accepted from, known from now on.
+
+        Raises InvalidField for an unknown type, InvalidToken for a token that was revoked.
+        """
         who = identity.participant
-        if who.type not in self._node.options.participant_types:
-            known = ", ".join(self._node.options.participant_types)
-            raise InvalidField(f"The participant_type must be one of {known}.", field="participant_type")
+        self.require_type(who, "participant_type")
         stored = await self._profiles.load(who)
+        revoked_before_ms = stored.revoked_before_ms if stored is not None else 0
+        if identity.issued_at is not None and is_revoked(identity.issued_at, revoked_before_ms):
+            raise InvalidToken("The token was revoked; sign in again.")
         name = identity.name or (stored.name if stored is not None else who.user_id)
         if needs_saving(identity, stored):
             await self._node.call(
                 SaveParticipant(participant=who, name=name, avatar_url=identity.avatar_url, email=identity.email)
             )
-        return Actor(who, name, is_moderator=who.type == MODERATOR_TYPE)
+        return _actor(who, name)
+
+    async def require(self, who: Participant) -> Actor:
+        """Somebody whom the platform has told of. Raises NotFound."""
+        stored = await self._profiles.load(who)
+        if stored is None or who.type not in self._node.options.participant_types:
+            raise NotFound(f"There is no participant {who.user_id}.")
+        return _actor(who, stored.name)
+
+    async def load_profile(self, who: Participant) -> Profile | None:
+        """What is stored of somebody; None where the platform has not told of them."""
+        return await self._profiles.load(who)
+
+    def require_type(self, who: Participant, field: str) -> None:
+        """Raises InvalidField for a type that is not in PARTICIPANT_TYPES."""
+        if who.type not in self._node.options.participant_types:
+            known = ", ".join(self._node.options.participant_types)
+            raise InvalidField(f"The participant_type must be one of {known}.", field=field)
 
     @write(SaveParticipant, internal=True)
     def save(self, tx: Transaction, request: SaveParticipant) -> None:
         """Creates or updates; what the request leaves open stays as it is."""
         given = {"name": request.name, "avatar_url": request.avatar_url, "email": request.email}
-        changed = {key: value for key, value in given.items() if value is not None}
-        row = _is(request.participant)
-        now = tx.read_clock()
-        updated = tx.connection.execute(participants.update().where(row).values(**changed, updated_ms=now))
-        if not updated.rowcount:
-            kind, number = request.participant
-            tx.connection.execute(
-                participants.insert().values(
-                    participant_type=kind, participant_id=number, **given, created_ms=now, updated_ms=now
-                )
+        save_people(tx, {request.participant: {key: value for key, value in given.items() if value is not None}})
+
+    def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
+        return () if self._node.authenticator.trusting else (self._watch_revocations,)
+
+    async def _watch_revocations(self) -> None:
+        """Ends the sessions that a revocation's own signal missed: it was lost, or they were just signing in."""
+        seen_ms: int | None = None
+        while True:
+            try:
+                if seen_ms is None:
+                    seen_ms = await self._node.readers.run(self._node.clock_ms)
+                if any(session.issued_at is not None for session in self._node.sessions):
+                    seen_ms, revoked = await self._node.readers.run(_recent_revocations(self._node, seen_ms))
+                    for who, before_ms in revoked:
+                        self._node.hub.end_revoked(who.user_id, before_ms)
+                else:
+                    seen_ms = None
+            except ChatError as error:
+                log.debug("watch for revocations failed", error=error.message)
+            await asyncio.sleep(WATCH_EVERY_S)
+
+
+def _recent_revocations(
+    node: Node, seen_ms: int
+) -> Callable[[sa.Connection], tuple[int, list[tuple[Participant, int]]]]:
+    """Reads the database's clock, and what was revoked since shortly before `seen_ms`."""
+
+    def read(connection: sa.Connection) -> tuple[int, list[tuple[Participant, int]]]:
+        r = session_revocations.c
+        now_ms = node.clock_ms(connection)
+        rows = connection.execute(
+            sa.select(r.participant_type, r.participant_id, r.revoked_before_ms).where(
+                r.revoked_before_ms > seen_ms - WATCH_BACK_MS
             )
-
-
-def _load_profiles(connection: sa.Connection, people: Sequence[Participant]) -> list[Any]:
-    c = participants.c
-    rows = connection.execute(
-        sa.select(c.participant_type, c.participant_id, c.name, c.avatar_url, c.email).where(
-            among(c.participant_type, c.participant_id, people)
         )
+        return now_ms, [(Participant(row.participant_type, row.participant_id), row.revoked_before_ms) for row in rows]
+
+    return read
+
+
+def _actor(who: Participant, name: str) -> Actor:
+    return Actor(who, name, is_moderator=who.type == MODERATOR_TYPE)
+
+
+def load_profiles(connection: sa.Connection, people: Sequence[Participant]) -> list[Profile | None]:
+    """What is stored of each; None where the platform has not told of somebody."""
+    c, r = participants.c, session_revocations.c
+    rows = connection.execute(
+        sa.select(c.participant_type, c.participant_id, c.name, c.avatar_url, c.email, r.revoked_before_ms)
+        .select_from(
+            participants.outerjoin(
+                session_revocations,
+                sa.and_(r.participant_type == c.participant_type, r.participant_id == c.participant_id),
+            )
+        )
+        .where(among(c.participant_type, c.participant_id, people))
     )
-    found = {(row.participant_type, row.participant_id): row for row in rows}
+    found = {
+        Participant(row.participant_type, row.participant_id): Profile(
+            row.name, row.avatar_url, row.email, row.revoked_before_ms or 0
+        )
+        for row in rows
+    }
     return [found.get(person) for person in people]
+
+
+def save_people(tx: Transaction, told: dict[Participant, dict[str, str | None]]) -> None:
+    """Creates or updates each; fields that are not told stay as they are, a new participant is called by its user_id.
+
+    Three statements at most, however many people.
+    """
+    c = participants.c
+    now = tx.read_clock()
+    rows = tx.connection.execute(
+        sa.select(c.participant_type, c.participant_id, *(c[field] for field in _FIELDS))
+        .where(among(c.participant_type, c.participant_id, told))
+        .with_for_update()
+    )
+    stored = {
+        Participant(row.participant_type, row.participant_id): {field: getattr(row, field) for field in _FIELDS}
+        for row in rows
+    }
+    values: list[object] = []
+    count = 0
+    for who in sorted(told):
+        before = stored.get(who)
+        after = {"name": who.user_id, "avatar_url": None, "email": None, **(before or {}), **told[who]}
+        if after != before:
+            values += (who.type, who.id, *(after[field] for field in _FIELDS), now, now)
+            count += 1
+    if count:
+        columns = ("participant_type", "participant_id", *_FIELDS, "created_ms", "updated_ms")
+        row = f"({', '.join([tx.dialect.placeholder] * len(columns))})"
+        tx.connection.exec_driver_sql(
+            f"INSERT INTO participants ({', '.join(columns)}) VALUES {', '.join([row] * count)} "
+            + tx.dialect.upsert_clause("participant_type, participant_id", (*_FIELDS, "updated_ms")),
+            tuple(values),
+        )
+
+
+_FIELDS = ("name", "avatar_url", "email")
 
 
 def parse_people(user_ids: Iterable[str], field: str) -> list[Participant]:
@@ -97,13 +224,13 @@ def require_people(connection: sa.Connection, people: Sequence[Participant]) -> 
     )
     found = {Participant(row.participant_type, row.participant_id): row for row in rows}
     for person in people:
-        if person not in found:
+        if person not in found or person == SYSTEM.participant:
             raise NotFound(f"There is no participant {person.user_id}.")
     return {person: found[person] for person in people}
 
 
-def needs_saving(identity: Identity, stored: Any) -> bool:
-    """Whether a credential tells something of its participant that the row `stored` does not have."""
+def needs_saving(identity: Identity, stored: Profile | None) -> bool:
+    """Whether a credential tells something of its participant that is not stored."""
     if stored is None:
         return True
     told = {"name": identity.name, "avatar_url": identity.avatar_url, "email": identity.email}
@@ -120,7 +247,3 @@ def among(
     return sa.or_(
         sa.false(), *(sa.and_(type_column == kind, id_column.in_(sorted(ids))) for kind, ids in by_type.items())
     )
-
-
-def _is(who: Participant) -> sa.ColumnElement[bool]:
-    return sa.and_(participants.c.participant_type == who.type, participants.c.participant_id == who.id)

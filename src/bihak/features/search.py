@@ -44,7 +44,7 @@ NAMED_CONVERSATIONS = 200
 """Up to so many conversations of the reader's are named in the query; for more, the index answers for everyone's."""
 
 
-def _has_full_text(_index: Any, _table: Any, _bind: Any, *_: Any, dialect: sa.Dialect, **_more: Any) -> bool:
+def _has_full_text(*_: Any, dialect: sa.Dialect, **_more: Any) -> bool:
     return dialect.name != "sqlite"
 
 
@@ -187,7 +187,7 @@ class Search(Feature):
     def index(self, tx: Transaction, request: IndexMessages) -> Indexed:
         """A few statements. A conversation in which the index has moved since it was read is left as it is."""
         self._progress.begin(tx, (cid for cid, step in request.steps.items() if step.done is None))
-        done = self._progress.lock(tx, request.steps)
+        done = self._progress.lock(tx, request.steps, wait=False)
         seqs = {cid: step.through for cid, step in request.steps.items() if done.get(cid) == (step.done or 0)}
         _save(tx, [entry[1:] for entry in request.entries if entry[0] in seqs])
         if request.deleted:

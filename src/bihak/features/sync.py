@@ -147,11 +147,11 @@ class Sync(Feature):
         if session.actor is not None:
             if session.actor.participant != who:
                 raise AlreadyAuthenticated()
-            session.actor = await self._node.feature(Participants).admit(identity)
+            session.actor = await self._admit(identity)
             session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
             return self._success(session.actor, [p for p in await self._places.load(who) if p.left_seq is None])
         self._check_connections(session, who)
-        actor = await self._node.feature(Participants).admit(identity)
+        actor = await self._admit(identity)
         if session.closed:
             return None
         session.actor = actor
@@ -177,6 +177,12 @@ class Sync(Feature):
         except (InvalidToken, TokenExpired) as error:
             raise Disconnect(CloseCode.TOKEN, error.code, error) from error
         return identity
+
+    async def _admit(self, identity: Identity) -> Actor:
+        try:
+            return await self._node.feature(Participants).admit(identity)
+        except InvalidToken as error:  # a good one, but it was revoked
+            raise Disconnect(CloseCode.TOKEN, error.code, error) from error
 
     def _check_connections(self, session: Session, who: Participant) -> None:
         most = self._node.options.max_per_participant

@@ -212,9 +212,7 @@ def _json(schema: Schema) -> dict[str, Any]:
 # AsyncAPI
 
 
-def asyncapi(
-    commands: Sequence[CommandDescription], events: Sequence[type[Event]], *, version: str
-) -> dict[str, Any]:
+def asyncapi(commands: Sequence[CommandDescription], events: Sequence[type[Event]], *, version: str) -> dict[str, Any]:
     """The AsyncAPI 3.0 document of the frames: `receive` is what the server takes, `send` what it tells."""
     asked = [command for command in commands if command.on_socket]
     kinds: list[type[msgspec.Struct]] = [command.request for command in asked]

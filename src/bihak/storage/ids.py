@@ -52,13 +52,17 @@ class IdBlocks:
             self._exhausted.discard(name)
 
     def give_back(self, connection: sa.Connection) -> None:
-        """Returns what is left, unless somebody has reserved more since: so that a restart leaves no gap."""
+        """Returns the end of what is left, unless somebody has reserved more since: a restart then leaves no gap."""
         for name, free in self._free.items():
-            if free:
-                ours = sa.and_(id_blocks.c.name == name, id_blocks.c.next_id == free[-1] + 1)
-                with connection.begin():
-                    connection.execute(id_blocks.update().where(ours).values(next_id=free[0]))
-                free.clear()
+            if not free:
+                continue
+            end = first = free.pop() + 1
+            while free and free[-1] == first - 2:  # blocks of other processes may lie in between
+                first = free.pop() + 1
+            ours = sa.and_(id_blocks.c.name == name, id_blocks.c.next_id == end)
+            with connection.begin():
+                connection.execute(id_blocks.update().where(ours).values(next_id=first - 1))
+            free.clear()
 
     def take(self, name: str) -> int:
         """The next id of that table. Raises IdsExhausted when none is left; what was taken stays taken."""

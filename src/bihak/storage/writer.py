@@ -149,8 +149,9 @@ class Writer(Generic[Job, BatchT]):
                 # One job broke the transaction in a way nobody foresaw. Alone, only that one fails.
                 log.warning("batch failed, its jobs are run one by one", jobs=len(jobs), error=_one_line(fault))
                 return self._serve_one_by_one(jobs)
-            log.error("write failed", exc_info=fault)
-            batch.fail(Internal())
+            error = Internal()
+            log.error("error", error_id=error.error_id, exc_info=fault)
+            batch.fail(error)
         self._healthy = True
         self.batches += 1
         self.jobs += len(jobs)

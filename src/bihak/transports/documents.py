@@ -28,7 +28,8 @@ def reply_of(command: Command) -> type[Reply] | None:
     if not kinds:
         return None
     (kind,) = kinds
-    assert issubclass(kind, Reply)
+    if not (isinstance(kind, type) and issubclass(kind, Reply)):
+        raise TypeError(f"{command.name}: neither `reply` nor the return annotation names one type of reply")
     return kind
 
 

@@ -10,6 +10,7 @@ from bihak.core.node import Node
 from bihak.core.session import OUTBOX_BYTES, Session
 from bihak.errors import CloseCode, InvalidFrame, TooLarge
 from bihak.transports.auth import Origins
+from bihak.transports.proxies import TrustedProxies
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -45,6 +46,11 @@ class AiohttpWire:
         if self._closing is None:
             self._closing = asyncio.ensure_future(self._close(code, reason))
 
+    async def closed(self) -> None:
+        """Waits for a close that is under way: aiohttp ends the connection, with 1000, when its handler returns."""
+        if self._closing is not None:
+            await asyncio.shield(self._closing)
+
     async def _close(self, code: CloseCode, reason: str) -> None:
         try:
             async with asyncio.timeout(CLOSE_WITHIN_S):
@@ -60,9 +66,10 @@ class AiohttpWire:
 class WebSocketEndpoint:
     """Accepts connections for a node."""
 
-    def __init__(self, node: Node, origins: Origins, *, max_connections: int) -> None:
+    def __init__(self, node: Node, origins: Origins, proxies: TrustedProxies, *, max_connections: int) -> None:
         self._node = node
         self._origins = origins
+        self._proxies = proxies
         self._max_connections = max_connections
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
@@ -83,7 +90,7 @@ class WebSocketEndpoint:
         if transport is None:
             return socket  # lost during the handshake
         wire = AiohttpWire(socket, transport)
-        session = Session(wire, self._node.outboxes, request.remote or "")
+        session = Session(wire, self._node.outboxes, self._proxies.client_address(request))
         self._node.sessions.add(session)
         log.info("connected", session=session.number, address=session.address)
         deadline = asyncio.get_running_loop().call_later(AUTH_WITHIN_S, _require_auth, session)
@@ -91,6 +98,7 @@ class WebSocketEndpoint:
             await self._read(socket, session)
         finally:
             deadline.cancel()
+            await wire.closed()
             self._node.session_lost(session)
             log.info(
                 "disconnected",
@@ -103,8 +111,8 @@ class WebSocketEndpoint:
 
     def _refusal(self, request: web.Request) -> web.Response | None:
         origin = request.headers.get("Origin")
-        if not self._origins.allows(origin, request.host, request.scheme):
-            log.warning("origin refused", origin=origin, address=request.remote)
+        if not self._origins.allows(origin, request.host, self._proxies.scheme(request)):
+            log.warning("origin refused", origin=origin, address=self._proxies.client_address(request))
             text = f"Pages from {origin!r} may not connect; ALLOWED_ORIGINS lists those that may.\n"
             return web.Response(status=HTTPStatus.FORBIDDEN, text=text)
         if self._node.draining or len(self._node.sessions) >= self._max_connections:

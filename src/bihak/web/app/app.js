@@ -3,7 +3,7 @@
 import { Bihak } from "../sdk/sdk.js";
 import { chat } from "./chat.js";
 import { el, fill, find } from "./dom.js";
-import { correct, currentRoute, go } from "./route.js";
+import { correct, currentRoute, go, takeToken } from "./route.js";
 import { signIn } from "./signin.js";
 import { Store } from "./store.js";
 
@@ -87,6 +87,14 @@ function showSignIn(config, notice) {
   document.title = "Bihak Messaging";
 }
 
+/** Signs in with a token that came in the address, in place of whoever was here. @param {string | null} token */
+function accept(token) {
+  if (!token) return;
+  sessionStorage.setItem(TOKEN, token);
+  session?.end();
+  session = null;
+}
+
 /** @param {string} userId @returns {import("../sdk/wire.js").Identity} */
 function identityOf(userId) {
   const cut = userId.lastIndexOf("_");
@@ -94,12 +102,14 @@ function identityOf(userId) {
 }
 
 async function start() {
+  accept(takeToken());
   try {
     const answer = await fetch("config.json");
     if (!answer.ok) throw new Error(`config.json: ${answer.status}`);
     /** @type {Config} */
     const config = await answer.json();
     addEventListener("hashchange", () => {
+      accept(takeToken());
       if (!location.hash.slice(1) && session) leave(config);
       else route(config);
     });

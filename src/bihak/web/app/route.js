@@ -12,6 +12,20 @@ export function currentRoute() {
   };
 }
 
+/**
+ * Takes a token that the platform handed over as `#token=...` out of the address, so that neither the history nor a
+ * link that somebody copies keeps it.
+ * @returns {string | null}
+ */
+export function takeToken() {
+  const fields = new URLSearchParams(location.hash.slice(1));
+  const token = fields.get("token");
+  if (token === null) return null;
+  fields.delete("token");
+  history.replaceState(null, "", `${location.pathname}${location.search}${fields.size > 0 ? `#${fields}` : ""}`);
+  return token;
+}
+
 /** @param {Partial<Route>} route @returns {string} */
 export function hrefOf({ as, conversationId }) {
   const fields = new URLSearchParams();

@@ -1,0 +1,55 @@
+# What can be done here. Each target sets up what it needs in .venv first, and says so.
+
+VENV := .venv
+BIN := $(VENV)/bin
+MINUTES ?= 10
+SEED ?= 1
+
+.PHONY: run test check bench soak format clean setup
+
+run: $(VENV)/.runtime ## a server to look at, with made-up people: http://localhost:8080/
+	@echo "==> Starting the demo. Stop it with Ctrl+C."
+	@$(BIN)/bihak serve --demo $(ARGS)
+
+test: setup ## every test
+	@echo "==> Running the tests"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: setup ## formatting, lint, types, import contracts, then every test
+	@echo "==> Checking the formatting"
+	@$(BIN)/ruff format --check .
+	@echo "==> Linting"
+	@$(BIN)/ruff check .
+	@echo "==> Checking types"
+	@$(BIN)/mypy
+	@echo "==> Checking which module may import which"
+	@$(BIN)/lint-imports --no-logo
+	@echo "==> Running the tests"
+	@$(BIN)/python -m pytest $(ARGS)
+
+bench: setup ## how fast it is on this machine
+	@echo "==> Measuring"
+	@$(BIN)/python -m bench $(ARGS)
+
+soak: setup ## make soak MINUTES=10 SEED=1: traffic and faults, until the time is up
+	@echo "==> Soaking for $(MINUTES) minutes, seed $(SEED)"
+	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+
+format: $(VENV)/.dev ## put the code into shape
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+clean: ## remove what the targets above made
+	@echo "==> Removing $(VENV), caches and demo data"
+	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf src/*.egg-info bihak-demo.db bihak-demo.db-wal bihak-demo.db-shm bihak-demo.db.lock
+	@find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
+
+setup: $(VENV)/.dev
+	@sh tools/programs.sh
+
+$(VENV)/.runtime: pyproject.toml constraints.txt tools/environment.sh
+	@sh tools/environment.sh $(VENV) runtime
+
+$(VENV)/.dev: pyproject.toml constraints.txt tools/environment.sh
+	@sh tools/environment.sh $(VENV) dev

@@ -1,0 +1,175 @@
+"""What a dialect and the readers promise, on each database."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+import pytest
+import sqlalchemy as sa
+import stamina
+
+from bihak.errors import Unavailable
+from bihak.storage.dialect import Database, TransientFault
+from bihak.storage.readers import GroupedRead, Readers
+from bihak.storage.schema import conversations
+from tests.harness import Place
+
+CONVERSATION = {"conversation_type": "team", "created_ms": 1}
+
+
+@pytest.fixture
+def database(place: Place) -> Database:
+    place.wipe()
+    return place.handles(1)[0]
+
+
+def test_the_clock_is_now_in_milliseconds(database: Database) -> None:
+    with database.writer_engine.connect() as connection:
+        before = time.time()
+        now_ms = connection.exec_driver_sql(f"SELECT {database.dialect.clock_ms}").scalar_one()
+        assert isinstance(now_ms, int)
+        assert before - 1 <= now_ms / 1000 <= time.time() + 1
+
+
+def test_the_clock_goes_on_inside_a_transaction(database: Database) -> None:
+    sql = f"SELECT {database.dialect.clock_ms}"
+    with database.writer_engine.begin() as connection:
+        first = connection.exec_driver_sql(sql).scalar_one()
+        while connection.exec_driver_sql(sql).scalar_one() == first:
+            pass
+
+
+@pytest.mark.parametrize("count", [1, 2, 400])
+def test_a_table_of_values_has_the_rows_given(database: Database, count: int) -> None:
+    given = [(number, f"text {number}") for number in range(count)]
+    written = [f"{number}, '{text}'" for number, text in given]
+    sql = f"WITH {database.dialect.values_table('v', ('a', 'b'), written)} SELECT v.a, v.b FROM v ORDER BY v.a"
+    with database.reader_engine.begin() as connection:
+        found = connection.exec_driver_sql(sql).all()
+    assert [tuple(row) for row in found] == given
+
+
+def test_several_columns_can_be_read_as_one(database: Database) -> None:
+    together = database.dialect.one_column(["1", "'two'", str(2**53 - 1)])
+    with database.reader_engine.begin() as connection:
+        found = connection.exec_driver_sql(f"SELECT {together}").scalar_one()
+    assert (found.decode() if isinstance(found, bytes) else found) == f"1 two {2**53 - 1}"
+
+
+def test_an_upsert_takes_over_the_columns_named_and_no_others(database: Database) -> None:
+    mark = database.dialect.placeholder
+    sql = (
+        f"INSERT INTO conversations (id, conversation_type, created_ms, last_seq) VALUES ({', '.join([mark] * 4)}) "
+        + database.dialect.upsert_clause("id", ["last_seq"])
+    )
+    with database.writer_engine.begin() as connection:
+        connection.execute(conversations.insert().values(id=1, last_seq=1, **CONVERSATION))
+        connection.exec_driver_sql(sql, (1, "direct", 2, 7))
+        connection.exec_driver_sql(sql, (2, "direct", 2, 8))
+        c = conversations.c
+        found = connection.execute(sa.select(c.id, c.conversation_type, c.created_ms, c.last_seq).order_by(c.id)).all()
+    assert [tuple(row) for row in found] == [(1, "team", 1, 7), (2, "direct", 2, 8)]
+
+
+def test_what_is_wrong_with_a_statement_is_not_transient(database: Database) -> None:
+    is_transient = database.dialect.is_transient
+    for sql in ("SELECT * FROM nowhere", "nonsense", "INSERT INTO conversations (id) VALUES (NULL)"):
+        with pytest.raises(sa.exc.DBAPIError) as caught, database.writer_engine.begin() as connection:
+            connection.exec_driver_sql(sql)
+        assert not is_transient(caught.value), sql
+    with database.writer_engine.begin() as connection:
+        connection.execute(conversations.insert().values(id=1, **CONVERSATION))
+    with pytest.raises(sa.exc.IntegrityError) as twice, database.writer_engine.begin() as connection:
+        connection.execute(conversations.insert().values(id=1, **CONVERSATION))
+    assert not is_transient(twice.value)
+    assert not is_transient(ZeroDivisionError())
+    assert is_transient(TransientFault())
+
+
+def test_text_and_keys_are_compared_byte_for_byte(database: Database) -> None:
+    words = ["resume", "Resume", "résumé", "re\u0301sume\u0301", "👍", "👎"]
+    c = conversations.c
+    with database.writer_engine.begin() as connection:
+        for number, word in enumerate(words, 1):
+            connection.execute(conversations.insert().values(id=number, direct_key=word, **CONVERSATION))
+        for number, word in enumerate(words, 1):
+            found = connection.execute(sa.select(c.id).where(c.direct_key == word)).scalars().all()
+            assert found == [number], word
+
+
+def test_text_that_is_too_long_is_refused_and_not_cut_where_the_database_counts(database: Database) -> None:
+    if database.writer_engine.dialect.name == "sqlite":
+        return  # SQLite keeps text of any length, so nothing can be cut
+    with pytest.raises(sa.exc.DataError), database.writer_engine.begin() as connection:
+        connection.execute(conversations.insert().values(id=1, name="x" * 201, **CONVERSATION))
+
+
+# Readers
+
+
+async def test_a_read_sees_one_snapshot(database: Database) -> None:
+    readers = Readers(database, 1)
+    count = sa.select(sa.func.count()).select_from(conversations)
+
+    def read_twice(connection: sa.Connection) -> tuple[int, int]:
+        first = connection.execute(count).scalar_one()
+        with database.writer_engine.begin() as writing:
+            writing.execute(conversations.insert().values(id=1, **CONVERSATION))
+        return first, connection.execute(count).scalar_one()
+
+    try:
+        assert await readers.run(read_twice) == (0, 0)
+        assert await readers.run(lambda connection: connection.execute(count).scalar_one()) == 1
+    finally:
+        readers.close()
+
+
+async def test_a_read_that_fails_for_a_moment_is_tried_again_and_then_unavailable(database: Database) -> None:
+    readers = Readers(database, 1)
+    tries: list[int] = []
+
+    def fail(connection: sa.Connection) -> None:
+        tries.append(1)
+        raise TransientFault
+
+    def fail_once(connection: sa.Connection) -> str:
+        if not tries:
+            fail(connection)
+        return "read"
+
+    stamina.set_testing(True, attempts=2)
+    try:
+        assert await readers.run(fail_once) == "read"
+        tries.clear()
+        with pytest.raises(Unavailable):
+            await readers.run(fail)
+        assert len(tries) == 2
+        with pytest.raises(ZeroDivisionError):
+            await readers.run(lambda _connection: 1 // 0)
+    finally:
+        stamina.set_testing(False)
+        readers.close()
+
+
+async def test_reads_asked_for_at_the_same_time_are_one(database: Database) -> None:
+    groups: list[list[int]] = []
+
+    def load(connection: sa.Connection, keys: Sequence[int]) -> list[int]:
+        groups.append(list(keys))
+        if 13 in keys:
+            raise ZeroDivisionError
+        return [2 * key for key in keys]
+
+    readers = Readers(database, 2)
+    try:
+        grouped: GroupedRead[int, int] = GroupedRead(readers, load)
+        first = grouped.load(1)
+        await asyncio.sleep(0)
+        assert await asyncio.gather(first, *(grouped.load(key) for key in (2, 3, 2))) == [2, 4, 6, 4]
+        assert sum(len(group) for group in groups) == 4
+        assert len(groups) <= 2
+        outcomes = await asyncio.gather(*(grouped.load(key) for key in (13, 14)), return_exceptions=True)
+        assert all(isinstance(outcome, ZeroDivisionError) for outcome in outcomes)
+        assert await grouped.load(5) == 10
+    finally:
+        readers.close()

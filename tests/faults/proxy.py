@@ -1,0 +1,226 @@
+"""A TCP proxy that breaks what goes through it: cuts, stalls, delays, and, before MariaDB, replies to COMMIT lost."""
+
+import asyncio
+import contextlib
+import random
+import socket
+import struct
+from enum import Enum, auto
+from types import TracebackType
+from typing import Self
+
+CHUNK_BYTES = 1 << 16
+_RESET = struct.pack("ii", 1, 0)
+
+
+class Link:
+    """One connection through the proxy."""
+
+    def __init__(self, near: asyncio.StreamWriter, far: asyncio.StreamWriter) -> None:
+        self.near = near
+        self.far = far
+        self.commands = CommandReader()
+        self.wrote_message = False
+        """Whether its transaction holds a message."""
+        self.loses_reply = False
+
+    def cut(self) -> None:
+        """Resets both sides, whatever is under way."""
+        for writer in (self.near, self.far):
+            ends: socket.socket = writer.get_extra_info("socket")
+            with contextlib.suppress(OSError):  # already closed
+                ends.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+            writer.transport.abort()
+
+
+class Proxy:
+    """Listens on a port of loopback and passes on to another one. For one event loop; `rng` decides whom it hits."""
+
+    def __init__(self, target_port: int, rng: random.Random) -> None:
+        self.target_port = target_port
+        self.port = 0
+        self.delay_s = 0.0
+        """How long each chunk waits before it is passed on."""
+        self._rng = rng
+        self._links: list[Link] = []
+        self._flowing = asyncio.Event()
+        self._flowing.set()
+        self._server: asyncio.Server | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, fault: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        assert self._server is not None
+        self._server.close()
+        self.cut()
+        for running in list(self._tasks):
+            running.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._server.wait_closed()
+
+    def cut(self, share: float = 1.0) -> int:
+        """Resets that share of the connections, at random; how many there were."""
+        chosen = [link for link in self._links if self._rng.random() < share]
+        for link in chosen:
+            link.cut()
+        return len(chosen)
+
+    async def stall(self, seconds: float) -> None:
+        """Passes nothing on for so long; nothing is lost."""
+        self._flowing.clear()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self._flowing.set()
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        running = asyncio.current_task()
+        assert running is not None
+        self._tasks.add(running)
+        try:
+            await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            pass  # the proxy ends
+        finally:
+            writer.transport.abort()
+            self._tasks.discard(running)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
+        except OSError:
+            return
+        link = Link(writer, far_writer)
+        self._links.append(link)
+        try:
+            there = asyncio.create_task(self._pass_on(link, reader, far_writer, to_server=True))
+            back = asyncio.create_task(self._pass_on(link, far_reader, writer, to_server=False))
+            try:
+                await asyncio.wait([there, back], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for each in (there, back):
+                    each.cancel()
+                await asyncio.gather(there, back, return_exceptions=True)
+        finally:
+            self._links.remove(link)
+            far_writer.transport.abort()
+
+    async def _pass_on(
+        self, link: Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, to_server: bool
+    ) -> None:
+        with contextlib.suppress(OSError):
+            while chunk := await reader.read(CHUNK_BYTES):
+                await self._flowing.wait()
+                if self.delay_s:
+                    await asyncio.sleep(self.delay_s)
+                if not (self.sees_request(link, chunk) if to_server else self.sees_reply(link)):
+                    link.cut()
+                    return
+                writer.write(chunk)
+                await writer.drain()
+                self.has_passed(link)
+
+    def sees_request(self, link: Link, chunk: bytes) -> bool:
+        """Whether to pass on what the client sends; if not, the connection is cut."""
+        return True
+
+    def sees_reply(self, link: Link) -> bool:
+        """Whether to pass on what the server sends; if not, the connection is cut."""
+        return True
+
+    def has_passed(self, link: Link) -> None:
+        """Called when a chunk was passed on."""
+
+
+class CommitFault(Enum):
+    """What becomes of a COMMIT."""
+
+    UNSENT = auto()
+    """The connection is cut before it: the transaction is undone."""
+    RACED = auto()
+    """It is passed on and the connection cut at once: nobody knows."""
+    REPLY_LOST = auto()
+    """It is done, and the connection is cut in place of the reply."""
+
+
+class MariaDbProxy(Proxy):
+    """Knows enough of the MySQL protocol to hit transactions that store messages at their COMMIT."""
+
+    def __init__(self, target_port: int, rng: random.Random) -> None:
+        super().__init__(target_port, rng)
+        self.hits = 0
+        """How many COMMITs were hit so far."""
+        self._armed: list[CommitFault] = []
+        self._raced: set[Link] = set()
+
+    def hit_commits(self, fault: CommitFault, times: int) -> None:
+        """The next so many COMMITs of transactions that hold a message get that fault."""
+        self._armed += [fault] * times
+
+    def disarm(self) -> None:
+        self._armed.clear()
+
+    def sees_request(self, link: Link, chunk: bytes) -> bool:
+        for command in link.commands.feed(chunk):
+            if command.startswith(b"INSERT INTO messages"):
+                link.wrote_message = True
+            elif command in (b"COMMIT", b"ROLLBACK"):
+                is_target = command == b"COMMIT" and link.wrote_message and self._armed
+                link.wrote_message = False
+                if is_target:
+                    return self._hit(link, self._armed.pop(0))
+        return True
+
+    def _hit(self, link: Link, fault: CommitFault) -> bool:
+        self.hits += 1
+        if fault is CommitFault.RACED:
+            self._raced.add(link)
+        link.loses_reply = fault is CommitFault.REPLY_LOST
+        return fault is not CommitFault.UNSENT
+
+    def sees_reply(self, link: Link) -> bool:
+        return not link.loses_reply
+
+    def has_passed(self, link: Link) -> None:
+        if link in self._raced:
+            self._raced.discard(link)
+            link.cut()
+
+
+class CommandReader:
+    """Finds the texts of COM_QUERY packets in what a MySQL client sends.
+
+    Packets have a length of three bytes and a number of one; a command's number is 0
+    (https://mariadb.com/kb/en/0-packet/).
+    """
+
+    HEAD_BYTES = 64
+    COM_QUERY = 3
+
+    def __init__(self) -> None:
+        self._buffer = b""
+        self._skip = 0
+
+    def feed(self, chunk: bytes) -> list[bytes]:
+        """The beginnings of the queries whose beginning is now complete, in order."""
+        found: list[bytes] = []
+        self._buffer += chunk
+        while True:
+            skipped = min(self._skip, len(self._buffer))
+            self._buffer, self._skip = self._buffer[skipped:], self._skip - skipped
+            if self._skip or len(self._buffer) < 4:
+                return found
+            size, number = int.from_bytes(self._buffer[:3], "little"), self._buffer[3]
+            head = min(size, self.HEAD_BYTES)
+            if len(self._buffer) < 4 + head:
+                return found
+            packet = self._buffer[4 : 4 + head]
+            if number == 0 and packet[:1] == bytes([self.COM_QUERY]):
+                found.append(packet[1:])
+            self._buffer, self._skip = self._buffer[4 + head :], size - head

@@ -1,0 +1,160 @@
+"""Delivery over a backplane that loses, repeats and reorders: nobody misses an event or sees it twice."""
+
+import asyncio
+
+from bihak.core.session import DRAINED_BYTES, OUTBOX_BYTES
+from bihak.errors import CloseCode
+from tests.harness import Cluster, Device, Fate
+
+
+async def two(cluster: Cluster) -> tuple[Device, Device, int]:
+    alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
+    return alice, bob, await cluster.found(alice, "user_2")
+
+
+async def say(device: Device, cid: int, *texts: str) -> None:
+    for text in texts:
+        await device.do("message", conversation_id=cid, content=text)
+
+
+async def test_a_lost_publish_is_mended_by_the_next_event(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    cluster.planes[1].fate = lambda _topic: Fate.DROP
+    await say(alice, cid, "one", "two")
+    cluster.planes[1].behave()
+    assert bob.seqs(cid) == []
+    await say(alice, cid, "three")
+    await cluster.settle()
+    assert bob.seqs(cid) == [1, 2, 3]
+
+
+async def test_a_lost_publish_is_mended_by_the_sweep(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    for plane in cluster.planes:
+        plane.fate = lambda _topic: Fate.DROP
+    await say(alice, cid, "one", "two")
+    await cluster.sweep()
+    assert alice.seqs(cid) == bob.seqs(cid) == [1, 2]
+
+
+async def test_without_any_backplane_a_new_conversation_and_a_removal_still_arrive(cluster: Cluster) -> None:
+    alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
+    for plane in cluster.planes:
+        plane.fate = lambda _topic: Fate.DROP
+    cid = await cluster.found(alice, "user_2")
+    await say(alice, cid, "one")
+    await cluster.sweep()
+    await cluster.sweep()
+    assert [event["conversation_id"] for event in bob.heard("conversation_created")] == [cid]
+    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+    await say(alice, cid, "not for Bob")
+    await cluster.sweep()
+    assert [frame["type"] for frame in bob.durable(cid)][-1] == "participant_left"
+
+
+async def test_whoever_comes_back_after_a_lost_removal_is_in_the_room_again(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    cluster.planes[1].misbehave(drop=1.0, topics="c")
+    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+    await alice.do("add_participants", conversation_id=cid, participants=["user_2"])
+    await cluster.settle()
+    cluster.planes[1].behave()
+    await say(alice, cid, "one")
+    await cluster.sweep()
+    await say(alice, cid, "two")
+    await cluster.sweep()
+    assert [frame["content"] for frame in bob.durable(cid) if frame["type"] == "new_message"] == ["one", "two"]
+
+
+async def test_repeated_and_reordered_publishes_are_heard_once_in_order(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    for plane in cluster.planes:
+        plane.misbehave(drop=0.2, repeat=0.3, delay=0.3, topics="c")
+    for number in range(60):
+        (alice, bob)[number % 2].send("message", conversation_id=cid, content=f"{number}")
+        if number % 7 == 0:
+            await cluster.clock.run_ready()
+    await cluster.settle()
+    for plane in cluster.planes:
+        plane.behave()
+    await cluster.sweep()
+    assert alice.seqs(cid) == bob.seqs(cid) == list(range(1, 61))
+    assert alice.durable(cid) == bob.durable(cid)
+
+
+async def test_a_late_publish_of_what_was_read_from_the_log_is_dropped(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    cluster.planes[1].misbehave(delay=1.0, topics="c")
+    await say(alice, cid, "one", "two")
+    again = await cluster.connect("user_2", 1, resume={cid: 0})
+    assert again.seqs(cid) == [1, 2]
+    cluster.planes[1].release()
+    cluster.planes[1].behave()
+    await say(alice, cid, "three")
+    await cluster.settle()
+    assert again.seqs(cid) == bob.seqs(cid) == [1, 2, 3]
+
+
+# Slow consumers
+
+
+async def test_a_slow_consumer_catches_up_without_a_hole(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    bob.tape.stalled = True
+    text = "👍" * 5_000
+    for number in range(OUTBOX_BYTES // len(text.encode()) * 2):
+        alice.send("message", conversation_id=cid, content=f"{number} {text}")
+        if number % 20 == 0:
+            await cluster.settle()
+            alice.frames.clear()
+    await cluster.settle()
+    head = (await cluster.stored("SELECT last_seq FROM conversations"))[0][0]
+    assert bob.session.unread_bytes() <= OUTBOX_BYTES
+    while len(bob.seqs(cid)) < head and bob.is_open:
+        bob.tape.read_on()
+        await cluster.clock.advance(0.1)
+        await cluster.settle()
+    assert bob.seqs(cid) == list(range(1, head + 1))
+    await say(alice, cid, "and on")
+    await cluster.settle()
+    assert bob.seqs(cid)[-1] == head + 1
+
+
+async def test_a_consumer_that_reads_nothing_for_too_long_is_closed_and_resumes(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    bob.tape.stalled = True
+    texts = ["x" * 10_000] * (DRAINED_BYTES // 10_000 + 2)
+    await say(alice, cid, *texts)
+    for _ in range(8):
+        await cluster.clock.advance(5.0)
+    assert bob.tape.closed is not None
+    assert bob.tape.closed[0] is CloseCode.SLOW_CONSUMER
+    assert bob.session not in cluster.nodes[1].sessions
+    again = await cluster.connect("user_2", 1, resume={cid: 0})
+    assert len(again.seqs(cid)) == len(texts)
+
+
+async def test_typing_is_shed_for_a_slow_consumer_and_messages_are_not(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    bob.tape.stalled = True
+    text = "x" * 10_000
+    for _ in range(60):
+        alice.send("message", conversation_id=cid, content=text)
+    await cluster.settle()
+    alice.send("typing_start", conversation_id=cid)
+    await cluster.settle()
+    bob.tape.read_on()
+    await cluster.settle()
+    assert len(bob.seqs(cid)) == 60
+    assert not bob.heard("user_typing")
+
+
+async def test_a_node_that_ends_answers_first_and_closes_with_going_away(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    alice.send("message", conversation_id=cid, content="last words")
+    await asyncio.gather(cluster.nodes[0].drain(), cluster.clock.run_ready())
+    assert [frame["type"] for frame in alice.heard("message_sent")] == ["message_sent"]
+    assert alice.tape.closed == (CloseCode.GOING_AWAY, "server is draining")
+    assert bob.seqs(cid) == [1]
+    again = await cluster.connect("user_1", 1, resume={cid: 0})
+    assert again.seqs(cid) == [1]

@@ -1,0 +1,99 @@
+"""Who is online, by the count of their connections."""
+
+from bihak.features.presence import OFFLINE_AFTER_S
+from tests.harness import Cluster, Device
+
+
+def statuses(device: Device, user_id: str) -> list[str]:
+    return [frame["status"] for frame in device.heard("status_change") if frame["user_id"] == user_id]
+
+
+async def neighbours(cluster: Cluster) -> Device:
+    """Somebody who shares three conversations with user_1, and one with user_2; the others are not connected."""
+    bob = await cluster.connect("user_2", 1)
+    for _ in range(3):
+        await cluster.found(bob, "user_1")
+    await cluster.found(bob, "user_3")
+    return bob
+
+
+async def shown(device: Device, user_id: str) -> str:
+    """The status that the conversations of `device` show for somebody."""
+    await device.cluster.settle()
+    pages = (await device.do("conversations"))["conversations"]
+    found = {who["status"] for page in pages for who in page["participants"] if who["user_id"] == user_id}
+    assert len(found) == 1
+    return str(found.pop())
+
+
+async def test_coming_and_going_is_told_once_however_many_conversations_are_shared(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    alice = await cluster.connect("user_1", 0)
+    event = await bob.expect("status_change")
+    assert (event["user_id"], event["participant_type"], event["participant_id"]) == ("user_1", "user", 1)
+    assert event["status"] == "online"
+    await alice.quiet("status_change")
+    assert await shown(bob, "user_1") == "online"
+    alice.drop()
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online"]
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "offline"]
+    assert await shown(bob, "user_1") == "offline"
+
+
+async def test_a_second_tab_changes_nothing(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    tabs = [await cluster.connect("user_1", 0) for _ in range(3)]
+    for tab in tabs[:2]:
+        tab.drop()
+        await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online"]
+    tabs[2].drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "offline"]
+
+
+async def test_a_reload_is_no_flicker(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    alice = await cluster.connect("user_1", 0)
+    for _ in range(3):
+        alice.drop()
+        await cluster.clock.advance(OFFLINE_AFTER_S / 2)
+        alice = await cluster.connect("user_1", 0)
+    await cluster.clock.advance(OFFLINE_AFTER_S * 2)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online"]
+
+
+async def test_whoever_has_a_connection_on_another_node_stays_online(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    here, there = await cluster.connect("user_1", 0), await cluster.connect("user_1", 1)
+    here.drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online"]
+    assert await shown(bob, "user_1") == "online"
+    there.drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    assert await shown(bob, "user_1") == "offline"
+
+
+async def test_those_who_share_nothing_are_not_told(cluster: Cluster) -> None:
+    stranger = await cluster.connect("user_9", 1)
+    await cluster.found(stranger, "user_3")
+    await cluster.connect("user_1", 0)
+    await cluster.settle()
+    assert not statuses(stranger, "user_1")
+
+
+async def test_a_connection_that_never_signed_in_is_nobody(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    nobody = cluster.open()
+    await nobody.do("ping")
+    nobody.drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await bob.quiet("status_change")

@@ -1,0 +1,313 @@
+"""Signing in, resuming, and joining a conversation without a hole."""
+
+import asyncio
+
+from bihak.core.log import RESUME_LIMIT
+from tests.harness import Cluster, Device
+
+
+async def two(cluster: Cluster) -> tuple[Device, Device, int]:
+    alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
+    return alice, bob, await cluster.found(alice, "user_2")
+
+
+async def say(device: Device, cid: int, *texts: str) -> list[int]:
+    """Sends these, each after the one before; their ids."""
+    return [(await device.do("message", conversation_id=cid, content=text))["message_id"] for text in texts]
+
+
+def order(device: Device) -> list[str]:
+    """What came, by type, the message's text for messages."""
+    return [frame["content"] if frame["type"] == "new_message" else frame["type"] for frame in device.frames]
+
+
+# auth
+
+
+async def test_signing_in_tells_who_one_is_and_where_conversations_stand(cluster: Cluster) -> None:
+    alice, _, cid = await two(cluster)
+    other = await cluster.found(alice, "user_3")
+    await say(alice, cid, "one", "two")
+    bob = await cluster.connect("user_2", 0)
+    success = bob.frames[0]
+    assert success["type"] == "auth_success"
+    assert (success["user_id"], success["participant_type"], success["participant_id"]) == ("user_2", "user", 2)
+    assert success["conversations"] == [cid]
+    assert success["heads"] == [
+        {"conversation_id": cid, "last_seq": 2, "last_read_message_id": None, "unread": 2},
+    ]
+    assert success["limits"]["max_content_chars"] == 10_000
+    assert {cid, other} == set((await cluster.connect("user_1", 1)).frames[0]["conversations"])
+
+
+async def test_without_resume_nothing_is_replayed(cluster: Cluster) -> None:
+    alice, _, cid = await two(cluster)
+    await say(alice, cid, "one")
+    bob = await cluster.connect("user_2", 0)
+    await cluster.settle()
+    assert order(bob) == ["auth_success"]
+    await say(alice, cid, "two")
+    await cluster.settle()
+    assert bob.seqs(cid) == [2]
+
+
+async def test_signing_in_again_as_somebody_else_is_refused(cluster: Cluster) -> None:
+    alice, _, cid = await two(cluster)
+    error = await alice.refused("auth", participant_type="user", participant_id=2)
+    assert error["code"] == "already_authenticated"
+    again = await alice.do("auth", participant_type="user", participant_id=1)
+    assert again["type"] == "auth_success"
+    await say(alice, cid, "still here")
+    await cluster.settle()
+    assert alice.seqs(cid) == [1]
+
+
+async def test_somebody_of_an_unknown_type_is_refused(cluster: Cluster) -> None:
+    nobody = cluster.open()
+    for kind in ("robot", "user\n", "system", ""):
+        error = await nobody.refused("auth", participant_type=kind, participant_id=1)
+        assert (error["code"], error["field"]) == ("invalid_field", "participant_type")
+    for number in (0, -1, 2**53, "1", 1.5, True, None, {"a": 1}):
+        error = await nobody.refused("auth", participant_type="user", participant_id=number)
+        assert (error["code"], error["field"]) == ("invalid_field", "participant_id")
+    assert nobody.is_open
+    assert (await nobody.do("auth", participant_type="user", participant_id=2**53 - 1))["user_id"] == f"user_{2**53 - 1}"
+
+
+# Resuming
+
+
+async def test_a_resume_brings_what_was_missed_in_order_then_says_so(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    other = await cluster.found(alice, "user_2")
+    (first,) = await say(alice, cid, "one")
+    await cluster.settle()
+    bob.drop()
+    await say(alice, cid, "two", "three")
+    await alice.do("edit_message", message_id=first, content="ONE")
+    await say(alice, other, "elsewhere")
+    bob = await cluster.connect("user_2", 0, resume={cid: 1, other: 0})
+    assert [frame["seq"] for frame in bob.durable(cid)] == [2, 3, 4]
+    assert [frame["seq"] for frame in bob.durable(other)] == [1]
+    assert bob.frames[0]["type"] == "auth_success"
+    assert bob.frames[-1] == {
+        "type": "resumed",
+        "conversations": [{"conversation_id": cid, "last_seq": 4}, {"conversation_id": other, "last_seq": 1}],
+    }
+    await say(alice, cid, "live")
+    await cluster.settle()
+    assert bob.seqs(cid) == [2, 3, 4, 5]
+
+
+async def test_a_replay_is_the_same_bytes_as_the_live_events(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    await cluster.introduce("user_3")
+    (first,) = await say(alice, cid, "one 👍")
+    await alice.do("message", conversation_id=cid, content="two", reply_to_id=first, idempotency_key="key-0001")
+    await alice.do("rename_conversation", conversation_id=cid, name="Naïve 👍")
+    await alice.do("add_participants", conversation_id=cid, participants=["user_3"])
+    await alice.do("remove_participant", conversation_id=cid, user_id="user_3")
+    (last,) = await say(alice, cid, "three")
+    await cluster.settle()
+    again = await cluster.connect("user_2", 0, resume={cid: 0})
+    live = dict(zip((f.get("seq") for f in bob.frames), bob.bodies, strict=True))
+    replayed = dict(zip((f.get("seq") for f in again.frames), again.bodies, strict=True))
+    assert [replayed[seq] for seq in range(1, 7)] == [live[seq] for seq in range(1, 7)]
+    assert last
+
+
+async def test_a_replay_shows_the_current_state_of_what_it_replays(cluster: Cluster) -> None:
+    alice, _, cid = await two(cluster)
+    (first,) = await say(alice, cid, "first draft")
+    await alice.do("edit_message", message_id=first, content="second draft")
+    await alice.do("edit_message", message_id=first, content="final")
+    bob = await cluster.connect("user_2", 0, resume={cid: 0})
+    assert bob.seqs(cid) == [1, 2, 3]
+    assert "draft" not in str(bob.frames)
+    assert bob.durable(cid)[-1]["content"] == "final"
+
+
+async def test_a_resume_tells_of_conversations_that_are_new(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    bob.drop()
+    other = await cluster.found(alice, "user_2", name="New")
+    await say(alice, other, "one", "two")
+    bob = await cluster.connect("user_2", 0, resume={cid: 0})
+    created = bob.heard("conversation_created")
+    assert [(event["conversation_id"], event["seq"]) for event in created] == [(other, 2)]
+    assert created[0]["conversation"]["last_message"]["content"] == "two"
+    assert bob.durable(other) == []
+    assert {"conversation_id": other, "last_seq": 2} in bob.heard("resumed")[0]["conversations"]
+    await say(alice, other, "three")
+    await cluster.settle()
+    assert bob.seqs(other) == [3]
+
+
+async def test_a_resume_tells_of_conversations_one_was_taken_out_of(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    bob.drop()
+    await say(alice, cid, "one")
+    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+    await say(alice, cid, "not for Bob")
+    bob = await cluster.connect("user_2", 0, resume={cid: 0})
+    assert [frame["type"] for frame in bob.durable(cid)] == ["new_message", "participant_left"]
+    assert bob.frames[0]["conversations"] == []
+    await say(alice, cid, "nor this")
+    await cluster.settle()
+    assert bob.seqs(cid) == [1, 2]
+
+
+async def test_a_resume_in_a_conversation_of_others_tells_nothing(cluster: Cluster) -> None:
+    alice, _, cid = await two(cluster)
+    await say(alice, cid, "private")
+    stranger = await cluster.connect("user_9", 1, resume={cid: 0, 2**53 - 1: 0})
+    assert [frame["type"] for frame in stranger.frames] == ["auth_success", "resumed"]
+    assert stranger.frames[-1]["conversations"] == []
+
+
+async def test_whoever_came_back_while_away_is_not_left_with_a_hole(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    await say(alice, cid, "one")
+    await cluster.settle()
+    bob.drop()
+    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+    await say(alice, cid, "between")
+    await alice.do("add_participants", conversation_id=cid, participants=["user_2"])
+    await say(alice, cid, "after")
+    bob = await cluster.connect("user_2", 0, resume={cid: 1})
+    await cluster.settle()
+    (head,) = bob.heard("resumed")[0]["conversations"]
+    # What lies between is not theirs to see: they start anew, from the history or from a fresh announcement.
+    assert head.get("resync") or bob.heard("conversation_created"), bob.frames
+
+
+async def test_a_cursor_ahead_of_the_conversation_means_starting_anew(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    await say(alice, cid, "one")
+    bob = await cluster.connect("user_2", 0, resume={cid: 5})
+    assert bob.frames[-1]["conversations"] == [{"conversation_id": cid, "last_seq": 1, "resync": True}]
+    assert bob.seqs(cid) == []
+    await say(alice, cid, "two")
+    await cluster.settle()
+    assert bob.seqs(cid) == [2]
+
+
+async def test_whoever_missed_more_than_a_thousand_events_starts_anew(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    bob.drop()
+    for number in range(RESUME_LIMIT + 1):
+        alice.send("message", conversation_id=cid, content=str(number))
+    await cluster.settle()
+    just = await cluster.connect("user_2", 0, resume={cid: 1})
+    assert just.seqs(cid) == list(range(2, RESUME_LIMIT + 2))
+    assert just.frames[-1]["conversations"] == [{"conversation_id": cid, "last_seq": RESUME_LIMIT + 1}]
+    beyond = await cluster.connect("user_2", 1, resume={cid: 0})
+    head = {"conversation_id": cid, "last_seq": RESUME_LIMIT + 1, "resync": True}
+    assert beyond.frames[-1]["conversations"] == [head]
+    assert beyond.seqs(cid) == []
+    subscribed = await alice.do("subscribe_conversation", conversation_id=cid, after_seq=0)
+    assert subscribed["last_seq"] == RESUME_LIMIT + 1
+    assert (await alice.expect("resumed"))["conversations"] == [head]
+
+
+async def test_cursors_that_are_none_are_refused(cluster: Cluster) -> None:
+    nobody = cluster.open()
+    for resume in ({"x": 1}, {"0": 1}, {"-1": 1}, {"1.5": 1}, {"1": -1}, {"1": "1"}, {"1": None}, [1], "1", 7):
+        error = await nobody.refused("auth", participant_type="user", participant_id=1, resume=resume)
+        assert error["code"] == "invalid_field"
+        assert str(error.get("field")).startswith("resume"), (resume, error)
+
+
+# subscribe_conversation
+
+
+async def test_subscribing_after_a_seq_brings_what_came_after_it(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    await say(alice, cid, "one", "two", "three")
+    await cluster.settle()
+    subscribed = await bob.do("subscribe_conversation", conversation_id=cid, after_seq=1)
+    assert subscribed["last_seq"] == 3
+    await bob.expect("resumed", conversations=[{"conversation_id": cid, "last_seq": 3}])
+    assert bob.seqs(cid) == [1, 2, 3, 2, 3]
+    await say(alice, cid, "four")
+    await cluster.settle()
+    assert bob.seqs(cid) == [1, 2, 3, 2, 3, 4]
+
+
+async def test_subscribing_without_a_seq_brings_nothing_twice(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    await say(alice, cid, "one")
+    await bob.expect("new_message")
+    assert (await bob.do("subscribe_conversation", conversation_id=cid))["last_seq"] == 1
+    await say(alice, cid, "two")
+    await cluster.settle()
+    assert bob.seqs(cid) == [1, 2]
+
+
+# Joining while messages flow
+
+
+async def test_joining_while_messages_flow_leaves_no_hole_and_repeats_nothing(cluster: Cluster) -> None:
+    alice, carol = await cluster.connect("user_1", 0), await cluster.connect("user_3", 1)
+    cid = await cluster.found(alice, "user_2", "user_3")
+    late: list[Device] = []
+    for number in range(40):
+        alice.send("message", conversation_id=cid, content=f"a{number}")
+        carol.send("message", conversation_id=cid, content=f"c{number}")
+        if number % 8 == 3:
+            bob = cluster.open("user_2", number // 8 % 2)
+            bob.send("auth", participant_type="user", participant_id=2, resume={str(cid): number})
+            late.append(bob)
+        if number % 8 == 7:
+            late[-1].send("subscribe_conversation", conversation_id=cid, after_seq=number)
+        await asyncio.sleep(0)
+    await cluster.settle()
+    assert alice.seqs(cid) == carol.seqs(cid) == list(range(1, 81))
+    for device in late:
+        fresh = []
+        for seq in device.seqs(cid):
+            assert not fresh or seq <= fresh[-1] + 1, device.seqs(cid)
+            if not fresh or seq == fresh[-1] + 1:
+                fresh.append(seq)
+        assert fresh[-1] == 80
+
+
+async def test_somebody_taken_in_while_messages_flow_gets_every_later_one_once(cluster: Cluster) -> None:
+    alice, carol = await cluster.connect("user_1", 0), await cluster.connect("user_3", 1)
+    cid = await cluster.found(alice, "user_3")
+    people = [await cluster.connect(f"user_{number}", number % 2) for number in (4, 5)]
+    for number in range(30):
+        carol.send("message", conversation_id=cid, content=f"c{number}")
+        if number in (10, 20):
+            alice.send("add_participants", conversation_id=cid, participants=[people[number // 20].user_id])
+        await asyncio.sleep(0)
+    await cluster.settle()
+    assert carol.seqs(cid) == list(range(1, 33))
+    for person in people:
+        (created,) = person.heard("conversation_created")
+        assert person.seqs(cid) == list(range(created["seq"] + 1, 33))
+
+
+# ping
+
+
+async def test_a_pong_tells_the_heads_that_moved(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    other = await cluster.found(alice, "user_2")
+    await bob.do("ping")
+    assert "heads" not in await bob.do("ping")
+    await say(alice, cid, "one", "two")
+    await bob.expect("new_message", seq=2)
+    assert (await bob.do("ping"))["heads"] == [{"conversation_id": cid, "last_seq": 2}]
+    assert "heads" not in await bob.do("ping")
+    assert other
+
+
+async def test_the_heartbeat_tells_the_heads_that_moved(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    await say(alice, cid, "one")
+    await cluster.settle()
+    await cluster.clock.advance(cluster.nodes[1].options.heartbeat_s)
+    pong = await bob.expect("pong")
+    assert {"conversation_id": cid, "last_seq": 1} in pong["heads"]
+    assert "request_id" not in pong

@@ -1,0 +1,155 @@
+"""Bugs to plant in the real code, each with the test that must notice it.
+
+`python -m tests.planted` plants one after another, runs its test on SQLite, and prints which tests failed as JSON.
+"""
+
+import contextlib
+import dataclasses
+import io
+import json
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytest
+
+from bihak.cluster.envelope import Envelope
+from bihak.core.context import LockedConversation, Membership, Transaction
+from bihak.core.dispatcher import Dispatcher, WriteBatch
+from bihak.core.hub import Hub, Room
+from bihak.features.conversations import ParticipantLeft
+from bihak.features.messages import sending
+from bihak.protocol.types import Participant
+
+Plant = Callable[[pytest.MonkeyPatch], None]
+
+
+def drop_a_publish(patch: pytest.MonkeyPatch) -> None:
+    """Replies, and forgets to publish."""
+
+    def answer_only(self: Dispatcher, batch: WriteBatch) -> None:
+        for call in batch.calls:
+            call.recorded.clear()
+            call.answer(call)
+
+    patch.setattr(Dispatcher, "_publish_and_answer", answer_only)
+
+
+def skip_the_key_check(patch: pytest.MonkeyPatch) -> None:
+    """Stores every message as if it had no idempotency key."""
+    draft = sending._Draft.__init__
+
+    def without_key(self: Any, *arguments: Any) -> None:
+        draft(self, *arguments)
+        self.key = self.digest = None
+
+    patch.setattr(sending._Draft, "__init__", without_key)
+
+
+def reply_before_commit(patch: pytest.MonkeyPatch) -> None:
+    """Answers as soon as the statements have run."""
+    run, done = WriteBatch.run, Dispatcher._batch_done
+    dispatchers: list[Dispatcher] = []
+    start = Dispatcher.start
+
+    def remember(self: Dispatcher) -> None:
+        dispatchers.append(self)
+        start(self)
+
+    def run_and_answer(self: WriteBatch, connection: Any) -> None:
+        run(self, connection)
+        for dispatcher in dispatchers:
+            if dispatcher.writer._thread.ident and dispatcher.writer._connection is connection:
+                done(dispatcher, self)
+
+    patch.setattr(Dispatcher, "start", remember)
+    patch.setattr(WriteBatch, "run", run_and_answer)
+    patch.setattr(Dispatcher, "_batch_done", lambda _self, _batch: None)
+
+
+def last_write_wins_cursor(patch: pytest.MonkeyPatch) -> None:
+    """Moves a read cursor wherever it is asked to."""
+    require = Transaction.require_place
+
+    def from_the_start(self: Transaction, conversation_id: int) -> tuple[LockedConversation, Membership]:
+        conversation, membership = require(self, conversation_id)
+        return conversation, dataclasses.replace(membership, last_read_seq=0)
+
+    patch.setattr(Transaction, "require_place", from_the_start)
+
+
+def no_membership_check(patch: pytest.MonkeyPatch) -> None:
+    """Takes everybody for a member of everything."""
+    find = Transaction.find_place
+
+    def let_in(self: Transaction, conversation_id: int, who: Participant) -> Any:
+        place = find(self, conversation_id, who)
+        if place is None and conversation_id in self._conversations:
+            return self._conversations[conversation_id], Membership("member", 0, 0)
+        return place
+
+    patch.setattr(Transaction, "find_place", let_in)
+
+
+def deliver_out_of_order(patch: pytest.MonkeyPatch) -> None:
+    """Delivers whatever comes, as it comes."""
+
+    def at_once(self: Hub, room: Room, envelopes: Sequence[Envelope]) -> None:
+        for envelope in envelopes:
+            self._fan_out(room, envelope.seq - 1, [envelope])
+            room.head = max(room.head or 0, envelope.seq)
+
+    patch.setattr(Hub, "_deliver", at_once)
+
+
+def hear_after_leaving(patch: pytest.MonkeyPatch) -> None:
+    """Forgets to take those who left out of the room."""
+    patch.setattr(ParticipantLeft, "left", lambda _self: ())
+
+
+PLANTS: dict[Plant, str] = {
+    drop_a_publish: "tests/features/test_messages.py::test_a_message_comes_to_every_device_on_every_node",
+    skip_the_key_check: "tests/features/test_idempotency.py::test_a_repeat_gets_the_first_reply",
+    reply_before_commit: "tests/features/test_pipeline.py::test_nobody_hears_of_what_is_not_committed",
+    last_write_wins_cursor: "tests/features/test_receipts.py::test_the_cursor_never_goes_back",
+    no_membership_check: (
+        "tests/features/test_membership.py::test_what_is_not_ones_own_looks_like_what_does_not_exist"
+    ),
+    deliver_out_of_order: "tests/features/test_faults.py::test_repeated_and_reordered_publishes_are_heard_once_in_order",
+    hear_after_leaving: "tests/features/test_conversations.py::test_a_participant_removed_at_seq_k_receives_nothing_after_k",
+}
+
+
+class Reports:
+    """A pytest plugin: which tests were called, and which of them failed."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+        self.failed: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.when == "call":
+            self.called.append(report.nodeid)
+            if report.failed:
+                self.failed.append(report.nodeid)
+
+
+def run(tests: Sequence[str]) -> Reports:
+    """Runs these tests on SQLite, in this process, in silence."""
+    reports = Reports()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        pytest.main([*tests, "-k", "sqlite", "-q", "-p", "no:cacheprovider"], plugins=[reports])
+    return reports
+
+
+def main() -> None:
+    outcome = {"none": run(list(PLANTS.values())).__dict__}
+    for plant, test in PLANTS.items():
+        with pytest.MonkeyPatch.context() as patch:
+            plant(patch)
+            outcome[plant.__name__] = run([test]).__dict__
+    json.dump(outcome, sys.stdout)
+
+
+if __name__ == "__main__":
+    main()

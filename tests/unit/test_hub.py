@@ -1,0 +1,121 @@
+"""The gap rule: the next event is delivered, a seen one dropped, a later one waits for those before it."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+import pytest_asyncio
+
+from bihak.cluster.envelope import Envelope, conversation_topic, publication
+from bihak.core.hub import GAP_HOLD_S
+from tests.harness import Cluster, Device, Place, running_cluster
+
+
+class Room:
+    """A room of one conversation whose log has five messages, and a device that has seen none of them."""
+
+    def __init__(self, cluster: Cluster, device: Device, cid: int, bodies: Sequence[bytes]) -> None:
+        self.cluster = cluster
+        self.device = device
+        self.cid = cid
+        self._bodies = bodies
+
+    def receive(self, *seqs: int) -> None:
+        """The backplane brings these events, in this order."""
+        hub = self.cluster.nodes[1].hub
+        hub.receive(
+            [publication(conversation_topic(self.cid), Envelope(self._bodies[seq - 1], seq)) for seq in seqs]
+        )
+
+    async def heard(self) -> list[int]:
+        await self.cluster.clock.run_ready()
+        return self.device.seqs(self.cid)
+
+
+@pytest_asyncio.fixture
+async def room(sqlite_place: Place) -> AsyncIterator[Room]:
+    async with running_cluster(sqlite_place) as cluster:
+        alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
+        cid = await cluster.found(alice, "user_2")
+        cluster.planes[1].misbehave(drop=1.0)
+        for number in range(5):
+            await alice.do("message", conversation_id=cid, content=f"{number}")
+        await cluster.settle()
+        bodies = [body for body in alice.bodies if b'"new_message"' in body]
+        assert bob.seqs(cid) == []
+        yield Room(cluster, bob, cid, bodies)
+
+
+async def test_events_in_order_are_delivered_at_once(room: Room) -> None:
+    room.receive(1, 2)
+    room.receive(3)
+    assert await room.heard() == [1, 2, 3]
+
+
+async def test_a_seen_event_is_dropped(room: Room) -> None:
+    room.receive(1, 1, 2, 1, 2)
+    room.receive(2, 1)
+    assert await room.heard() == [1, 2]
+
+
+async def test_a_later_event_waits_for_the_ones_before_it(room: Room) -> None:
+    room.receive(3)
+    assert await room.heard() == []
+    room.receive(2)
+    assert await room.heard() == []
+    room.receive(1)
+    assert await room.heard() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((1, 2, 3, 4)))[::5])
+async def test_any_order_comes_out_in_order(room: Room, order: tuple[int, ...]) -> None:
+    for seq in order:
+        room.receive(seq)
+    assert await room.heard() == [1, 2, 3, 4]
+
+
+async def test_a_gap_that_nothing_fills_is_read_from_the_log_after_a_moment(room: Room) -> None:
+    room.receive(3)
+    await room.cluster.clock.advance(GAP_HOLD_S / 2)
+    assert await room.heard() == []
+    await room.cluster.settle()
+    assert (await room.heard())[:3] == [1, 2, 3]
+    room.receive(4, 5)
+    assert await room.heard() == [1, 2, 3, 4, 5]
+
+
+async def test_an_event_that_comes_while_the_log_is_read_is_not_delivered_twice(room: Room) -> None:
+    room.receive(4)
+    await room.cluster.clock.advance(GAP_HOLD_S)
+    for seq in (1, 2, 3, 5, 4):
+        room.receive(seq)
+        await asyncio.sleep(0)
+    await room.cluster.settle()
+    assert await room.heard() == [1, 2, 3, 4, 5]
+
+
+async def test_an_event_that_is_not_in_the_log_is_given_up(room: Room) -> None:
+    room.receive(1)
+    hub = room.cluster.nodes[1].hub
+    hub.compare_heads([(room.cid, 99)])
+    await room.cluster.settle()
+    assert await room.heard() == [1, 2, 3, 4, 5]
+    assert hub.rooms[room.cid].target == 5
+
+
+async def test_the_rooms_of_others_are_left_alone(room: Room) -> None:
+    hub = room.cluster.nodes[1].hub
+    hub.receive([publication(conversation_topic(2**40), Envelope(b"{}", 1))])
+    hub.compare_heads([(2**40, 7)])
+    await room.cluster.settle()
+    assert await room.heard() == []
+    assert set(hub.rooms) == {room.cid}
+
+
+async def test_a_room_goes_with_its_last_session(room: Room) -> None:
+    hub = room.cluster.nodes[1].hub
+    room.receive(3)  # and its repair with it
+    room.device.drop()
+    await room.cluster.settle()
+    assert (hub.rooms, hub.participants) == ({}, {})

@@ -1,0 +1,68 @@
+"""Ids from blocks: no two processes hand out the same one."""
+
+import pytest
+import sqlalchemy as sa
+
+from bihak.storage.ids import BLOCKS, IdBlocks, IdsExhausted
+from tests.harness import Place
+
+BLOCK, LOW_WATER = BLOCKS["messages"]
+
+
+def next_free(connection: sa.Connection) -> int:
+    with connection.begin():
+        found: int = connection.exec_driver_sql("SELECT next_id FROM id_blocks WHERE name = 'messages'").scalar_one()
+    return found
+
+
+def test_ids_go_up_one_by_one_and_a_block_is_reserved_ahead(place: Place) -> None:
+    with place.handles(1)[0].writer_engine.connect() as connection:
+        ids = IdBlocks()
+        ids.refill(connection)
+        first = ids.take("messages")
+        taken = [first]
+        while len(taken) < 2 * BLOCK:
+            ids.refill(connection)
+            taken += [ids.take("messages") for _ in range(300)]
+        assert taken == list(range(first, first + len(taken)))
+        assert next_free(connection) > taken[-1]
+        ids.give_back(connection)
+
+
+def test_a_transaction_that_takes_too_many_is_told_to_run_again(place: Place) -> None:
+    with place.handles(1)[0].writer_engine.connect() as connection:
+        ids = IdBlocks()
+        ids.refill(connection)
+        with pytest.raises(IdsExhausted):
+            for _ in range(10 * BLOCK):
+                ids.take("messages")
+        ids.refill(connection)
+        ids.take("messages")
+
+
+def test_what_was_not_used_is_given_back(place: Place) -> None:
+    with place.handles(1)[0].writer_engine.connect() as connection:
+        ids = IdBlocks()
+        ids.refill(connection)
+        last = ids.take("messages")
+        ids.give_back(connection)
+        assert next_free(connection) == last + 1
+
+
+def test_two_processes_never_hand_out_the_same_id(place: Place) -> None:
+    with place.handles(1)[0].writer_engine.connect() as connection:
+        one, two = IdBlocks(), IdBlocks()
+        taken: list[int] = []
+        for ids, count in ((one, 1), (two, 1), (one, BLOCK - LOW_WATER)):
+            for _ in range(count):
+                ids.refill(connection)
+                taken.append(ids.take("messages"))
+        # `one` has now ids before and behind the block that `two` is still using.
+        one.refill(connection)
+        one.give_back(connection)
+        three = IdBlocks()
+        for ids in (two, three, two, three):
+            for _ in range(BLOCK):
+                ids.refill(connection)
+                taken.append(ids.take("messages"))
+        assert len(taken) == len(set(taken))

@@ -1,0 +1,229 @@
+"""A connection's outbox and the order of its requests."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bihak.core.session import EPHEMERAL_BYTES, OUTBOX_BYTES, Lane, Session, Turn
+from bihak.errors import CloseCode
+
+
+class Pipe:
+    """Implements `Wire`: keeps what was written; `unread` of it the other side has not read."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.unread = 0
+        self.closed: CloseCode | None = None
+
+    def write(self, frames: bytes) -> None:
+        self.written.append(frames)
+
+    def buffered_bytes(self) -> int:
+        return self.unread
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        self.closed = code
+
+
+class Calls:
+    """Implements `Flusher` by counting."""
+
+    def __init__(self) -> None:
+        self.flushes = 0
+        self.congestions = 0
+
+    def wants_flush(self, session: Session) -> None:
+        self.flushes += 1
+
+    def is_congested(self, session: Session) -> None:
+        self.congestions += 1
+
+
+def opened() -> tuple[Session, Pipe, Calls]:
+    pipe, calls = Pipe(), Calls()
+    return Session(pipe, calls), pipe, calls
+
+
+# The outbox
+
+
+def test_what_is_queued_goes_out_in_one_write() -> None:
+    session, pipe, calls = opened()
+    session.send(b"one")
+    session.send(b"two")
+    assert session.offer(b"three")
+    assert (pipe.written, calls.flushes) == ([], 1)
+    session.flush()
+    session.flush()
+    assert pipe.written == [b"onetwothree"]
+    session.send(b"four")
+    assert calls.flushes == 2
+
+
+def test_an_offer_is_refused_past_the_limit_and_leaves_the_outbox_as_it_was() -> None:
+    session, pipe, _ = opened()
+    assert session.offer(b"x" * OUTBOX_BYTES)
+    assert not session.offer(b"y")
+    assert session.unread_bytes() == OUTBOX_BYTES
+    session.flush()
+    assert pipe.written == [b"x" * OUTBOX_BYTES]
+
+
+def test_what_the_network_holds_counts_too() -> None:
+    session, pipe, _ = opened()
+    session.offer(b"x" * (OUTBOX_BYTES - 1))
+    session.flush()
+    pipe.unread = OUTBOX_BYTES - 1
+    assert session.offer(b"x")
+    assert not session.offer(b"y")
+    pipe.unread = 0
+    assert session.offer(b"z")
+
+
+def test_typing_and_presence_are_shed_at_half() -> None:
+    session, _, _ = opened()
+    assert session.offer(b"x" * EPHEMERAL_BYTES, EPHEMERAL_BYTES)
+    assert not session.offer(b"y", EPHEMERAL_BYTES)
+    assert session.offer(b"z")
+
+
+def test_a_frame_larger_than_the_outbox_goes_to_whoever_has_read_everything() -> None:
+    session, _, _ = opened()
+    assert session.offer(b"x" * (OUTBOX_BYTES + 1))
+    assert not session.offer(b"y")
+
+
+def test_a_reply_is_never_refused() -> None:
+    session, pipe, _ = opened()
+    session.offer(b"x" * OUTBOX_BYTES)
+    session.send(b"reply")
+    session.flush()
+    assert pipe.written[0].endswith(b"reply")
+
+
+def test_a_flush_behind_unread_bytes_tells_of_congestion() -> None:
+    session, pipe, calls = opened()
+    session.send(b"one")
+    session.flush()
+    assert calls.congestions == 0
+    pipe.unread = 3
+    session.send(b"two")
+    session.flush()
+    assert calls.congestions == 1
+
+
+def test_closing_writes_what_is_queued_first_and_happens_once() -> None:
+    session, pipe, _ = opened()
+    session.send(b"last")
+    session.close(CloseCode.SLOW_CONSUMER, "slow")
+    session.close(CloseCode.NORMAL, "again")
+    session.send(b"too late")
+    assert session.offer(b"too late"), "nobody waits for it any more"
+    session.flush()
+    assert (pipe.written, pipe.closed) == ([b"last"], CloseCode.SLOW_CONSUMER)
+
+
+def test_a_lost_session_holds_nothing() -> None:
+    session, pipe, _ = opened()
+    session.send(b"x")
+    session.lost()
+    session.flush()
+    assert (pipe.written, session.unread_bytes()) == ([], 0)
+
+
+# The lane
+
+
+class Requests:
+    """Requests in a lane, and the order in which they were started."""
+
+    def __init__(self) -> None:
+        self.lane = Lane()
+        self.started: list[str] = []
+        self.turns: dict[str, Turn] = {}
+
+    def enter(self, name: str, turn: Turn) -> None:
+        self.turns[name] = turn
+        self.lane.enter(turn, lambda: self.started.append(name), name)
+
+    def leave(self, name: str) -> None:
+        self.lane.leave(self.turns[name])
+
+
+def test_writes_start_without_waiting_for_each_other() -> None:
+    requests = Requests()
+    for name in "abc":
+        requests.enter(name, Turn.WRITE)
+    assert requests.started == ["a", "b", "c"]
+
+
+def test_what_runs_alone_waits_for_those_before_and_holds_up_those_behind() -> None:
+    requests = Requests()
+    requests.enter("w1", Turn.WRITE)
+    requests.enter("w2", Turn.WRITE)
+    requests.enter("alone", Turn.ALONE)
+    requests.enter("w3", Turn.WRITE)
+    requests.enter("live", Turn.LIVE)
+    requests.leave("w1")
+    assert requests.started == ["w1", "w2"]
+    requests.leave("w2")
+    assert requests.started == ["w1", "w2", "alone"]
+    requests.leave("alone")
+    assert requests.started == ["w1", "w2", "alone", "w3", "live"]
+
+
+def test_live_requests_do_not_wait_for_writes() -> None:
+    requests = Requests()
+    requests.enter("w", Turn.WRITE)
+    requests.enter("live", Turn.LIVE)
+    assert requests.started == ["w", "live"]
+
+
+def test_waiting_requests_can_be_taken_out() -> None:
+    requests = Requests()
+    requests.enter("alone", Turn.ALONE)
+    for name in ("a1", "b1", "a2"):
+        requests.enter(name, Turn.WRITE)
+    assert requests.lane.take_waiting(lambda name: name.startswith("a")) == ["a1", "a2"]
+    requests.leave("alone")
+    assert requests.started == ["alone", "b1"]
+    assert len(requests.lane) == 1
+
+
+def test_whoever_waits_for_progress_is_told_of_each_answer() -> None:
+    requests = Requests()
+    told: list[int] = []
+    requests.lane.on_progress = lambda: told.append(len(requests.lane))
+    requests.enter("w", Turn.WRITE)
+    requests.enter("alone", Turn.ALONE)
+    requests.leave("w")
+    requests.leave("alone")
+    assert told == [1, 0]
+
+
+@given(turns=st.lists(st.sampled_from(Turn), max_size=20), data=st.data())
+def test_requests_start_in_order_each_once_and_alone_if_they_asked_to(turns: list[Turn], data: st.DataObject) -> None:
+    requests = Requests()
+    for at, turn in enumerate(turns):
+        requests.enter(str(at), turn)
+    answered: set[str] = set()
+    while running := [name for name in requests.started if name not in answered]:
+        alone = [name for name in running if requests.turns[name] is Turn.ALONE]
+        assert not alone or set(running) - set(alone) <= {n for n in running if requests.turns[n] is Turn.LIVE}
+        assert len(alone) <= 1
+        name = data.draw(st.sampled_from(running))
+        answered.add(name)
+        requests.leave(name)
+    assert requests.started == [str(at) for at in range(len(turns))]
+    assert len(requests.lane) == 0
+
+
+@pytest.mark.parametrize("count", [128, 200])
+def test_as_many_requests_as_a_connection_may_have_wait_their_turn(count: int) -> None:
+    lane = Lane()
+    lane.enter(Turn.ALONE, lambda: None)
+    for _ in range(count):
+        lane.enter(Turn.LIVE, lambda: lane.leave(Turn.LIVE))
+    lane.leave(Turn.ALONE)
+    assert len(lane) == 0

@@ -1,0 +1,38 @@
+#!/bin/sh
+# programs.sh: the programs that the tests start, installed where they are missing.
+set -eu
+
+PATH=$PATH:/usr/sbin:/usr/local/sbin
+missing=
+
+require() { # package, then programs of which one is enough
+    package=$1
+    shift
+    for program in "$@"; do
+        command -v "$program" >/dev/null && return
+    done
+    missing="$missing $package"
+}
+
+require_all() {
+    # The server without its service; its installer also needs a program of the client's package.
+    require mariadb-server-core mariadbd
+    require mariadb-client-core my_print_defaults
+    require nodejs node
+    require chromium chromium chromium-browser google-chrome
+    require php-cli php
+    require strace strace
+}
+
+require_all
+if [ -n "$missing" ]; then
+    echo "==> The tests need programs that are not here:$missing"
+    # shellcheck disable=SC2086 # a list
+    sh "$(dirname "$0")/install.sh" $missing
+    missing=
+    require_all
+    if [ -n "$missing" ]; then
+        echo "programs.sh: still missing after the installation:$missing" >&2
+        exit 1
+    fi
+fi
