@@ -1,6 +1,6 @@
 """Bugs to plant in the real code, each with the test that must notice it.
 
-`python -m tests.planted` plants one after another, runs its test on SQLite, and prints which tests failed as JSON.
+`python -m tests.planted` runs these tests on SQLite, each with its bug planted, and prints their outcomes as JSON.
 """
 
 import contextlib
@@ -8,7 +8,7 @@ import dataclasses
 import io
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 import pytest
@@ -120,35 +120,34 @@ PLANTS: dict[Plant, str] = {
 }
 
 
-class Reports:
-    """A pytest plugin: which tests were called, and which of them failed."""
+class Planter:
+    """A pytest plugin: plants each test's own bug while it runs, and notes which tests failed."""
 
     def __init__(self) -> None:
-        self.called: list[str] = []
-        self.failed: list[str] = []
+        self.outcomes: dict[str, dict[str, str]] = {plant.__name__: {} for plant in PLANTS}
+        """For each plant what became of its tests."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, object, object]:
+        with pytest.MonkeyPatch.context() as patch:
+            plant_of(item.nodeid)(patch)
+            return (yield)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call":
-            self.called.append(report.nodeid)
-            if report.failed:
-                self.failed.append(report.nodeid)
+            self.outcomes[plant_of(report.nodeid).__name__][report.nodeid] = report.outcome
 
 
-def run(tests: Sequence[str]) -> Reports:
-    """Runs these tests on SQLite, in this process, in silence."""
-    reports = Reports()
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        pytest.main([*tests, "-k", "sqlite", "-q", "-p", "no:cacheprovider"], plugins=[reports])
-    return reports
+def plant_of(nodeid: str) -> Plant:
+    """The bug that a test must notice."""
+    return next(plant for plant, test in PLANTS.items() if nodeid.startswith(test))
 
 
 def main() -> None:
-    outcome = {"none": run(list(PLANTS.values())).__dict__}
-    for plant, test in PLANTS.items():
-        with pytest.MonkeyPatch.context() as patch:
-            plant(patch)
-            outcome[plant.__name__] = run([test]).__dict__
-    json.dump(outcome, sys.stdout)
+    planter = Planter()
+    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
+        pytest.main([*PLANTS.values(), "-k", "sqlite", "-q", "-p", "no:cacheprovider"], plugins=[planter])
+    json.dump(planter.outcomes, sys.stdout)
 
 
 if __name__ == "__main__":

@@ -63,6 +63,7 @@ def make_node(
         max_frame_bytes=settings.max_frame_bytes,
         message_limit=RateLimit(*rate, time.monotonic) if rate else RateLimit.off(),
         max_per_participant=settings.max_connections_per_participant,
+        notification_days=settings.notification_days,
         periods_s={
             "typing": settings.cleanup_typing_s,
             "presence": settings.cleanup_presence_s,

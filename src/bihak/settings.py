@@ -59,6 +59,7 @@ class Settings(BaseSettings):
     cleanup_presence_s: float = Field(
         15.0, gt=0, description="Seconds between checks for people a dead node left online."
     )
+    notification_days: int = Field(30, ge=0, description="Days for which a notification is kept after it was read.")
     cleanup_notifications_s: float = Field(3600.0, gt=0, description="Seconds between removals of old notifications.")
     cleanup_sessions_s: float = Field(
         1.0, gt=0, description="Seconds between checks for connections whose token expired."

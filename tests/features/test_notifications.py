@@ -4,7 +4,7 @@ import asyncio
 from typing import Any
 
 from bihak.core.node import NodeOptions
-from bihak.features.notifications import NOTIFY_AFTER_S, PRUNE_EVERY_S, Notify
+from bihak.features.notifications import NOTIFY_AFTER_S, Notify
 from tests.harness import Cluster, Device, Frame, Place, running_cluster
 
 
@@ -285,13 +285,13 @@ async def test_what_was_read_long_ago_is_forgotten_and_what_is_unread_is_not(pla
     await say(alice, other, "two")
     await later(cluster)
     await bob.do("mark_read", conversation_id=cid, message_id=last)
-    days = getattr(NodeOptions(), "notification_days", 30)
+    days = NodeOptions().notification_days
     with place.handles(3)[2].writer_engine.begin() as connection:
         connection.exec_driver_sql(
             f"UPDATE notifications SET created_ms = created_ms - {days * 86_400_000 + 1000:d}, "
             f"read_ms = read_ms - {days * 86_400_000 + 1000:d} WHERE kind = 'message'"
         )
-    await cluster.clock.advance(PRUNE_EVERY_S)
+    await cluster.clock.advance(NodeOptions().periods_s["notifications"])
     await later(cluster)
     assert [
         n["conversation_id"] for n in (await bob.do("notifications"))["notifications"] if n["kind"] == "message"

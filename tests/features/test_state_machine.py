@@ -25,7 +25,7 @@ SLOTS = (OWNER, "user_2", "user_3", "user_4", "user_2")
 KEYS = [f"key-{number:04}" for number in range(4)]
 
 EVERYTHING = settings(
-    max_examples=20,
+    max_examples=12,
     stateful_step_count=30,
     deadline=None,
     print_blob=True,

@@ -52,6 +52,8 @@ class NodeOptions:
     """Connections of one participant; 0: any number."""
     directory: Literal["everyone", "shared"] = "everyone"
     """Whom a people search finds: everyone, or those one shares a conversation with."""
+    notification_days: int = 30
+    """How long notifications are kept after they were read."""
     periods_s: Mapping[str, float] = field(
         default_factory=lambda: {"typing": 60.0, "presence": 15.0, "notifications": 3600.0, "sessions": 1.0}
     )

@@ -19,7 +19,7 @@ from bihak.features.typing import Typing
 
 def make_features(node: Node) -> list[Feature]:
     """Each feature for that node."""
-    messages = Messages()
+    messages, receipts = Messages(), Receipts()
     return [
         Participants(node),
         People(node),
@@ -27,11 +27,11 @@ def make_features(node: Node) -> list[Feature]:
         Reactions(messages),
         Pins(messages),
         Conversations(messages),
-        Receipts(),
+        receipts,
         Typing(node),
         Presence(node),
         Search(node, messages),
-        Notifications(node),
+        Notifications(node, receipts),
         Sync(node),
         Platform(node),
     ]

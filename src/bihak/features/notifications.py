@@ -9,7 +9,7 @@ import asyncio
 import json
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
 import msgspec
@@ -17,14 +17,14 @@ import sqlalchemy as sa
 from msgspec import Meta
 
 from bihak.core.context import Call, Query, Signal, Transaction
-from bihak.core.feature import Command, Feature, Route, read, write, write_many
+from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.node import Node
 from bihak.errors import ChatError, NotFound
 from bihak.features.conversations import ParticipantJoined, ParticipantLeft
 from bihak.features.deferred import Backlog, Progress, deferred_progress
 from bihak.features.messages import MessageEdited, NewMessage, Ok
 from bihak.features.messages.mentions import load_mentions
-from bihak.features.receipts import MarkRead, Receipts
+from bihak.features.receipts import Receipts
 from bihak.protocol.envelope import DurableEvent, Event, Reply, Request
 from bihak.protocol.types import Id, Participant, format_time, time_or_none
 from bihak.storage.dialect import word_literal
@@ -52,8 +52,6 @@ MAX_SEQS = 1000
 CONVERSATIONS_AT_ONCE = 25
 ROWS_AT_ONCE = 500
 
-KEEP_DAYS = 30
-PRUNE_EVERY_S = 3600.0
 
 notifications = table(
     "notifications",
@@ -138,28 +136,18 @@ class Notify(Request, tag="notify", kw_only=True):
     through: int
 
 
-class RemoveNotifications(Request, tag="remove_notifications", kw_only=True):
-    """The server's own: forgets these notifications, if they are still read."""
-
-    notification_ids: list[int]
+class SweepNotifications(Request, tag="sweep_notifications", kw_only=True):
+    """The server's own: removes what was read long ago."""
 
 
 class Notifications(Feature):
     """Tells people what they missed. Each event of the log is looked at once, whatever crashes."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, receipts: Receipts) -> None:
         self._node = node
         self._backlog = Backlog(NOTIFY_AFTER_S)
         self._progress = Progress("notify")
-        self._mark_read: Callable[[Transaction, MarkRead], Ok] = node_has_none
-
-    def commands(self) -> Iterator[Command]:
-        """Its own, and `mark_read` in the place of the receipts' own, so that both happen in one transaction."""
-        yield from super().commands()
-        for command in self._node.feature(Receipts).commands():
-            if command.request is MarkRead:
-                self._mark_read = command.handler
-                yield replace(command, handler=self.mark_read)
+        receipts.when_read(self._conversation_read)
 
     # For clients
 
@@ -187,15 +175,12 @@ class Notifications(Feature):
             tx.signal(signal)
         return Ok()
 
-    def mark_read(self, tx: Transaction, request: MarkRead) -> Ok:
-        """As the receipts do; and what the notifications tell of the conversation up to there is read as well."""
-        reply = self._mark_read(tx, request)
-        _, membership = tx.require_place(request.conversation_id)
+    def _conversation_read(self, tx: Transaction, conversation_id: int, seq: int) -> None:
+        """What the notifications tell of the conversation up to there is read as well."""
         n = notifications.c
-        here = (n.conversation_id == request.conversation_id, n.seq <= membership.last_read_seq)
-        for signal in _close(tx, _of(tx.actor.participant), *here, conversation_id=request.conversation_id):
+        here = (n.conversation_id == conversation_id, n.seq <= seq)
+        for signal in _close(tx, _of(tx.actor.participant), *here, conversation_id=conversation_id):
             tx.signal(signal)
-        return reply
 
     # What happened
 
@@ -205,7 +190,11 @@ class Notifications(Feature):
             self._backlog.add(seqs)
 
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        return (self._follow, self._look_for_new_conversations, self._prune)
+        return (
+            self._follow,
+            self._look_for_new_conversations,
+            self._node.periodically("notifications", SweepNotifications()),
+        )
 
     async def _follow(self) -> None:
         await self._backlog.run(self._tell, CONVERSATIONS_AT_ONCE)
@@ -263,36 +252,21 @@ class Notifications(Feature):
 
     # Forgetting
 
-    async def _prune(self) -> None:
-        days = getattr(self._node.options, "notification_days", KEEP_DAYS)
-        now_ms: sa.ColumnElement[int] = sa.literal_column(self._node.database.dialect.clock_ms, sa.BigInteger)
-        old = sa.select(notifications.c.id).where(notifications.c.read_ms < now_ms - days * 86_400_000)
-        while True:
-            try:
-                rows = await self._node.readers.run(_Rows(old.limit(IDS_AT_ONCE)))
-                if rows:
-                    await self._node.call(RemoveNotifications(notification_ids=[row.id for row in rows]))
-            except ChatError:
-                rows = []
-            if len(rows) < IDS_AT_ONCE:
-                await asyncio.sleep(PRUNE_EVERY_S)
-
-    @write(RemoveNotifications, internal=True)
-    def remove(self, tx: Transaction, request: RemoveNotifications) -> Ok:
+    @write(SweepNotifications, internal=True)
+    def sweep(self, tx: Transaction, request: SweepNotifications) -> int:
+        """At most `IDS_AT_ONCE` a time; the rest waits for the next."""
         n = notifications.c
-        tx.connection.execute(notifications.delete().where(n.id.in_(request.notification_ids), n.read_ms.is_not(None)))
-        return Ok()
+        old = n.read_ms < tx.read_clock() - self._node.options.notification_days * 86_400_000
+        ids = list(tx.connection.execute(sa.select(n.id).where(old).limit(IDS_AT_ONCE)).scalars())
+        if ids:
+            tx.connection.execute(notifications.delete().where(n.id.in_(ids)))
+        return len(ids)
 
 
 _NEWS = (NewMessage, MessageEdited, ParticipantJoined, ParticipantLeft)
 _EDITED, _JOINED, _LEFT = (
     str(kind.__struct_config__.tag) for kind in (MessageEdited, ParticipantJoined, ParticipantLeft)
 )
-
-
-def node_has_none(_tx: Transaction, _request: MarkRead) -> Ok:
-    """Stands for the receipts' handler until the command table is made."""
-    raise AssertionError("the command table was not made from this feature")
 
 
 class _Rows:

@@ -1,6 +1,7 @@
 """Read receipts: each reader's cursor in a conversation, which never goes back, and what is unread."""
 
 import dataclasses
+from collections.abc import Callable
 
 import msgspec
 import sqlalchemy as sa
@@ -18,6 +19,9 @@ from bihak.storage.schema import (
     messages,
     participants,
 )
+
+ReadListener = Callable[[Transaction, int, int], None]
+"""Called with a conversation, and up to which seq the one who asks has read it."""
 
 
 class MarkRead(Request, tag="mark_read", kw_only=True):
@@ -81,6 +85,13 @@ class MessageRead(Event, tag="message_read", kw_only=True):
 class Receipts(Feature):
     """Who has read up to where."""
 
+    def __init__(self) -> None:
+        self._listeners: list[ReadListener] = []
+
+    def when_read(self, listener: ReadListener) -> None:
+        """Lets another feature do its part of `mark_read` in the same transaction."""
+        self._listeners.append(listener)
+
     @write(MarkRead, route=Route("POST", "/conversations/{conversation_id}/read"))
     def mark_read(self, tx: Transaction, request: MarkRead) -> Ok:
         """Moves the cursor forward and tells the others; a few statements, however many messages that covers."""
@@ -105,6 +116,8 @@ class Receipts(Feature):
             message_read_receipts.insert().values(**mine, seq=target.seq, message_id=target.id, read_ms=tx.now_ms)
         )
         tx.set_membership(conversation.id, who, dataclasses.replace(membership, last_read_seq=target.seq))
+        for listener in self._listeners:
+            listener(tx, conversation.id, target.seq)
         event = MessageRead(
             conversation_id=conversation.id,
             user_id=who.user_id,
