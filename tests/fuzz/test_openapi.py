@@ -11,8 +11,9 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from schemathesis import Case, GenerationMode
+from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
+from schemathesis.core.result import Ok
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -54,7 +55,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
 def test_every_answer_is_as_the_document_says(server: ServerProcess) -> None:
     schema = schemathesis.openapi.from_url(f"{server.url}/api/openapi.json")
     schema.validate()
-    operations = [found.ok() for found in schema.get_all_operations()]
+    operations: list[Any] = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
     assert len(operations) > 20
     statuses: dict[str, set[int]] = {}
     with requests.Session() as session:
@@ -84,7 +85,7 @@ def fuzz(operation: Any, url: str, session: requests.Session) -> set[int]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    def ask(case: Case, use_known: bool, somebody: str) -> None:
+    def ask(case: Any, use_known: bool, somebody: str) -> None:
         if use_known:
             case.path_parameters |= {name: KNOWN_IDS[name] for name in case.path_parameters if name in KNOWN_IDS}
         headers = {"Authorization": f"Bearer {API_KEY}"} | ({} if is_platforms else {"X-Participant": somebody})
