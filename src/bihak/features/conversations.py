@@ -347,7 +347,7 @@ class Conversations(Feature):
                 p.conversation_id.in_(ids),
             )
         ).all()
-        members = _load_members(connection, [row.id for row in rows])
+        members = _load_members(connection, viewer, [row.id for row in rows])
         cursors = [ReadCursor(viewer, row.id, row.last_read_seq) for row in rows]
         unread = dict(zip((row.id for row in rows), count_unread(connection, cursors), strict=True))
         last = [row.last_message_id for row in rows if row.last_message_id is not None]
@@ -387,7 +387,7 @@ class Conversations(Feature):
         return ConversationReply(conversation=self._load(tx, conversation_id, tx.actor.participant))
 
 
-def _load_members(connection: sa.Connection, ids: Sequence[int]) -> dict[int, list[Member]]:
+def _load_members(connection: sa.Connection, viewer: Participant, ids: Sequence[int]) -> dict[int, list[Member]]:
     p, who, status = conversation_participants.c, participants.c, user_online_status.c
     rows = connection.execute(
         sa.select(
@@ -408,7 +408,9 @@ def _load_members(connection: sa.Connection, ids: Sequence[int]) -> dict[int, li
     )
     members: dict[int, list[Member]] = {}
     for row in rows:
-        user_id = Participant(row.participant_type, row.participant_id).user_id
+        person = Participant(row.participant_type, row.participant_id)
+        user_id = person.user_id
+        is_shared = row.shares_reads is not False or person == viewer
         members.setdefault(row.conversation_id, []).append(
             Member(
                 user_id=user_id,
@@ -419,7 +421,7 @@ def _load_members(connection: sa.Connection, ids: Sequence[int]) -> dict[int, li
                 role=row.role,
                 status=row.status or "offline",
                 last_seen_at=time_or_none(row.last_seen_ms),
-                last_read_message_id=row.last_read_message_id if row.shares_reads is not False else None,
+                last_read_message_id=row.last_read_message_id if is_shared else None,
             )
         )
     return members
