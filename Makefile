@@ -12,8 +12,10 @@ run: $(VENV)/.runtime ## a server to look at, with made-up people: http://localh
 	@$(BIN)/bihak serve --demo $(ARGS)
 
 test: setup ## every test
-	@echo "==> Running the tests"
-	@$(BIN)/python -m pytest $(ARGS)
+	@echo "==> Running the tests, two at a time"
+	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/faults $(ARGS)
+	@echo "==> Killing, freezing and cutting off servers, one test at a time"
+	@$(BIN)/python -m pytest tests/faults
 
 check: setup ## formatting, lint, types, import contracts, then every test
 	@echo "==> Checking the formatting"
@@ -24,8 +26,7 @@ check: setup ## formatting, lint, types, import contracts, then every test
 	@$(BIN)/mypy
 	@echo "==> Checking which module may import which"
 	@$(BIN)/lint-imports --no-logo
-	@echo "==> Running the tests"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(MAKE) --no-print-directory test
 
 bench: setup ## how fast it is on this machine
 	@echo "==> Measuring"

@@ -517,7 +517,8 @@ class Cluster:
         await self.clock.run_ready()
         if self.activity != before or self._reads.running:
             return True
-        if any([plane.release() for plane in self.planes]):
+        released = [plane.release() for plane in self.planes]  # of every one, also behind the first that had some
+        if any(released):
             await self.clock.run_ready()
             return True
         if any(room.repair is not None for node in self.nodes for room in node.hub.rooms.values()):
@@ -631,7 +632,7 @@ class Place:
 
 @contextlib.asynccontextmanager
 async def running_cluster(place: Place, nodes: int = 2, **how: Any) -> AsyncIterator[Cluster]:
-    """A cluster over a database that is emptied first; ended, and checked for faults, afterwards. `how`: as `Cluster`."""
+    """A cluster over a database that is emptied first; afterwards ended and checked for faults. `how`: as `Cluster`."""
     place.wipe()
     cluster = Cluster(place.handles(nodes), **how)
     await cluster.start()

@@ -127,7 +127,14 @@ def _derive(shown: dict[str, Any], me: str) -> None:
 
 def _new_message(shown: dict[str, Any], event: Frame) -> None:
     fields = (
-        "message_id", "conversation_id", "sender_type", "sender_id", "sender_name", "content", "created_at", "seq",
+        "message_id",
+        "conversation_id",
+        "sender_type",
+        "sender_id",
+        "sender_name",
+        "content",
+        "created_at",
+        "seq",
     )
     shown["messages"][event["message_id"]] = {
         **{name: event[name] for name in fields},
@@ -176,7 +183,8 @@ def _renamed(shown: dict[str, Any], event: Frame) -> None:
 def _joined(shown: dict[str, Any], event: Frame) -> None:
     fields = ("user_id", "participant_type", "participant_id", "name", "avatar_url", "role")
     shown["participants"][event["user_id"]] = {
-        **{name: event[name] for name in fields}, "last_read_message_id": None,
+        **{name: event[name] for name in fields},
+        "last_read_message_id": None,
     }
 
 

@@ -107,17 +107,18 @@ def hear_after_leaving(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(ParticipantLeft, "left", lambda _self: ())
 
 
+FEATURES = "tests/features"
+REMOVED = "test_a_participant_removed_at_seq_k_receives_nothing_after_k"
 PLANTS: dict[Plant, str] = {
-    drop_a_publish: "tests/features/test_messages.py::test_a_message_comes_to_every_device_on_every_node",
-    skip_the_key_check: "tests/features/test_idempotency.py::test_a_repeat_gets_the_first_reply",
-    reply_before_commit: "tests/features/test_pipeline.py::test_nobody_hears_of_what_is_not_committed",
-    last_write_wins_cursor: "tests/features/test_receipts.py::test_the_cursor_never_goes_back",
-    no_membership_check: (
-        "tests/features/test_membership.py::test_what_is_not_ones_own_looks_like_what_does_not_exist"
-    ),
-    deliver_out_of_order: "tests/features/test_faults.py::test_repeated_and_reordered_publishes_are_heard_once_in_order",
-    hear_after_leaving: "tests/features/test_conversations.py::test_a_participant_removed_at_seq_k_receives_nothing_after_k",
+    drop_a_publish: f"{FEATURES}/test_messages.py::test_a_message_comes_to_every_device_on_every_node",
+    skip_the_key_check: f"{FEATURES}/test_idempotency.py::test_a_repeat_gets_the_first_reply",
+    reply_before_commit: f"{FEATURES}/test_pipeline.py::test_nobody_hears_of_what_is_not_committed",
+    last_write_wins_cursor: f"{FEATURES}/test_receipts.py::test_the_cursor_never_goes_back",
+    no_membership_check: f"{FEATURES}/test_membership.py::test_what_is_not_ones_own_looks_like_what_does_not_exist",
+    deliver_out_of_order: f"{FEATURES}/test_faults.py::test_repeated_and_reordered_publishes_are_heard_once_in_order",
+    hear_after_leaving: f"{FEATURES}/test_conversations.py::{REMOVED}",
 }
+"""Each bug, and the test that must notice it."""
 
 
 class Planter:

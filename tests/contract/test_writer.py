@@ -175,7 +175,11 @@ def test_a_job_that_breaks_a_constraint_is_answered_alone(desk: Desk) -> None:
         desk.submit(*jobs)
     answers = desk.wait_for(*jobs)
     assert [answer if isinstance(answer, str) else answer.code for answer in answers] == [
-        "one", "two", "conflict", "three", "conflict",
+        "one",
+        "two",
+        "conflict",
+        "three",
+        "conflict",
     ]
     assert desk.stored() == ["held up", "one", "two", "three"]
     assert desk.writer.batches == 2
@@ -193,7 +197,11 @@ def test_a_job_that_breaks_in_a_way_nobody_foresaw_is_answered_alone(desk: Desk)
         desk.submit(*jobs)
     answers = desk.wait_for(*jobs)
     assert [answer if isinstance(answer, str) else answer.code for answer in answers] == [
-        "one", "internal", "two", "internal", "three",
+        "one",
+        "internal",
+        "two",
+        "internal",
+        "three",
     ]
     assert isinstance(answers[1], Internal)
     assert "ZeroDivision" not in answers[1].message

@@ -7,6 +7,7 @@ are asked for. A send keeps its idempotency key until it is acknowledged.
 import asyncio
 import itertools
 import json
+import math
 import random
 import socket
 import time
@@ -33,6 +34,8 @@ CONNECT_WITHIN_S = 5.0
 QUIET_S = 3.0
 """After so long without a frame a device pings; after twice as long it gives the connection up."""
 REPLY_WITHIN_S = 15.0
+SETTLED_AFTER_S = 1.0
+"""So long after a resume what changed during it may still be told: whoever was taken out and in then was away."""
 PAGE = 100
 SMALL_RECEIVE_BUFFER = 1 << 14
 
@@ -94,7 +97,7 @@ class Device:
         self._reading = asyncio.Event()
         self._reading.set()
         self._pauses: dict[int, float] = {}
-        self._just_met: set[int] = set()
+        self._live_since = math.inf
         self._replies: dict[str, asyncio.Future[Frame]] = {}
         self._numbers = itertools.count(1)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -167,7 +170,7 @@ class Device:
 
     def _disconnected(self) -> None:
         self._socket = None
-        self._just_met.clear()
+        self._live_since = math.inf
         self._ready.clear()
         for cursor in self.cursors.values():
             cursor.held.clear()
@@ -296,10 +299,12 @@ class Device:
             future.set_result(frame)
 
     def _created(self, conversation_id: int, seq: int) -> None:
-        if conversation_id in self._just_met:  # a resume tells of it again, and its head may have moved meanwhile
-            self._base(conversation_id, seq, "conversation_created")
-        else:
+        """While a resume lasts this stands for a replay, so the state is fetched; later it tells of something new."""
+        cursor = self.cursors.get(conversation_id)
+        if time.monotonic() > self._live_since:
             self._skip_to(conversation_id, seq, "conversation_created")
+        elif cursor is None or seq > cursor.seq:
+            self._base(conversation_id, seq, "resume")
 
     def _begin(self, heads: list[Frame]) -> None:
         for head in heads:
@@ -307,7 +312,6 @@ class Device:
             if cursor is not None:
                 cursor.replay_to = head["last_seq"]
             else:
-                self._just_met.add(head["conversation_id"])
                 self._base(head["conversation_id"], head["last_seq"], "auth_success")
 
     def _base(self, conversation_id: int, seq: int, why: str) -> None:
@@ -342,7 +346,8 @@ class Device:
             before = page["messages"][0]["message_id"]
 
     def _resumed(self, heads: list[Frame]) -> None:
-        self._just_met.clear()
+        if self._live_since == math.inf:
+            self._live_since = time.monotonic() + SETTLED_AFTER_S
         for head in heads:
             cid, seq = head["conversation_id"], head["last_seq"]
             if cid not in self.cursors:

@@ -1,9 +1,14 @@
 """Delivery over a backplane that loses, repeats and reorders: nobody misses an event or sees it twice."""
 
 import asyncio
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
 
 from bihak.core.session import DRAINED_BYTES, OUTBOX_BYTES
 from bihak.errors import CloseCode
+from bihak.storage.dialect import TransientFault
 from tests.harness import Cluster, Device, Fate
 
 
@@ -66,6 +71,27 @@ async def test_whoever_comes_back_after_a_lost_removal_is_in_the_room_again(clus
     assert [frame["content"] for frame in bob.durable(cid) if frame["type"] == "new_message"] == ["one", "two"]
 
 
+async def test_an_announcement_that_comes_late_lets_nobody_in_who_has_left_since(cluster: Cluster) -> None:
+    alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
+    cid = await cluster.found(alice, "user_3")
+    carol = await cluster.connect("user_3", 1)
+    for is_anyone_there in (True, False):
+        if not is_anyone_there:
+            carol.drop()
+        cluster.planes[1].fate = lambda topic: Fate.DELAY if topic == "puser_2" else Fate.PASS
+        await alice.do("add_participants", conversation_id=cid, participants=["user_2"])
+        await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+        cluster.planes[1].behave()
+        cluster.planes[1].release()
+        await cluster.settle()
+        left = (await alice.do("get_conversation", conversation_id=cid))["conversation"]["last_seq"]
+        await say(alice, cid, "not for Bob")
+        await cluster.sweep()
+        assert [seq for seq in bob.seqs(cid) if seq > left] == []
+        if not bob.is_open:
+            bob = await cluster.connect("user_2", 1)
+
+
 async def test_repeated_and_reordered_publishes_are_heard_once_in_order(cluster: Cluster) -> None:
     alice, bob, cid = await two(cluster)
     for plane in cluster.planes:
@@ -93,6 +119,52 @@ async def test_a_late_publish_of_what_was_read_from_the_log_is_dropped(cluster: 
     await say(alice, cid, "three")
     await cluster.settle()
     assert again.seqs(cid) == bob.seqs(cid) == [1, 2, 3]
+
+
+# A database that goes away
+
+
+@pytest.mark.parametrize("is_committed", [True, False], ids=["committed", "not committed"])
+async def test_a_commit_whose_reply_is_lost_doubles_nothing_and_loses_nothing(
+    cluster: Cluster, is_committed: bool
+) -> None:
+    alice, bob, cid = await two(cluster)
+    (message_id,) = [(await alice.do("message", conversation_id=cid, content="first"))["message_id"]]
+    engine = cluster.nodes[0].database.writer_engine
+    lost: list[bool] = []
+
+    def lose(connection: sa.Connection) -> None:
+        if not lost:
+            lost.append(True)
+            if is_committed:
+                connection.exec_driver_sql("COMMIT")
+            raise TransientFault("the connection was lost during COMMIT")
+
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("message", {"conversation_id": cid, "content": "no key"}),
+        ("message", {"conversation_id": cid, "content": "with a key", "idempotency_key": "key-0001"}),
+        ("edit_message", {"message_id": message_id, "content": "edited"}),
+        ("rename_conversation", {"conversation_id": cid, "name": "Renamed"}),
+        ("delete_message", {"message_id": message_id}),
+        ("create_conversation", {"conversation_type": "team", "participants": ["user_2"], "name": "Once"}),
+    ]
+    sa.event.listen(engine, "commit", lose)
+    try:
+        for verb, fields in asked:
+            await cluster.settle()
+            lost.clear()
+            answer = await alice.do(verb, **fields)
+            assert lost
+            assert not answer.get("duplicate")
+    finally:
+        await cluster.settle()
+        sa.event.remove(engine, "commit", lose)
+    assert [frame["type"] for frame in bob.durable(cid)] == [
+        "new_message", "new_message", "new_message", "message_edited", "conversation_renamed", "message_deleted",
+    ]  # fmt: skip
+    assert alice.seqs(cid) == bob.seqs(cid) == [1, 2, 3, 4, 5, 6]
+    assert await cluster.stored("SELECT COUNT(*) FROM messages") == [(3,)]
+    assert await cluster.stored("SELECT COUNT(*) FROM conversations WHERE name = 'Once'") == [(1,)]
 
 
 # Slow consumers

@@ -5,7 +5,7 @@ from typing import Any
 from tests.harness import Cluster, Device
 
 
-async def told(device: Device, cid: int, **fields: Any) -> tuple[list[str], bool]:
+async def told(device: Device, cid: int, **fields: Any) -> tuple[list[str | None], bool]:
     """The contents of a page, tombstones as None, and whether there is more."""
     page = await device.do("history", conversation_id=cid, **fields)
     assert page["conversation_id"] == cid

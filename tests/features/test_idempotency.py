@@ -129,7 +129,11 @@ async def test_a_repeat_among_new_messages_in_one_batch_leaves_no_hole(cluster: 
         asked = [
             alice.send("message", conversation_id=cid, content=content, idempotency_key=key)
             for content, key in (
-                ("one", "key-0002"), ("first", KEY), ("two", "key-0003"), ("changed", KEY), ("three", "key-0004"),
+                ("one", "key-0002"),
+                ("first", KEY),
+                ("two", "key-0003"),
+                ("changed", KEY),
+                ("three", "key-0004"),
             )
         ]
         asked.append(alice.send("message", conversation_id=cid, content="no key"))
@@ -140,7 +144,11 @@ async def test_a_repeat_among_new_messages_in_one_batch_leaves_no_hole(cluster: 
     await cluster.settle()
     assert bob.seqs(cid) == [1, 2, 3, 4, 5]
     assert [m["content"] for m in (await bob.do("history", conversation_id=cid))["messages"]] == [
-        "first", "one", "two", "three", "no key",
+        "first",
+        "one",
+        "two",
+        "three",
+        "no key",
     ]
 
 

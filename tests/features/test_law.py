@@ -118,6 +118,11 @@ async def keep_private(world: World) -> None:
     await world.owner.do("mark_read", conversation_id=world.cid, message_id=world.ids[1])
 
 
+@case("mark_notifications_read")
+async def see_notifications(world: World) -> None:
+    await world.owner.do("mark_notifications_read")
+
+
 @case("create_conversation")
 async def create(world: World) -> None:
     for kind, people in (("direct", ["user_9"]), ("direct", ["user_9"]), ("broadcast", ["user_2", "user_9"])):

@@ -66,7 +66,15 @@ async def test_one_who_joined_later_reaches_no_earlier_message(cluster: Cluster)
     late = await cluster.connect("admin_1", 1)
     await owner.do("add_participants", conversation_id=cid, participants=["admin_1"])
     await cluster.settle()
-    for verb in ("edit_message", "delete_message", "add_reaction", "remove_reaction", "pin_message", "unpin_message", "receipts"):
+    for verb in (
+        "edit_message",
+        "delete_message",
+        "add_reaction",
+        "remove_reaction",
+        "pin_message",
+        "unpin_message",
+        "receipts",
+    ):
         command = next(command for command in public(cluster) if command.name == verb)
         fields = sample_fields(command.request, request_id="r")
         theirs = await late.refused(verb, **fields | {"message_id": message_id})

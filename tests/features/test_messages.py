@@ -9,7 +9,7 @@ from tests.harness import Cluster, everyone
 TEXTS = [
     "👍🏽👩‍👩‍👧‍👦🇷🇼🎉",
     "e\u0301 n\u0303 a\u030a\u0323 ạ̊ \u1e69 s\u0323\u0307",
-    "مرحبا \u202eשלום\u202c \u200fabc",
+    "مرحبا \u202eשלום\u202c \u200fabc",  # noqa: RUF001
     "𝄞𐍈𠜎\U0010ffff",
     "a\u200bb\u200dc\ufeffd",
     "tab\there\nline\r\nline\x01\x7f\x1b[0m",
@@ -80,7 +80,7 @@ async def test_messages_sent_on_both_nodes_at_once_have_one_dense_order(cluster:
         for person in people:
             person.send("message", conversation_id=cid, content=f"{person.user_id} {round_}")
     await cluster.settle()
-    told = [[frame for frame in person.heard("new_message")] for person in people]
+    told = [person.heard("new_message") for person in people]
     assert [frame["seq"] for frame in told[0]] == list(range(1, 21))
     assert all(frames == told[0] for frames in told)
     for person in people:
@@ -167,7 +167,10 @@ async def test_nul_and_lone_surrogates_are_refused(cluster: Cluster) -> None:
     sent = await alice.do("message", conversation_id=cid, content="fine")
     await alice.expect("new_message")
     for escape in ("\\u0000", "\\ud83d", "\\udc4d x", "\\udc4d\\ud83d"):
-        for start in (f'"type":"message","conversation_id":{cid}', f'"type":"edit_message","message_id":{sent["message_id"]}'):
+        for start in (
+            f'"type":"message","conversation_id":{cid}',
+            f'"type":"edit_message","message_id":{sent["message_id"]}',
+        ):
             alice.send_bytes(f'{{{start},"request_id":"r","content":"a{escape}b"}}')
             error = await alice.answer("r")
             assert (error["code"], error["field"]) == ("invalid_field", "content"), error

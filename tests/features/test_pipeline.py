@@ -7,8 +7,8 @@ import pytest
 import sqlalchemy as sa
 
 from bihak.core.context import Transaction
-from bihak.features.conversations import Conversations, RenameConversation
-from bihak.features.messages import Ok
+from bihak.errors import Conflict
+from bihak.features.conversations import RenameConversation
 from tests.harness import Cluster, Device
 
 
@@ -59,7 +59,9 @@ async def test_requests_behind_a_sign_in_wait_for_it(cluster: Cluster) -> None:
     ]
     await cluster.settle()
     assert [f["type"] for f in bob.frames if f.get("request_id") in (asked[0], asked[1], asked[-1])] == [
-        "auth_success", "message_sent", "message_sent",
+        "auth_success",
+        "message_sent",
+        "message_sent",
     ]
     assert len(bob.heard("pong")) == 100
     assert alice.seqs(cid) == [1, 2]
@@ -80,24 +82,34 @@ async def test_requests_that_are_refused_leave_their_neighbours_alone(cluster: C
         ]
     answers = [await alice.answer(request_id) for request_id in asked]
     assert [answer.get("code") for answer in answers] == [
-        None, "invalid_field", "not_found", None, "invalid_field", "not_found", None, None,
+        None,
+        "invalid_field",
+        "not_found",
+        None,
+        "invalid_field",
+        "not_found",
+        None,
+        None,
     ]
     await cluster.settle()
     assert bob.seqs(cid) == [1, 2, 3, 4]
 
 
-async def test_a_request_that_breaks_is_answered_alone(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("fault", "code"), [(ZeroDivisionError, "internal"), (Conflict, "conflict")])
+async def test_a_request_that_breaks_is_answered_alone(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, fault: type[Exception], code: str
+) -> None:
     alice, bob, cid = await two(cluster)
-    rename = Conversations.rename
+    command = cluster.nodes[0].dispatcher.commands[RenameConversation]
+    rename = command.handler
 
-    def break_halfway(self: Conversations, tx: Transaction, request: RenameConversation) -> Ok:
-        done = rename(self, tx, request)
+    def break_halfway(tx: Transaction, request: RenameConversation) -> object:
+        done = rename(tx, request)
         if request.name == "broken":
-            raise ZeroDivisionError
+            raise fault
         return done
 
-    command = cluster.nodes[0].dispatcher.commands[RenameConversation]
-    monkeypatch.setitem(command.__dict__, "handler", break_halfway.__get__(command.handler.__self__))
+    monkeypatch.setitem(command.__dict__, "handler", break_halfway)
     with cluster.one_batch():
         asked = [
             alice.send("message", conversation_id=cid, content="one"),
@@ -106,7 +118,7 @@ async def test_a_request_that_breaks_is_answered_alone(cluster: Cluster, monkeyp
             alice.send("rename_conversation", conversation_id=cid, name="whole"),
         ]
     answers = [await alice.answer(request_id) for request_id in asked]
-    assert [answer.get("code") for answer in answers] == [None, "internal", None, None]
+    assert [answer.get("code") for answer in answers] == [None, code, None, None]
     assert "ZeroDivisionError" not in str(answers[1])
     await cluster.settle()
     assert [frame.get("content", frame.get("name")) for frame in bob.durable(cid)] == ["one", "two", "whole"]

@@ -72,6 +72,7 @@ async def test_a_reload_is_no_flicker(cluster: Cluster) -> None:
 async def test_whoever_has_a_connection_on_another_node_stays_online(cluster: Cluster) -> None:
     bob = await neighbours(cluster)
     here, there = await cluster.connect("user_1", 0), await cluster.connect("user_1", 1)
+    await cluster.settle()
     here.drop()
     await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
     await cluster.settle()

@@ -88,7 +88,9 @@ class Delivery(RuleBasedStateMachine):
 
     # What people do
 
-    @rule(slot=slots, key=st.sampled_from([None, *KEYS]), text=st.sampled_from(["one", "two 👍"]), count=st.integers(1, 4))
+    @rule(
+        slot=slots, key=st.sampled_from([None, *KEYS]), text=st.sampled_from(["one", "two 👍"]), count=st.integers(1, 4)
+    )
     def send(self, slot: int, key: str | None, text: str, count: int) -> None:
         for _ in range(count):
             fields = {"idempotency_key": key} if key else {}
@@ -139,7 +141,12 @@ class Delivery(RuleBasedStateMachine):
             "auth", participant_type="user", participant_id=int(client.user_id[5:]), resume=resume, request_id="auth"
         )
 
-    @rule(node=nodes, drop=st.sampled_from([0.0, 0.3, 1.0]), repeat=st.sampled_from([0.0, 0.3]), delay=st.sampled_from([0.0, 0.3]))
+    @rule(
+        node=nodes,
+        drop=st.sampled_from([0.0, 0.3, 1.0]),
+        repeat=st.sampled_from([0.0, 0.3]),
+        delay=st.sampled_from([0.0, 0.3]),
+    )
     def misbehave(self, node: int, drop: float, repeat: float, delay: float) -> None:
         # Announcements on participants' own topics are in no log: what becomes of them is in test_faults.
         self.cluster.planes[node].misbehave(drop=drop, repeat=repeat, delay=delay, topics="c")
@@ -257,7 +264,8 @@ class Delivery(RuleBasedStateMachine):
         members = {
             f"user_{number}"
             for (number,) in await self.cluster.stored(
-                "SELECT participant_id FROM conversation_participants WHERE conversation_id = :cid AND left_seq IS NULL",
+                "SELECT participant_id FROM conversation_participants "
+                "WHERE conversation_id = :cid AND left_seq IS NULL",
                 cid=self.cid,
             )
         }
@@ -268,9 +276,12 @@ class Delivery(RuleBasedStateMachine):
             if client.device is not None and client.device.is_open:
                 at = last_seq if client.user_id in members else None
                 assert client.cursor == at, f"{client.user_id} came to {client.cursor} and should be at {at}"
-        self._check_membership(await self.cluster.stored(
-            "SELECT seq, kind, data FROM conversation_events WHERE conversation_id = :cid ORDER BY seq", cid=self.cid
-        ))
+        self._check_membership(
+            await self.cluster.stored(
+                "SELECT seq, kind, data FROM conversation_events WHERE conversation_id = :cid ORDER BY seq",
+                cid=self.cid,
+            )
+        )
 
     def _check_membership(self, events: list[tuple[Any, ...]]) -> None:
         """Nobody has applied anything from outside their membership, worked out from the log."""

@@ -71,7 +71,9 @@ async def test_somebody_of_an_unknown_type_is_refused(cluster: Cluster) -> None:
         error = await nobody.refused("auth", participant_type="user", participant_id=number)
         assert (error["code"], error["field"]) == ("invalid_field", "participant_id")
     assert nobody.is_open
-    assert (await nobody.do("auth", participant_type="user", participant_id=2**53 - 1))["user_id"] == f"user_{2**53 - 1}"
+    assert (await nobody.do("auth", participant_type="user", participant_id=2**53 - 1))[
+        "user_id"
+    ] == f"user_{2**53 - 1}"
 
 
 # Resuming
@@ -264,7 +266,7 @@ async def test_joining_while_messages_flow_leaves_no_hole_and_repeats_nothing(cl
     await cluster.settle()
     assert alice.seqs(cid) == carol.seqs(cid) == list(range(1, 81))
     for device in late:
-        fresh = []
+        fresh: list[int] = []
         for seq in device.seqs(cid):
             assert not fresh or seq <= fresh[-1] + 1, device.seqs(cid)
             if not fresh or seq == fresh[-1] + 1:

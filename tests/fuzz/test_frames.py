@@ -108,11 +108,32 @@ async def test_every_required_field_is_missed(cluster: Cluster) -> None:
 
 plain = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 anything = st.recursive(
-    plain, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3), max_leaves=8
+    plain,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
 )
 plausible = st.sampled_from(
-    ["HERE", "MESSAGE", 1, 2**53 - 1, "user_1", "user_2", "user_404", ["user_2"], ["user_1", "user_3"], "team", "direct",
-     "x" * 9000, "👍", "hello @user_2", "key-0001", "online", 50, True, {"1": 0}]
+    [
+        "HERE",
+        "MESSAGE",
+        1,
+        2**53 - 1,
+        "user_1",
+        "user_2",
+        "user_404",
+        ["user_2"],
+        ["user_1", "user_3"],
+        "team",
+        "direct",
+        "x" * 9000,
+        "👍",
+        "hello @user_2",
+        "key-0001",
+        "online",
+        50,
+        True,
+        {"1": 0},
+    ]
 )
 
 
@@ -151,9 +172,19 @@ class Target:
 
 def is_answer(frame: dict[str, Any]) -> bool:
     """Whether it is a reply or an error, not an event. `resumed` comes behind a reply."""
-    return ("request_id" in frame or "seq" not in frame) and frame["type"] not in (
-        "resumed", "user_typing", "status_change", "message_read", "notification", "conversation_created",
-    ) and not ("seq" in frame and "content" in frame)
+    return (
+        ("request_id" in frame or "seq" not in frame)
+        and frame["type"]
+        not in (
+            "resumed",
+            "user_typing",
+            "status_change",
+            "message_read",
+            "notification",
+            "conversation_created",
+        )
+        and not ("seq" in frame and "content" in frame)
+    )
 
 
 @pytest.fixture
@@ -169,8 +200,11 @@ BOUNDED = settings(
 
 
 @BOUNDED
-@given(frame=st.binary(max_size=200) | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
-       | anything.map(lambda value: json.dumps(value).encode()))
+@given(
+    frame=st.binary(max_size=200)
+    | st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass"))
+    | anything.map(lambda value: json.dumps(value).encode())
+)
 def test_any_bytes_give_one_error(target: Target, frame: bytes) -> None:
     (error,) = target.throw(frame)
     assert error["type"] == "error"
@@ -187,7 +221,9 @@ def test_any_fields_of_any_command_give_one_answer(target: Target, data: st.Data
     )
     fields = {**sample_fields(command.request), **fields, "type": command.name, "request_id": "fuzz"}
     for name, value in fields.items():
-        fields[name] = {"HERE": target.cid, "MESSAGE": target.message_id}.get(value, value) if isinstance(value, str) else value
+        fields[name] = (
+            {"HERE": target.cid, "MESSAGE": target.message_id}.get(value, value) if isinstance(value, str) else value
+        )
     fields.setdefault("conversation_id", target.cid)
     device = target.device if signed_in else target.loop.run_until_complete(anonymous(target))
     answers = target.throw(json.dumps(fields).encode(), device)

@@ -3,7 +3,6 @@
 import ast
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 import bihak.features
@@ -64,7 +63,10 @@ async def test_each_feature_is_there_once(node: Node) -> None:
 def test_every_feature_in_the_folder_is_in_the_catalog() -> None:
     catalog = ast.parse((FEATURES / "catalog.py").read_text())
     imported = {
-        alias.name for statement in ast.walk(catalog) if isinstance(statement, ast.ImportFrom) for alias in statement.names
+        alias.name
+        for statement in ast.walk(catalog)
+        if isinstance(statement, ast.ImportFrom)
+        for alias in statement.names
     }
     for path in FEATURES.rglob("*.py"):
         for statement in ast.parse(path.read_text()).body:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 TESTS = Path(__file__).parent.parent
 FOLDERS = ("unit", "features", "contract", "fuzz", "meta")
-FORBIDDEN_CALLS = {"asyncio.timeout", "asyncio.wait_for", "asyncio.timeout_at", "pytest.skip", "pytest.xfail", "signal.alarm"}
+FORBIDDEN_CALLS = {
+    "asyncio.timeout",
+    "asyncio.wait_for",
+    "asyncio.timeout_at",
+    "pytest.skip",
+    "pytest.xfail",
+    "signal.alarm",
+}
 FORBIDDEN_MARKS = {"skip", "skipif", "xfail", "timeout", "flaky"}
 
 
@@ -22,7 +29,11 @@ def test_no_test_has_a_time_limit_or_is_skipped() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in FORBIDDEN_CALLS:
                 found.append(f"{path.name}:{node.lineno}: {ast.unparse(node.func)}")
-            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "pytest.mark" and node.attr in FORBIDDEN_MARKS:
+            if (
+                isinstance(node, ast.Attribute)
+                and ast.unparse(node.value) == "pytest.mark"
+                and node.attr in FORBIDDEN_MARKS
+            ):
                 found.append(f"{path.name}:{node.lineno}: pytest.mark.{node.attr}")
     assert found == []
 

@@ -26,9 +26,31 @@ def refusal(frame: bytes | str) -> tuple[str, str | None, Echo]:
 
 @pytest.mark.parametrize(
     "frame",
-    [b"", b" ", b"{", b"nonsense", b"\x00", b"\xff\xfe", b"{'type': 'ping'}", b'{"type":"ping"} x', b'{"type":"ping",}',
-     b'{"type":"ping"}{"type":"ping"}', b"[]", b'"ping"', b"1", b"null", b"true", b"[" * 100_000, b'{"a":' * 50_000,
-     b'{"type":"p\xffing"}', b"{}", b'{"type":null}', b'{"type":1}', b'{"type":["ping"]}', b'{"TYPE":"ping"}'],
+    [
+        b"",
+        b" ",
+        b"{",
+        b"nonsense",
+        b"\x00",
+        b"\xff\xfe",
+        b"{'type': 'ping'}",
+        b'{"type":"ping"} x',
+        b'{"type":"ping",}',
+        b'{"type":"ping"}{"type":"ping"}',
+        b"[]",
+        b'"ping"',
+        b"1",
+        b"null",
+        b"true",
+        b"[" * 100_000,
+        b'{"a":' * 50_000,
+        b'{"type":"p\xffing"}',
+        b"{}",
+        b'{"type":null}',
+        b'{"type":1}',
+        b'{"type":["ping"]}',
+        b'{"TYPE":"ping"}',
+    ],
 )
 def test_what_is_no_json_object_with_a_type_is_an_invalid_frame(frame: bytes) -> None:
     code, _, _ = refusal(frame)
@@ -77,7 +99,9 @@ def test_a_wrong_field_is_named_and_the_rest_is_echoed(changes: dict[str, Any], 
     fields = {name: value for name, value in {**right, **changes}.items() if value is not ...}
     code, named, echo = refusal(json.dumps(fields))
     assert (code, named) == ("invalid_field", field)
-    expected = {name: None if name == field else right[name] for name in ("request_id", "temp_id", "conversation_id")}
+    expected: dict[str, Any] = {
+        name: None if name == field else right[name] for name in ("request_id", "temp_id", "conversation_id")
+    }
     assert echo == Echo(**expected)
 
 
@@ -95,7 +119,9 @@ def test_lone_surrogates_are_refused_where_they_are(field: str, text: str) -> No
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_json_does_not_have_are_refused(value: str) -> None:
-    code, named, echo = refusal(f'{{"type":"message","request_id":"r","conversation_id":1,"content":"x","temp_id":{value}}}')
+    code, named, echo = refusal(
+        f'{{"type":"message","request_id":"r","conversation_id":1,"content":"x","temp_id":{value}}}'
+    )
     assert (code, named, echo) == ("invalid_field", "temp_id", Echo("r", None, 1))
 
 
@@ -118,9 +144,14 @@ def test_any_bytes_decode_or_fail_as_promised(frame: bytes) -> None:
 
 
 @settings(max_examples=60)
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), lambda inner:
-       st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3), max_leaves=6),
-       st.sampled_from(["content", "conversation_id", "temp_id", "request_id", "idempotency_key", "type"]))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+        max_leaves=6,
+    ),
+    st.sampled_from(["content", "conversation_id", "temp_id", "request_id", "idempotency_key", "type"]),
+)
 def test_any_value_anywhere_decodes_or_fails_as_promised(value: Any, field: str) -> None:
     fields = {"type": "message", "conversation_id": 1, "content": "x", field: value}
     try:

@@ -24,9 +24,7 @@ class Room:
     def receive(self, *seqs: int) -> None:
         """The backplane brings these events, in this order."""
         hub = self.cluster.nodes[1].hub
-        hub.receive(
-            [publication(conversation_topic(self.cid), Envelope(self._bodies[seq - 1], seq)) for seq in seqs]
-        )
+        hub.receive([publication(conversation_topic(self.cid), Envelope(self._bodies[seq - 1], seq)) for seq in seqs])
 
     async def heard(self) -> list[int]:
         await self.cluster.clock.run_ready()

@@ -111,7 +111,12 @@ def test_db_host_takes_the_place_of_the_url() -> None:
     settings = load_settings(None, db_host="db.example", db_user="u", db_password="p@ss/word", db_name="n")
     url = settings.url
     assert (url.get_backend_name(), url.host, url.port, url.username, url.password, url.database) == (
-        "mysql", "db.example", 3306, "u", "p@ss/word", "n",
+        "mysql",
+        "db.example",
+        3306,
+        "u",
+        "p@ss/word",
+        "n",
     )
     assert load_settings(None).url.get_backend_name() == "sqlite"
 

@@ -15,8 +15,28 @@ def test_a_user_id_names_the_participant_it_was_made_from(kind: str, number: int
 
 @pytest.mark.parametrize(
     "text",
-    ["", "user", "user_", "_1", "user_0", "user_01", "user_-1", "user_+1", "user_1_1", "user_1 ", " user_1", "user_1\n",
-     "User_1", "us er_1", "user_1.0", "user_١", "usér_1", f"user_{MAX_ID + 1}", "user_99999999999999999", f"{'x' * 17}_1"],
+    [
+        "",
+        "user",
+        "user_",
+        "_1",
+        "user_0",
+        "user_01",
+        "user_-1",
+        "user_+1",
+        "user_1_1",
+        "user_1 ",
+        " user_1",
+        "user_1\n",
+        "User_1",
+        "us er_1",
+        "user_1.0",
+        "user_\u0661",
+        "usér_1",
+        f"user_{MAX_ID + 1}",
+        "user_99999999999999999",
+        f"{'x' * 17}_1",
+    ],
 )
 def test_anything_else_names_nobody(text: str) -> None:
     with pytest.raises(ValueError, match="not a user_id"):
