@@ -148,8 +148,7 @@ class Delivery(RuleBasedStateMachine):
         delay=st.sampled_from([0.0, 0.3]),
     )
     def misbehave(self, node: int, drop: float, repeat: float, delay: float) -> None:
-        # Announcements on participants' own topics are in no log: what becomes of them is in test_faults.
-        self.cluster.planes[node].misbehave(drop=drop, repeat=repeat, delay=delay, topics="c")
+        self.cluster.planes[node].misbehave(drop=drop, repeat=repeat, delay=delay)
 
     @rule(node=nodes)
     def deliver_what_was_delayed(self, node: int) -> None:

@@ -50,7 +50,9 @@ class WriteBatch:
     """The calls of one transaction. Implements the writer's `Batch`."""
 
     def __init__(self, calls: Sequence[Call[Request]], dialect: Dialect, ids: IdBlocks) -> None:
-        self.calls = calls
+        self._runs = _runs(calls)
+        self.calls = [call for _, run in self._runs for call in run]
+        """In the order in which they are served, which is the order of their seqs."""
         self._dialect = dialect
         self._ids = ids
         self._witness: tuple[str, int, int] | None = None
@@ -64,7 +66,7 @@ class WriteBatch:
             for call in self.calls
             if (conversation_id := getattr(call.request, "conversation_id", None)) is not None
         )
-        for command, calls in _runs(self.calls):
+        for command, calls in self._runs:
             if command.kind is Kind.WRITE_MANY:
                 command.handler(tx, calls)
             else:
@@ -98,7 +100,7 @@ def _run_one(tx: Transaction, call: Call[Request]) -> None:
         call.outcome = error
 
 
-def _runs(calls: Sequence[Call[Request]]) -> Iterable[tuple[Command, list[Call[Request]]]]:
+def _runs(calls: Sequence[Call[Request]]) -> list[tuple[Command, list[Call[Request]]]]:
     """`calls` in runs of one command, as few as the order of each connection's own calls allows."""
     runs: list[tuple[Command, list[Call[Request]]]] = []
     latest: dict[object, int] = {}

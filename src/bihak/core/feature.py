@@ -133,6 +133,9 @@ class Feature:
     def session_closed(self, session: Session) -> None:
         """Called on the event loop when such a session is lost, before it leaves its rooms."""
 
+    def draining(self) -> None:
+        """Called on the event loop when every connection is closed and the writer still serves: the last word."""
+
     def committed(self, events: Sequence[DurableEvent]) -> None:
         """Called on the event loop after a transaction of this node, with all it recorded; on the hot path."""
 

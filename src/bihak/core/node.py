@@ -132,6 +132,8 @@ class Node:
         await _within(GOODBYE_S, lambda: not self.sessions)
         for session in list(self.sessions):
             self.session_lost(session)
+        for feature in self.features:
+            feature.draining()
         finished = await self.dispatcher.stop(GOODBYE_S)
         self.outboxes.close()
         await self.hub.close()

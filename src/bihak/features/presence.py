@@ -153,6 +153,12 @@ class Presence(Feature):
         else:
             here.leaving = asyncio.get_running_loop().call_later(OFFLINE_AFTER_S, self._gone, here)
 
+    def draining(self) -> None:
+        for here in list(self._here.values()):
+            if here.leaving is not None:
+                here.leaving.cancel()
+            self._gone(here)
+
     def _gone(self, here: Here) -> None:
         del self._here[here.actor.participant]
         self._node.write(SavePresence(status="offline", conversations=here.conversations), here.actor)

@@ -26,6 +26,7 @@ from bihak.errors import (
     NotFound,
     TokenExpired,
     TooManyConnections,
+    Unavailable,
 )
 from bihak.features.conversations import Conversations, created_event
 from bihak.features.messages import MAX_CONTENT, ReadCursor, count_unread
@@ -328,6 +329,18 @@ class Sync(Feature):
         rejoin = request.after_seq is not None or cid not in session.conversations
         if rejoin:
             hub.join(session, cid)
+        try:
+            return await self._catch_up(session, request, who, rejoin=rejoin)
+        except Unavailable as error:
+            # What was held for the session while it read is lost to it; a new connection resumes.
+            if rejoin:
+                raise Disconnect(CloseCode.TRY_AGAIN_LATER, error.message, error) from error
+            raise
+
+    async def _catch_up(
+        self, session: Session, request: Subscribe, who: Participant, *, rejoin: bool
+    ) -> Subscribed | None:
+        hub, cid = self._node.hub, request.conversation_id
         place = next((p for p in await self._places.load(who) if p.conversation_id == cid), None)
         if place is None or place.left_seq is not None:
             hub.leave(session, cid)

@@ -1,5 +1,7 @@
 """Brings a database to this version's tables."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -11,6 +13,8 @@ from alembic.script import ScriptDirectory
 from bihak.errors import SettingsError
 from bihak.storage.dialect import Database
 
+LOCK_WITHIN_S = 120
+
 
 def upgrade(database: Database) -> list[str]:
     """Applies the migrations that are missing, each in a transaction where the database has them for DDL.
@@ -18,7 +22,7 @@ def upgrade(database: Database) -> list[str]:
     Returns their names. Raises SettingsError for a database that a newer version has migrated.
     """
     script = ScriptDirectory.from_config(_config())
-    with database.writer_engine.connect() as connection:
+    with database.writer_engine.connect() as connection, _alone(connection):
         before = _current(connection)
         known = {revision.revision for revision in script.walk_revisions()}
         if before is not None and before not in known:
@@ -32,6 +36,23 @@ def upgrade(database: Database) -> list[str]:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
     return pending[::-1]
+
+
+@contextmanager
+def _alone(connection: sa.Connection) -> Iterator[None]:
+    """One process at a time; SQLite has its lock file for that."""
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        yield
+        return
+    with connection.begin():
+        taken = connection.exec_driver_sql(f"SELECT GET_LOCK('bihak_migrations', {LOCK_WITHIN_S:d})").scalar()
+    if not taken:
+        raise SettingsError("another process is changing the tables and does not come to an end; look at that one")
+    try:
+        yield
+    finally:
+        with connection.begin():
+            connection.exec_driver_sql("SELECT RELEASE_LOCK('bihak_migrations')")
 
 
 def _current(connection: sa.Connection) -> str | None:

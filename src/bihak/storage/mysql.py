@@ -14,9 +14,11 @@ LOCK_WAIT_S = 3
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 6  # longer than a lock is waited for, so that a timeout here means the server is gone
 
-# Error numbers, https://mariadb.com/kb/en/mariadb-error-codes/ : deadlock, lock wait timeout, too many connections,
-# shutdown in progress, killed, cannot connect, server gone, connection lost, read-only (failover), disk full.
+# Error numbers, https://mariadb.com/kb/en/mariadb-error-codes/ : a savepoint that a deadlock took along, deadlock, lock
+# wait timeout, too many connections, shutdown in progress, killed, cannot connect, server gone, connection lost,
+# read-only (failover), disk full.
 _TRANSIENT_CODES = {
+    1305,
     1213,
     1205,
     1040,

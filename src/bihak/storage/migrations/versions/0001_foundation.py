@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
+from bihak.storage.migrations.steps import create_index, create_table
+
 revision = "0001"
 down_revision = None
 
@@ -20,12 +22,13 @@ OPTIONS: dict[str, Any] = {
 
 
 def upgrade() -> None:
-    blocks = op.create_table(
-        "id_blocks", sa.Column("name", sa.String(32), primary_key=True), _big("next_id"), **OPTIONS
-    )
-    first = [{"name": name, "next_id": 1} for name in ("messages", "conversation_events", "conversations")]
-    op.bulk_insert(blocks, first)
-    op.create_table(
+    create_table("id_blocks", sa.Column("name", sa.String(32), primary_key=True), _big("next_id"), **OPTIONS)
+    blocks = sa.table("id_blocks", sa.column("name", sa.String), sa.column("next_id", sa.BigInteger))
+    seeded = set(op.get_bind().execute(sa.select(blocks.c.name)).scalars())
+    for name in ("messages", "conversation_events", "conversations"):
+        if name not in seeded:
+            op.bulk_insert(blocks, [{"name": name, "next_id": 1}])
+    create_table(
         "participants",
         *_participant(key=True),
         sa.Column("name", sa.String(200), nullable=False),
@@ -35,7 +38,7 @@ def upgrade() -> None:
         _big("updated_ms"),
         **OPTIONS,
     )
-    op.create_table(
+    create_table(
         "conversations",
         _big("id", key=True),
         sa.Column("conversation_type", sa.String(16), nullable=False),
@@ -48,8 +51,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("direct_key", name="uq_conversations_direct_key"),
         **OPTIONS,
     )
-    op.create_index("ix_conversations_changed_ms", "conversations", ["changed_ms"])
-    op.create_table(
+    create_index("ix_conversations_changed_ms", "conversations", ["changed_ms"])
+    create_table(
         "conversation_participants",
         _big("conversation_id", key=True),
         *_participant(key=True),
@@ -61,12 +64,12 @@ def upgrade() -> None:
         _big("last_read_message_id", nullable=True),
         **OPTIONS,
     )
-    op.create_index(
+    create_index(
         "ix_conversation_participants_by_participant",
         "conversation_participants",
         ["participant_type", "participant_id", "conversation_id"],
     )
-    op.create_table(
+    create_table(
         "messages",
         _big("id", key=True),
         _big("conversation_id"),
@@ -82,14 +85,14 @@ def upgrade() -> None:
         _big("deleted_ms", nullable=True),
         **OPTIONS,
     )
-    op.create_index("uq_messages_conversation_id_seq", "messages", ["conversation_id", "seq"], unique=True)
-    op.create_index(
+    create_index("uq_messages_conversation_id_seq", "messages", ["conversation_id", "seq"], unique=True)
+    create_index(
         "uq_messages_idempotency_key",
         "messages",
         ["conversation_id", "sender_type", "sender_id", "idempotency_key"],
         unique=True,
     )
-    op.create_table(
+    create_table(
         "conversation_events",
         _big("conversation_id", key=True),
         _big("seq", key=True),
@@ -102,8 +105,8 @@ def upgrade() -> None:
         _big("created_ms"),
         **OPTIONS,
     )
-    op.create_index("uq_conversation_events_id", "conversation_events", ["id"], unique=True)
-    op.create_table(
+    create_index("uq_conversation_events_id", "conversation_events", ["id"], unique=True)
+    create_table(
         "user_online_status",
         *_participant(key=True),
         sa.Column("status", sa.String(16), nullable=False),
@@ -111,7 +114,7 @@ def upgrade() -> None:
         _big("updated_ms"),
         **OPTIONS,
     )
-    op.create_table(
+    create_table(
         "message_read_receipts",
         _big("conversation_id", key=True),
         *_participant(key=True),
@@ -120,15 +123,15 @@ def upgrade() -> None:
         _big("read_ms"),
         **OPTIONS,
     )
-    op.create_table(
+    create_table(
         "typing_indicators",
         _big("conversation_id", key=True),
         *_participant(key=True),
         _big("expires_ms"),
         **OPTIONS,
     )
-    op.create_index("ix_typing_indicators_expires_ms", "typing_indicators", ["expires_ms"])
-    op.create_table(
+    create_index("ix_typing_indicators_expires_ms", "typing_indicators", ["expires_ms"])
+    create_table(
         "notifications",
         _big("id", key=True),
         *_participant(),
@@ -140,7 +143,7 @@ def upgrade() -> None:
         _big("read_ms", nullable=True),
         **OPTIONS,
     )
-    op.create_index(
+    create_index(
         "ix_notifications_participant_type_participant_id_read_ms",
         "notifications",
         ["participant_type", "participant_id", "read_ms"],

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
+from bihak.storage.migrations.steps import add_column, create_index, create_table
+
 revision = "0002"
 down_revision = "0001"
 
@@ -20,18 +22,18 @@ OPTIONS: dict[str, Any] = {
 
 
 def upgrade() -> None:
-    op.add_column("messages", sa.Column("mentions", sa.Text))
-    op.add_column("participants", sa.Column("shares_reads", sa.Boolean, nullable=False, server_default=sa.true()))
-    op.add_column(
+    add_column("messages", sa.Column("mentions", sa.Text))
+    add_column("participants", sa.Column("shares_reads", sa.Boolean, nullable=False, server_default=sa.true()))
+    add_column(
         "user_online_status", sa.Column("appears_offline", sa.Boolean, nullable=False, server_default=sa.false())
     )
-    op.add_column("conversations", sa.Column("member_count", sa.Integer, nullable=False, server_default="0"))
+    add_column("conversations", sa.Column("member_count", sa.Integer, nullable=False, server_default="0"))
     op.execute(
         "UPDATE conversations SET member_count = (SELECT COUNT(*) FROM conversation_participants p "
         "WHERE p.conversation_id = conversations.id AND p.left_seq IS NULL)"
     )
     emoji = sa.LargeBinary(64).with_variant(mysql.VARBINARY(64), "mysql", "mariadb")
-    op.create_table(
+    create_table(
         "message_reactions",
         _big("message_id", key=True),
         sa.Column("emoji", emoji, primary_key=True, nullable=False),
@@ -40,7 +42,7 @@ def upgrade() -> None:
         _big("created_ms"),
         **OPTIONS,
     )
-    op.create_table(
+    create_table(
         "message_pins",
         _big("message_id", key=True),
         _big("conversation_id"),
@@ -49,8 +51,8 @@ def upgrade() -> None:
         _big("pinned_ms"),
         **OPTIONS,
     )
-    op.create_index("ix_message_pins_conversation_id", "message_pins", ["conversation_id"])
-    op.create_table(
+    create_index("ix_message_pins_conversation_id", "message_pins", ["conversation_id"])
+    create_table(
         "presence_leases",
         sa.Column("participant_type", sa.String(16), nullable=False, primary_key=True),
         _big("participant_id", key=True),
@@ -59,8 +61,8 @@ def upgrade() -> None:
         _big("renewed_ms"),
         **OPTIONS,
     )
-    op.create_index("ix_presence_leases_node_id", "presence_leases", ["node_id"])
-    op.create_index("ix_presence_leases_renewed_ms", "presence_leases", ["renewed_ms"])
+    create_index("ix_presence_leases_node_id", "presence_leases", ["node_id"])
+    create_index("ix_presence_leases_renewed_ms", "presence_leases", ["renewed_ms"])
 
 
 def _big(name: str, *, key: bool = False) -> sa.Column[int]:

@@ -6,6 +6,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
+from bihak.storage.migrations.steps import create_table, has_index
+
 revision = "0003"
 down_revision = "0002"
 
@@ -20,14 +22,14 @@ OPTIONS: dict[str, Any] = {
 
 
 def upgrade() -> None:
-    op.create_table(
+    create_table(
         "deferred_progress",
         sa.Column("task", sa.String(16), primary_key=True),
         _big("conversation_id", key=True),
         _big("seq"),
         **OPTIONS,
     )
-    op.create_table(
+    create_table(
         "message_words",
         _big("message_id", key=True),
         _big("edited_ms"),
@@ -37,7 +39,7 @@ def upgrade() -> None:
     if op.get_context().dialect.name == "sqlite":
         for statement in SQLITE:
             op.execute(statement)
-    else:
+    elif not has_index("ft_message_words_words", "message_words"):
         op.execute("CREATE FULLTEXT INDEX ft_message_words_words ON message_words (words)")
 
 

@@ -5,6 +5,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+from bihak.storage.migrations.steps import create_index, create_table
+
 revision = "0004"
 down_revision = "0003"
 
@@ -19,8 +21,8 @@ OPTIONS: dict[str, Any] = {
 
 
 def upgrade() -> None:
-    op.drop_table("notifications")  # nothing has ever written to it
-    op.create_table(
+    op.drop_table("notifications", if_exists=True)  # nothing has ever written to it
+    create_table(
         "notifications",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
         sa.Column("participant_type", sa.String(16), nullable=False),
@@ -36,14 +38,13 @@ def upgrade() -> None:
         **OPTIONS,
     )
     whose = ["participant_type", "participant_id"]
-    op.create_index(
-        "uq_notifications_once", "notifications", [*whose, "conversation_id", "kind", "once_key"], unique=True
-    )
-    op.create_index("ix_notifications_created", "notifications", [*whose, "created_ms"])
-    op.create_index("ix_notifications_unread", "notifications", [*whose, "read_ms"])
-    op.create_index("ix_notifications_conversation", "notifications", ["conversation_id", "once_key"])
-    op.create_index("ix_notifications_read_ms", "notifications", ["read_ms"])
+    create_index("uq_notifications_once", "notifications", [*whose, "conversation_id", "kind", "once_key"], unique=True)
+    create_index("ix_notifications_created", "notifications", [*whose, "created_ms"])
+    create_index("ix_notifications_unread", "notifications", [*whose, "read_ms"])
+    create_index("ix_notifications_conversation", "notifications", ["conversation_id", "once_key"])
+    create_index("ix_notifications_read_ms", "notifications", ["read_ms"])
     # What was said before there were notifications is no news.
+    op.execute("DELETE FROM deferred_progress WHERE task = 'notify'")
     op.execute(
         "INSERT INTO deferred_progress (task, conversation_id, seq) SELECT 'notify', id, last_seq FROM conversations"
     )

@@ -3,7 +3,8 @@
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import op
+
+from bihak.storage.migrations.steps import create_index, create_table
 
 revision = "0005"
 down_revision = "0004"
@@ -19,11 +20,11 @@ OPTIONS: dict[str, Any] = {
 
 
 def upgrade() -> None:
-    op.create_table(
+    create_table(
         "session_revocations",
         sa.Column("participant_type", sa.String(16), nullable=False, primary_key=True),
         sa.Column("participant_id", sa.BigInteger, nullable=False, primary_key=True, autoincrement=False),
         sa.Column("revoked_before_ms", sa.BigInteger, nullable=False, autoincrement=False),
         **OPTIONS,
     )
-    op.create_index("ix_session_revocations_revoked_before_ms", "session_revocations", ["revoked_before_ms"])
+    create_index("ix_session_revocations_revoked_before_ms", "session_revocations", ["revoked_before_ms"])
