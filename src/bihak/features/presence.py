@@ -22,6 +22,7 @@ from bihak.features.messages import Ok
 from bihak.features.participants import among, parse_people
 from bihak.protocol.envelope import Event, Reply, Request
 from bihak.protocol.types import Participant, UserId, format_time, time_or_none
+from bihak.storage.dialect import word_literal
 from bihak.storage.schema import (
     big,
     conversation_participants,
@@ -208,7 +209,7 @@ class Presence(Feature):
         """A few statements for all who come and go at once; the last word about each counts."""
         now_ms = tx.read_clock()
         latest: dict[Participant, Call[SavePresence]] = {call.actor.participant: call for call in calls}
-        before = _lock_statuses(tx.connection, latest)
+        before = _lock_statuses(tx, latest, now_ms)
         self._save_leases(tx.connection, latest, now_ms)
         best = _best_leases(tx.connection, latest, now_ms)
         rows: list[dict[str, Any]] = []
@@ -270,7 +271,7 @@ class Presence(Feature):
         people = _people(tx.connection.execute(sa.select(lease.participant_type, lease.participant_id).where(stale)))
         if not people:
             return 0
-        before = _lock_statuses(tx.connection, people)
+        before = _lock_statuses(tx, people, now_ms)
         tx.connection.execute(presence_leases.delete().where(stale))
         best = _best_leases(tx.connection, people, now_ms)
         changed = [who for who, old in before.items() if best.get(who, "offline") != old.status]
@@ -352,8 +353,23 @@ def everyone_offline(connection: sa.Connection) -> None:
     )
 
 
-def _lock_statuses(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, Any]:
-    """The rows of these people, which another node cannot change until COMMIT."""
+def _lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, Any]:
+    """The rows of these people, which another node cannot change until COMMIT; made where there is none yet."""
+    wanted = list(people)
+    found = _select_for_update(tx.connection, wanted)
+    missing = [who for who in wanted if who not in found]
+    if missing:
+        # What does not exist cannot be locked: two nodes would both take somebody's first connection for the first.
+        rows = ",".join(f"({word_literal(who.type)},{who.id:d},'offline',{now_ms:d},{now_ms:d})" for who in missing)
+        tx.connection.exec_driver_sql(
+            "INSERT INTO user_online_status (participant_type, participant_id, status, last_seen_ms, updated_ms) "
+            f"VALUES {rows} " + tx.dialect.upsert_clause("participant_type, participant_id", ("updated_ms",))
+        )
+        found |= _select_for_update(tx.connection, missing)
+    return found
+
+
+def _select_for_update(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, Any]:
     row = user_online_status.c
     these = among(row.participant_type, row.participant_id, people)
     rows = connection.execute(sa.select(user_online_status).where(these).with_for_update())
