@@ -199,6 +199,8 @@ class Conversations(Feature):
         """Everyone in it hears `conversation_created`; who asks again for a direct one just gets it."""
         me = tx.actor.participant
         others = [p for p in parse_people(request.participants, "participants") if p != me]
+        if len(others) >= MAX_PARTICIPANTS:
+            raise Conflict(f"A conversation has at most {MAX_PARTICIPANTS} participants.")
         names = require_people(tx.connection, [me, *others])
         direct_key = None
         if request.conversation_type == "direct":

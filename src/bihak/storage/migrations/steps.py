@@ -10,11 +10,24 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
+MYSQL_OPTIONS: dict[str, Any] = {
+    f"{name}_{option}": value
+    for name in ("mysql", "mariadb")
+    for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"), ("collate", "utf8mb4_bin"))
+}
 
-def create_table(name: str, *parts: sa.schema.SchemaItem, **options: Any) -> None:
-    """As `op.create_table`."""
+
+def big(name: str, *, nullable: bool = False, default: str | None = None, key: bool = False) -> sa.Column[int]:
+    """An integer of 64 bits that the caller sets."""
+    return sa.Column(
+        name, sa.BigInteger, nullable=nullable, server_default=default, primary_key=key, autoincrement=False
+    )
+
+
+def create_table(name: str, *parts: sa.schema.SchemaItem) -> None:
+    """As `op.create_table`, with the engine and collation that every table has."""
     if not sa.inspect(op.get_bind()).has_table(name):
-        op.create_table(name, *parts, **options)
+        op.create_table(name, *parts, **MYSQL_OPTIONS)
 
 
 def create_index(name: str, table: str, columns: Sequence[str], *, unique: bool = False) -> None:

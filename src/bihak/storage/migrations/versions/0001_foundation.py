@@ -1,28 +1,17 @@
 """The foundation: people, conversations, their log, presence, receipts, notifications."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-from bihak.storage.migrations.steps import create_index, create_table
+from bihak.storage.migrations.steps import big, create_index, create_table
 
 revision = "0001"
 down_revision = None
 
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-    "mariadb_engine": "InnoDB",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_bin",
-}
-
 
 def upgrade() -> None:
-    create_table("id_blocks", sa.Column("name", sa.String(32), primary_key=True), _big("next_id"), **OPTIONS)
+    create_table("id_blocks", sa.Column("name", sa.String(32), primary_key=True), big("next_id"))
     blocks = sa.table("id_blocks", sa.column("name", sa.String), sa.column("next_id", sa.BigInteger))
     seeded = set(op.get_bind().execute(sa.select(blocks.c.name)).scalars())
     for name in ("messages", "conversation_events", "conversations"):
@@ -34,35 +23,32 @@ def upgrade() -> None:
         sa.Column("name", sa.String(200), nullable=False),
         sa.Column("avatar_url", sa.String(2000)),
         sa.Column("email", sa.String(320)),
-        _big("created_ms"),
-        _big("updated_ms"),
-        **OPTIONS,
+        big("created_ms"),
+        big("updated_ms"),
     )
     create_table(
         "conversations",
-        _big("id", key=True),
+        big("id", key=True),
         sa.Column("conversation_type", sa.String(16), nullable=False),
         sa.Column("name", sa.String(200)),
         sa.Column("direct_key", sa.String(80)),
-        _big("last_seq", default="0"),
-        _big("last_message_ms", default="0"),
-        _big("changed_ms", default="0"),
-        _big("created_ms"),
+        big("last_seq", default="0"),
+        big("last_message_ms", default="0"),
+        big("changed_ms", default="0"),
+        big("created_ms"),
         sa.UniqueConstraint("direct_key", name="uq_conversations_direct_key"),
-        **OPTIONS,
     )
     create_index("ix_conversations_changed_ms", "conversations", ["changed_ms"])
     create_table(
         "conversation_participants",
-        _big("conversation_id", key=True),
+        big("conversation_id", key=True),
         *_participant(key=True),
         sa.Column("role", sa.String(16), nullable=False, server_default="member"),
-        _big("joined_seq", default="0"),
-        _big("left_seq", nullable=True),
-        _big("joined_ms"),
-        _big("last_read_seq", default="0"),
-        _big("last_read_message_id", nullable=True),
-        **OPTIONS,
+        big("joined_seq", default="0"),
+        big("left_seq", nullable=True),
+        big("joined_ms"),
+        big("last_read_seq", default="0"),
+        big("last_read_message_id", nullable=True),
     )
     create_index(
         "ix_conversation_participants_by_participant",
@@ -71,19 +57,18 @@ def upgrade() -> None:
     )
     create_table(
         "messages",
-        _big("id", key=True),
-        _big("conversation_id"),
-        _big("seq"),
+        big("id", key=True),
+        big("conversation_id"),
+        big("seq"),
         sa.Column("sender_type", sa.String(16), nullable=False),
-        _big("sender_id"),
+        big("sender_id"),
         sa.Column("content", sa.Text, nullable=False),
-        _big("reply_to_id", nullable=True),
+        big("reply_to_id", nullable=True),
         _bytes("idempotency_key", 64),
         _bytes("body_digest", 16),
-        _big("created_ms"),
-        _big("edited_ms", nullable=True),
-        _big("deleted_ms", nullable=True),
-        **OPTIONS,
+        big("created_ms"),
+        big("edited_ms", nullable=True),
+        big("deleted_ms", nullable=True),
     )
     create_index("uq_messages_conversation_id_seq", "messages", ["conversation_id", "seq"], unique=True)
     create_index(
@@ -94,65 +79,54 @@ def upgrade() -> None:
     )
     create_table(
         "conversation_events",
-        _big("conversation_id", key=True),
-        _big("seq", key=True),
-        _big("id"),
+        big("conversation_id", key=True),
+        big("seq", key=True),
+        big("id"),
         sa.Column("kind", sa.String(32), nullable=False),
         sa.Column("actor_type", sa.String(16), nullable=False),
-        _big("actor_id"),
-        _big("message_id", nullable=True),
+        big("actor_id"),
+        big("message_id", nullable=True),
         sa.Column("data", sa.Text, nullable=False),
-        _big("created_ms"),
-        **OPTIONS,
+        big("created_ms"),
     )
     create_index("uq_conversation_events_id", "conversation_events", ["id"], unique=True)
     create_table(
         "user_online_status",
         *_participant(key=True),
         sa.Column("status", sa.String(16), nullable=False),
-        _big("last_seen_ms"),
-        _big("updated_ms"),
-        **OPTIONS,
+        big("last_seen_ms"),
+        big("updated_ms"),
     )
     create_table(
         "message_read_receipts",
-        _big("conversation_id", key=True),
+        big("conversation_id", key=True),
         *_participant(key=True),
-        _big("seq", key=True),
-        _big("message_id"),
-        _big("read_ms"),
-        **OPTIONS,
+        big("seq", key=True),
+        big("message_id"),
+        big("read_ms"),
     )
     create_table(
         "typing_indicators",
-        _big("conversation_id", key=True),
+        big("conversation_id", key=True),
         *_participant(key=True),
-        _big("expires_ms"),
-        **OPTIONS,
+        big("expires_ms"),
     )
     create_index("ix_typing_indicators_expires_ms", "typing_indicators", ["expires_ms"])
     create_table(
         "notifications",
-        _big("id", key=True),
+        big("id", key=True),
         *_participant(),
         sa.Column("kind", sa.String(32), nullable=False),
-        _big("conversation_id", nullable=True),
-        _big("message_id", nullable=True),
-        _big("count", default="1"),
-        _big("created_ms"),
-        _big("read_ms", nullable=True),
-        **OPTIONS,
+        big("conversation_id", nullable=True),
+        big("message_id", nullable=True),
+        big("count", default="1"),
+        big("created_ms"),
+        big("read_ms", nullable=True),
     )
     create_index(
         "ix_notifications_participant_type_participant_id_read_ms",
         "notifications",
         ["participant_type", "participant_id", "read_ms"],
-    )
-
-
-def _big(name: str, *, nullable: bool = False, default: str | None = None, key: bool = False) -> sa.Column[int]:
-    return sa.Column(
-        name, sa.BigInteger, nullable=nullable, server_default=default, primary_key=key, autoincrement=False
     )
 
 
@@ -162,6 +136,4 @@ def _bytes(name: str, size: int) -> sa.Column[bytes]:
 
 
 def _participant(*, key: bool = False) -> tuple[sa.Column[str], sa.Column[int]]:
-    return sa.Column("participant_type", sa.String(16), nullable=False, primary_key=key), _big(
-        "participant_id", key=key
-    )
+    return sa.Column("participant_type", sa.String(16), nullable=False, primary_key=key), big("participant_id", key=key)

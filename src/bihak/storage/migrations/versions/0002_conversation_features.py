@@ -1,24 +1,13 @@
 """Reactions, pins, mentions, private reads, appearing offline, and how many are in a conversation."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-from bihak.storage.migrations.steps import add_column, create_index, create_table
+from bihak.storage.migrations.steps import add_column, big, create_index, create_table
 
 revision = "0002"
 down_revision = "0001"
-
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-    "mariadb_engine": "InnoDB",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_bin",
-}
 
 
 def upgrade() -> None:
@@ -35,35 +24,28 @@ def upgrade() -> None:
     emoji = sa.LargeBinary(64).with_variant(mysql.VARBINARY(64), "mysql", "mariadb")
     create_table(
         "message_reactions",
-        _big("message_id", key=True),
+        big("message_id", key=True),
         sa.Column("emoji", emoji, primary_key=True, nullable=False),
         sa.Column("participant_type", sa.String(16), nullable=False, primary_key=True),
-        _big("participant_id", key=True),
-        _big("created_ms"),
-        **OPTIONS,
+        big("participant_id", key=True),
+        big("created_ms"),
     )
     create_table(
         "message_pins",
-        _big("message_id", key=True),
-        _big("conversation_id"),
+        big("message_id", key=True),
+        big("conversation_id"),
         sa.Column("participant_type", sa.String(16), nullable=False),
-        _big("participant_id"),
-        _big("pinned_ms"),
-        **OPTIONS,
+        big("participant_id"),
+        big("pinned_ms"),
     )
     create_index("ix_message_pins_conversation_id", "message_pins", ["conversation_id"])
     create_table(
         "presence_leases",
         sa.Column("participant_type", sa.String(16), nullable=False, primary_key=True),
-        _big("participant_id", key=True),
-        _big("node_id", key=True),
+        big("participant_id", key=True),
+        big("node_id", key=True),
         sa.Column("status", sa.String(16), nullable=False),
-        _big("renewed_ms"),
-        **OPTIONS,
+        big("renewed_ms"),
     )
     create_index("ix_presence_leases_node_id", "presence_leases", ["node_id"])
     create_index("ix_presence_leases_renewed_ms", "presence_leases", ["renewed_ms"])
-
-
-def _big(name: str, *, key: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=False, primary_key=key, autoincrement=False)

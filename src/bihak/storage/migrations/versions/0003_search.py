@@ -1,40 +1,27 @@
 """Search: the words of each message, an index over them, and how far deferred work has come."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-from bihak.storage.migrations.steps import create_table, has_index
+from bihak.storage.migrations.steps import big, create_table, has_index
 
 revision = "0003"
 down_revision = "0002"
-
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-    "mariadb_engine": "InnoDB",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_bin",
-}
 
 
 def upgrade() -> None:
     create_table(
         "deferred_progress",
         sa.Column("task", sa.String(16), primary_key=True),
-        _big("conversation_id", key=True),
-        _big("seq"),
-        **OPTIONS,
+        big("conversation_id", key=True),
+        big("seq"),
     )
     create_table(
         "message_words",
-        _big("message_id", key=True),
-        _big("edited_ms"),
+        big("message_id", key=True),
+        big("edited_ms"),
         sa.Column("words", sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"), nullable=False),
-        **OPTIONS,
     )
     if op.get_context().dialect.name == "sqlite":
         for statement in SQLITE:
@@ -68,7 +55,3 @@ SQLITE = (
     END
     """,
 )
-
-
-def _big(name: str, *, key: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=False, primary_key=key, autoincrement=False)

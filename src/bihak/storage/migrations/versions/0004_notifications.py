@@ -1,23 +1,12 @@
 """Notifications: one row for each participant, conversation and kind, and one for each mention."""
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
-from bihak.storage.migrations.steps import create_index, create_table
+from bihak.storage.migrations.steps import big, create_index, create_table
 
 revision = "0004"
 down_revision = "0003"
-
-OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mysql_collate": "utf8mb4_bin",
-    "mariadb_engine": "InnoDB",
-    "mariadb_charset": "utf8mb4",
-    "mariadb_collate": "utf8mb4_bin",
-}
 
 
 def upgrade() -> None:
@@ -26,16 +15,15 @@ def upgrade() -> None:
         "notifications",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
         sa.Column("participant_type", sa.String(16), nullable=False),
-        _big("participant_id"),
-        _big("conversation_id"),
+        big("participant_id"),
+        big("conversation_id"),
         sa.Column("kind", sa.String(16), nullable=False),
-        _big("once_key"),
-        _big("message_id", nullable=True),
-        _big("seq"),
-        _big("count"),
-        _big("created_ms"),
-        _big("read_ms", nullable=True),
-        **OPTIONS,
+        big("once_key"),
+        big("message_id", nullable=True),
+        big("seq"),
+        big("count"),
+        big("created_ms"),
+        big("read_ms", nullable=True),
     )
     whose = ["participant_type", "participant_id"]
     create_index("uq_notifications_once", "notifications", [*whose, "conversation_id", "kind", "once_key"], unique=True)
@@ -48,7 +36,3 @@ def upgrade() -> None:
     op.execute(
         "INSERT INTO deferred_progress (task, conversation_id, seq) SELECT 'notify', id, last_seq FROM conversations"
     )
-
-
-def _big(name: str, *, nullable: bool = False) -> sa.Column[int]:
-    return sa.Column(name, sa.BigInteger, nullable=nullable, autoincrement=False)
