@@ -339,3 +339,10 @@ async def test_a_page_before_a_conversation_of_others_is_not_found(cluster: Clus
     errors = [await bob.refused("conversations", before=number, request_id="r") for number in (cid, 2**53 - 1)]
     assert errors[0] == errors[1]
     assert errors[0]["code"] == "not_found"
+
+
+async def test_a_conversation_has_no_participant_more_than_it_may(cluster: Cluster) -> None:
+    alice = await cluster.connect("user_1")
+    everyone = [f"user_{number}" for number in range(2, 2002)]
+    error = await alice.refused("create_conversation", conversation_type="team", participants=everyone)
+    assert error["code"] == "conflict"
