@@ -74,9 +74,10 @@ def product(database: Database) -> RunBatch:
     """The product's own transaction, from decoded requests to replies that are ready to be encoded."""
     command = next(c for c in Messages().commands() if c.kind is Kind.WRITE_MANY)
     connection, ids = database.writer_engine.connect(), IdBlocks()
+    requests = [_call(command, n) for n in range(1, CONVERSATIONS + 1)]
 
     def run(size: int) -> None:
-        batch = WriteBatch([_call(command, n) for n in range(1, size + 1)], database.dialect, ids)
+        batch = WriteBatch(requests[:size], database.dialect, ids)
         ids.refill(connection)
         with connection.begin():
             batch.run(connection)

@@ -4,7 +4,6 @@
 """
 
 import contextlib
-import dataclasses
 import io
 import json
 import sys
@@ -73,7 +72,7 @@ def last_write_wins_cursor(patch: pytest.MonkeyPatch) -> None:
 
     def from_the_start(self: Transaction, conversation_id: int) -> tuple[LockedConversation, Membership]:
         conversation, membership = require(self, conversation_id)
-        return conversation, dataclasses.replace(membership, last_read_seq=0)
+        return conversation, membership._replace(last_read_seq=0)
 
     patch.setattr(Transaction, "require_place", from_the_start)
 

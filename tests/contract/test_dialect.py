@@ -12,6 +12,7 @@ from bihak.errors import Unavailable
 from bihak.storage.dialect import Database, TransientFault
 from bihak.storage.readers import GroupedRead, Readers
 from bihak.storage.schema import conversations
+from bihak.storage.statement import run
 from tests.harness import Place
 
 CONVERSATION = {"conversation_type": "team", "created_ms": 1}
@@ -49,11 +50,24 @@ def test_a_table_of_values_has_the_rows_given(database: Database, count: int) ->
     assert [tuple(row) for row in found] == given
 
 
-def test_several_columns_can_be_read_as_one(database: Database) -> None:
-    together = database.dialect.one_column(["1", "'two'", str(2**53 - 1)])
+def test_packed_columns_are_unpacked_again(database: Database) -> None:
+    packed = database.dialect.packed(["1", "'two'", str(2**53 - 1)])
     with database.reader_engine.begin() as connection:
-        found = connection.exec_driver_sql(f"SELECT {together}").scalar_one()
-    assert (found.decode() if isinstance(found, bytes) else found) == f"1 two {2**53 - 1}"
+        (row,) = run(connection, f"SELECT {packed}")
+    assert [str(value) for value in database.dialect.unpack(row)] == ["1", "two", str(2**53 - 1)]
+
+
+def test_a_bare_statement_fails_as_an_ordinary_one_without_what_was_said(database: Database) -> None:
+    mark = database.dialect.placeholder
+    sql = f"INSERT INTO conversations (id, conversation_type, created_ms) VALUES (1, {mark}, 1)"
+    with database.writer_engine.begin() as connection:
+        run(connection, sql, ["team"])
+        with pytest.raises(sa.exc.IntegrityError) as caught:
+            run(connection, sql, ["secret"])
+        assert "secret" not in str(caught.value)
+        with pytest.raises(sa.exc.IntegrityError) as caught:
+            connection.exec_driver_sql(sql, ("secret",))
+        assert "secret" not in str(caught.value)
 
 
 def test_an_upsert_takes_over_the_columns_named_and_no_others(database: Database) -> None:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields, replace
-from typing import Generic, TypeVar
+from functools import partial
+from typing import Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 
@@ -17,8 +18,11 @@ from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect, word_literal
 from bihak.storage.ids import IdBlocks
 from bihak.storage.schema import conversation_events
+from bihak.storage.statement import run
 
 R = TypeVar("R", bound=Request)
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 @dataclass(slots=True)
@@ -78,8 +82,7 @@ class LockedConversation:
             setattr(self, each.name, getattr(before, each.name))
 
 
-@dataclass(frozen=True, slots=True)
-class Membership:
+class Membership(NamedTuple):
     """A participant's place in a conversation it is in now."""
 
     role: str
@@ -115,6 +118,8 @@ class Transaction:
         self._memberships: dict[Place, Membership | None] = {}
         self._touched: dict[int, LockedConversation] = {}
         self._event_rows: list[dict[str, object]] = []
+        self._undo: list[Callable[[], object]] | None = None
+        """What takes back, last first, what this object learnt since the savepoint; None: outside of one."""
 
     @property
     def actor(self) -> Actor:
@@ -132,32 +137,32 @@ class Transaction:
         if not missing:
             return
         dialect = self.dialect
-        rows = (f"{cid:d}, {word_literal(who.type)}, {who.id:d}" for cid, who in missing)
-        sql = _LOCK.format(
-            v=dialect.values_table("v", ("c", "t", "i"), rows),
-            columns=dialect.one_column((*_LOCK_COLUMNS, dialect.clock_ms)),
-            join=dialect.straight_join,
-            for_update=dialect.for_update,
-        )
-        self._memberships.update(dict.fromkeys(missing))
-        for (text,) in self.connection.exec_driver_sql(sql):
-            cid_, kind, created, last_seq, last_message, ptype, pid, role, joined, last_read, now = text.split(" ")
-            cid = int(cid_)
-            self.now_ms = max(self.now_ms, int(now))
-            if cid not in self._conversations:
-                self._conversations[cid] = LockedConversation(
-                    cid, kind, int(created), int(last_seq), int(last_message), recorded_seq=int(last_seq)
-                )
+        rows = [f"{at},{cid:d},{word_literal(who.type)},{who.id:d}" for at, (cid, who) in enumerate(missing)]
+        sql = f"WITH {dialect.values_table('v', ('n', 'c', 't', 'i'), rows)} {_select_places(dialect)}"
+        memberships, conversations = self._memberships, self._conversations
+        memberships.update(dict.fromkeys(missing))
+        new = {cid for cid, _ in missing if cid not in conversations}
+        self._on_undo(partial(_drop, memberships, missing), partial(_drop, conversations, new))
+        now: str | int = self.now_ms
+        for row in run(self.connection, sql):
+            at, kind, created, last_seq, last_message, role, joined, last_read, now = dialect.unpack(row)
+            place = missing[int(at)]
+            if place[0] not in conversations:
+                seq = int(last_seq)
+                conversations[place[0]] = LockedConversation(place[0], kind, int(created), seq, int(last_message), seq)
             if role != "-":
-                self._memberships[cid, Participant(ptype, int(pid))] = Membership(role, int(joined), int(last_read))
+                memberships[place] = Membership(role, int(joined), int(last_read))
+        self.now_ms = max(self.now_ms, int(now))
 
     def find_place(self, conversation_id: int, who: Participant) -> tuple[LockedConversation, Membership] | None:
         """The conversation, locked, and `who`'s membership in it; None where there is no such conversation or place."""
-        self.lock([(conversation_id, who)])
-        membership = self._memberships[conversation_id, who]
+        place = (conversation_id, who)
+        if place not in self._memberships:
+            self.lock([place])
+        membership = self._memberships[place]
         if membership is None:
             return None
-        return self._conversations[conversation_id], membership
+        return self._lend(self._conversations[conversation_id]), membership
 
     def require_place(self, conversation_id: int) -> tuple[LockedConversation, Membership]:
         """As `find_place`, for the one who asks. Raises NotFound."""
@@ -169,21 +174,28 @@ class Transaction:
     def find_conversation(self, conversation_id: int) -> LockedConversation | None:
         """The conversation, locked, whoever is in it; None where there is none."""
         self.lock([(conversation_id, self.actor.participant)])
-        return self._conversations.get(conversation_id)
+        conversation = self._conversations.get(conversation_id)
+        return None if conversation is None else self._lend(conversation)
 
     def set_membership(self, conversation_id: int, who: Participant, membership: Membership | None) -> None:
         """Tells this transaction of a membership that it has just written."""
-        self._memberships[conversation_id, who] = membership
+        place = (conversation_id, who)
+        if place in self._memberships:
+            self._on_undo(partial(self._memberships.__setitem__, place, self._memberships[place]))
+        else:
+            self._on_undo(partial(self._memberships.pop, place))
+        self._memberships[place] = membership
 
     def open_conversation(self, conversation: LockedConversation) -> None:
         """Tells this transaction of a conversation that it has just inserted."""
+        self._on_undo(partial(self._conversations.pop, conversation.id))
         self._conversations[conversation.id] = conversation
         self.witness = ("conversations", conversation.id, conversation.id)
 
     def read_clock(self) -> int:
         """The database's clock, for handlers that lock nothing."""
         if not self.now_ms:
-            self.now_ms = self.connection.exec_driver_sql(f"SELECT {self.dialect.clock_ms}").scalar_one()
+            ((self.now_ms,),) = run(self.connection, f"SELECT {self.dialect.clock_ms}")
         return self.now_ms
 
     # Effects
@@ -225,7 +237,9 @@ class Transaction:
         if event.seq != conversation.recorded_seq + 1:
             raise AssertionError(f"seq {event.seq} recorded after {conversation.recorded_seq}")
         conversation.recorded_seq = event.seq
-        self._touched[conversation.id] = conversation
+        if conversation.id not in self._touched:
+            self._touched[conversation.id] = conversation
+            self._on_undo(partial(self._touched.pop, conversation.id))
         call.recorded.append(event)
 
     # The batch's own steps
@@ -234,21 +248,32 @@ class Transaction:
     def savepoint(self, call: Call[Request]) -> Iterator[None]:
         """Serves `call` inside; if that raises, the database and this object are as if it had not been."""
         self.call = call
-        conversations = {cid: (c, replace(c)) for cid, c in self._conversations.items()}
-        memberships, touched = dict(self._memberships), dict(self._touched)
         rows, witness = len(self._event_rows), self.witness
+        undo: list[Callable[[], object]] = []
+        self._undo = undo
         try:
             with self.connection.begin_nested():
                 yield
         except BaseException:
-            self._memberships, self._touched, self.witness = memberships, touched, witness
-            self._conversations = {cid: c for cid, (c, _) in conversations.items()}
-            for conversation, before in conversations.values():
-                conversation.become(before)
+            for take_back in reversed(undo):
+                take_back()
+            self.witness = witness
             del self._event_rows[rows:]
             call.recorded.clear()
             call.signals.clear()
             raise
+        finally:
+            self._undo = None
+
+    def _on_undo(self, *steps: Callable[[], object]) -> None:
+        if self._undo is not None:
+            self._undo += steps
+
+    def _lend(self, conversation: LockedConversation) -> LockedConversation:
+        """`conversation`, for a handler to change."""
+        if self._undo is not None:
+            self._undo.append(partial(conversation.become, replace(conversation)))
+        return conversation
 
     def flush(self) -> None:
         """Writes what was recorded: the events, and the new heads in one statement."""
@@ -256,7 +281,6 @@ class Transaction:
             self.connection.execute(conversation_events.insert(), self._event_rows)
         if not self._touched:
             return
-        columns = ("id", "conversation_type", "created_ms", "last_seq", "last_message_ms", "changed_ms")
         rows = []
         for c in self._touched.values():
             if c.recorded_seq != c.last_seq:
@@ -265,22 +289,31 @@ class Transaction:
                 f"({c.id:d},{word_literal(c.type)},{c.created_ms:d},{c.last_seq:d},{c.last_message_ms:d},{self.now_ms:d})"
             )
         # The rows exist and are locked, so this only ever updates; as an UPDATE it would be one statement for each.
-        self.connection.exec_driver_sql(
-            f"INSERT INTO conversations ({', '.join(columns)}) VALUES {','.join(rows)} "
-            + self.dialect.upsert_clause("id", columns[3:])
+        run(
+            self.connection,
+            f"INSERT INTO conversations ({_HEAD_KEY}, {', '.join(_HEADS)}) VALUES {','.join(rows)} "
+            + self.dialect.upsert_clause("id", _HEADS),
         )
 
 
-# One text a row: a driver written in Python takes longer over each column than this takes to split.
+_HEAD_KEY = "id, conversation_type, created_ms"
+_HEADS = ("last_seq", "last_message_ms", "changed_ms")
 _LOCK_COLUMNS = (
-    *("c.id", "c.conversation_type", "c.created_ms", "c.last_seq", "c.last_message_ms", "v.t", "v.i"),
+    *("v.n", "c.conversation_type", "c.created_ms", "c.last_seq", "c.last_message_ms"),
     *("COALESCE(p.role, '-')", "COALESCE(p.joined_seq, 0)", "COALESCE(p.last_read_seq, 0)"),
 )
-_LOCK = """
-    WITH {v}
-    SELECT {columns}
-    FROM v {join} conversations c ON c.id = v.c
-    LEFT JOIN conversation_participants p
-      ON p.conversation_id = v.c AND p.participant_type = v.t AND p.participant_id = v.i AND p.left_seq IS NULL
-    {for_update}
-"""
+
+
+def _drop(entries: dict[K, V], keys: Iterable[K]) -> None:
+    for key in keys:
+        entries.pop(key, None)
+
+
+def _select_places(dialect: Dialect) -> str:
+    return f"""
+        SELECT {dialect.packed((*_LOCK_COLUMNS, dialect.clock_ms))}
+        FROM v {dialect.straight_join} conversations c ON c.id = v.c
+        LEFT JOIN conversation_participants p
+          ON p.conversation_id = v.c AND p.participant_type = v.t AND p.participant_id = v.i AND p.left_seq IS NULL
+        {dialect.for_update}
+    """

@@ -2,7 +2,6 @@
 
 import builtins
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Annotated, Literal
 
 import msgspec
@@ -507,7 +506,7 @@ def _promote_heir(tx: Transaction, conversation: LockedConversation) -> Particip
     )
     membership = tx.find_place(conversation.id, heir)
     if membership is not None:
-        tx.set_membership(conversation.id, heir, replace(membership[1], role="owner"))
+        tx.set_membership(conversation.id, heir, membership[1]._replace(role="owner"))
     return heir
 
 

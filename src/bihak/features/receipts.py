@@ -1,6 +1,5 @@
 """Read receipts: each reader's cursor in a conversation, which never goes back, and what is unread."""
 
-import dataclasses
 from collections.abc import Callable
 
 import msgspec
@@ -115,7 +114,7 @@ class Receipts(Feature):
         tx.connection.execute(
             message_read_receipts.insert().values(**mine, seq=target.seq, message_id=target.id, read_ms=tx.now_ms)
         )
-        tx.set_membership(conversation.id, who, dataclasses.replace(membership, last_read_seq=target.seq))
+        tx.set_membership(conversation.id, who, membership._replace(last_read_seq=target.seq))
         for listener in self._listeners:
             listener(tx, conversation.id, target.seq)
         event = MessageRead(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 
@@ -29,8 +29,12 @@ class Dialect(Protocol):
         """A common table expression, `name(columns) AS (...)`, over rows such as `1, 'user', 2`."""
         ...
 
-    def one_column(self, expressions: Sequence[str]) -> str:
-        """Their values in one text, separated by spaces; none of them may be NULL."""
+    def packed(self, expressions: Sequence[str]) -> str:
+        """The columns of a SELECT whose rows are for `unpack`: numbers and words, none of them NULL."""
+        ...
+
+    def unpack(self, row: Sequence[Any]) -> Sequence[Any]:
+        """The values in a row of `packed` columns, each as itself or as its text, whichever the driver gives sooner."""
         ...
 
     def upsert_clause(self, key: str, columns: Sequence[str]) -> str:

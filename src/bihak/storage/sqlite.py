@@ -10,6 +10,7 @@ from filelock import FileLock, Timeout
 
 from bihak.errors import SettingsError
 from bihak.storage.dialect import Database, TransientFault
+from bihak.storage.statement import run
 
 READERS = 4
 BUSY_TIMEOUT_S = 5.0
@@ -29,14 +30,17 @@ class SqliteDialect:
     def is_transient(self, fault: BaseException) -> bool:
         if isinstance(fault, TransientFault):
             return True
-        code = getattr(getattr(fault, "orig", None), "sqlite_errorcode", None)
+        code = getattr(getattr(fault, "orig", None) or fault, "sqlite_errorcode", None)
         return isinstance(code, int) and code & 0xFF in _TRANSIENT_CODES  # the low byte is the primary code
 
     def values_table(self, name: str, columns: Sequence[str], rows: Iterable[str]) -> str:
         return f"{name}({', '.join(columns)}) AS (VALUES ({'), ('.join(rows)}))"
 
-    def one_column(self, expressions: Sequence[str]) -> str:
-        return " || ' ' || ".join(expressions)
+    def packed(self, expressions: Sequence[str]) -> str:
+        return ", ".join(expressions)
+
+    def unpack(self, row: Sequence[Any]) -> Sequence[Any]:
+        return row
 
     def upsert_clause(self, key: str, columns: Sequence[str]) -> str:
         sets = ", ".join(f"{column} = excluded.{column}" for column in columns)
@@ -86,6 +90,7 @@ def _engine(path: Path, *, writer: bool) -> sa.Engine:
         connect_args={"isolation_level": None, "check_same_thread": False, "timeout": BUSY_TIMEOUT_S},
         pool_size=1 if writer else READERS,
         max_overflow=0,
+        hide_parameters=True,  # what people say has no place in an error's text
     )
 
     @sa.event.listens_for(engine, "connect")
@@ -102,6 +107,6 @@ def _engine(path: Path, *, writer: bool) -> sa.Engine:
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:
         # IMMEDIATE takes the write lock now: a transaction that first reads could find it taken when it writes.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writer else "BEGIN")
+        run(connection, "BEGIN IMMEDIATE" if writer else "BEGIN")
 
     return engine

@@ -14,6 +14,9 @@ from bihak.features.messages.wire import MessageSent, NewMessage, SendMessage
 from bihak.protocol.types import format_time
 from bihak.storage.dialect import word_literal
 from bihak.storage.schema import messages
+from bihak.storage.statement import run
+
+Identity = tuple[int, str, int, bytes | None]
 
 
 def send_all(tx: Transaction, calls: Sequence[Call[SendMessage]]) -> None:
@@ -25,8 +28,9 @@ def send_all(tx: Transaction, calls: Sequence[Call[SendMessage]]) -> None:
             drafts.append(_draft(tx, call, parents))
         except ChatError as error:
             call.outcome = error
-    texts = [(draft.conversation.id, draft.content) for draft in drafts]
-    for draft, mentions in zip(drafts, resolve_mentions(tx, texts), strict=True):
+    mentioning = [draft for draft in drafts if "@" in draft.content]
+    texts = [(draft.conversation.id, draft.content) for draft in mentioning]
+    for draft, mentions in zip(mentioning, resolve_mentions(tx, texts), strict=True):
         draft.mentions = mentions
     _insert(tx, drafts)
 
@@ -39,18 +43,21 @@ class _Draft:
     def __init__(
         self, call: Call[SendMessage], content: str, conversation: LockedConversation, message_id: int
     ) -> None:
-        request = call.request
         self.call = call
         self.content = content
         self.conversation = conversation
         self.message_id = message_id
         self.seq = 0
         self.mentions: list[str] = []
-        self.key = request.idempotency_key.encode() if request.idempotency_key is not None else None
-        self.digest = _digest(content, request.reply_to_id) if self.key is not None else None
+        self.key: bytes | None = None
+        self.digest: bytes | None = None
+        request = call.request
+        if request.idempotency_key is not None:
+            self.key = request.idempotency_key.encode()
+            self.digest = _digest(content, request.reply_to_id)
 
     @property
-    def identity(self) -> tuple[int, str, int, bytes | None]:
+    def identity(self) -> Identity:
         """What the unique index on idempotency keys compares."""
         return (self.conversation.id, *self.call.actor.participant, self.key)
 
@@ -71,15 +78,14 @@ def _draft(tx: Transaction, call: Call[SendMessage], parents: dict[int, tuple[in
 
 def _insert(tx: Transaction, drafts: Sequence[_Draft]) -> None:
     """Inserts optimistically; only where a key was used before does it look the keys up and insert the rest."""
-    seen: dict[tuple[int, str, int, bytes | None], _Draft] = {}
+    seen: dict[Identity, _Draft] = {}
     fresh: list[_Draft] = []
     repeats: list[_Draft] = []
     for draft in drafts:
-        if draft.key is not None and draft.identity in seen:
-            repeats.append(draft)
-        else:
-            seen[draft.identity] = draft
+        if draft.key is None or seen.setdefault(draft.identity, draft) is draft:
             fresh.append(draft)
+        else:
+            repeats.append(draft)
     if not _try_insert(tx, fresh):
         stored = _find_stored(tx, fresh)
         for draft in fresh:
@@ -89,8 +95,9 @@ def _insert(tx: Transaction, drafts: Sequence[_Draft]) -> None:
         fresh = [draft for draft in fresh if draft.identity not in stored]
         if not _try_insert(tx, fresh):
             raise AssertionError("an idempotency key is taken that was not found under the conversation's lock")
+    created_at = format_time(tx.now_ms)
     for draft in fresh:
-        _tell(tx, draft)
+        _tell(tx, draft, created_at)
     for draft in repeats:
         first = seen[draft.identity]
         sent = first.call.outcome
@@ -104,31 +111,30 @@ def _try_insert(tx: Transaction, drafts: Sequence[_Draft]) -> bool:
     """One statement. False if it broke the unique index; then none of the rows is there."""
     if not drafts:
         return True
-    now_ms = tx.now_ms
+    now_ms, mark = tx.now_ms, tx.dialect.placeholder
     seqs: dict[int, int] = {}
     rows: list[str] = []
     values: list[object] = []
-    mark = tx.dialect.placeholder
     for draft in drafts:
-        cid, request, sender = draft.conversation.id, draft.call.request, draft.call.actor.participant
-        draft.seq = seqs[cid] = seqs.get(cid, draft.conversation.last_seq) + 1
+        conversation, request, sender = draft.conversation, draft.call.request, draft.call.actor.participant
+        cid = conversation.id
+        draft.seq = seqs[cid] = seqs.get(cid, conversation.last_seq) + 1
+        reply_to = "NULL" if request.reply_to_id is None else f"{request.reply_to_id:d}"
+        values.append(draft.content)
         # What needs no escaping stands in the text: a driver takes longer over a parameter than over the whole row.
+        # So does NULL, which is what most messages have for these three.
+        marks = "NULL,NULL,NULL"
+        if draft.key is not None or draft.mentions:
+            optional = (draft.key, draft.digest, dump_mentions(draft.mentions))
+            marks = ",".join("NULL" if value is None else mark for value in optional)
+            values += (value for value in optional if value is not None)
         rows.append(
             f"({draft.message_id:d},{cid:d},{draft.seq:d},{word_literal(sender.type)},{sender.id:d},{now_ms:d},"
-            f"{_integer(request.reply_to_id)},{mark}"
+            f"{reply_to},{mark},{marks})"
         )
-        values.append(draft.content)
-        # NULL for most messages, so it stands in the text as well.
-        for value in (draft.key, draft.digest, dump_mentions(draft.mentions)):
-            if value is None:
-                rows[-1] += ",NULL"
-            else:
-                rows[-1] += f",{mark}"
-                values.append(value)
-        rows[-1] += ")"
     sql = f"INSERT INTO messages ({', '.join(_COLUMNS)}) VALUES {','.join(rows)}"
     try:
-        tx.connection.exec_driver_sql(sql, tuple(values))
+        run(tx.connection, sql, values)
     except sa.exc.IntegrityError:
         # Both databases undo the whole statement and keep the transaction with its locks.
         return False
@@ -141,11 +147,7 @@ _COLUMNS = (
 )
 
 
-def _integer(value: int | None) -> str:
-    return "NULL" if value is None else f"{value:d}"
-
-
-def _find_stored(tx: Transaction, drafts: Sequence[_Draft]) -> dict[tuple[int, str, int, bytes | None], Any]:
+def _find_stored(tx: Transaction, drafts: Sequence[_Draft]) -> dict[Identity, Any]:
     m = messages.c
     identity = (m.conversation_id, m.sender_type, m.sender_id, m.idempotency_key)
     keys = [draft.identity for draft in drafts if draft.key is not None]
@@ -157,31 +159,27 @@ def _find_stored(tx: Transaction, drafts: Sequence[_Draft]) -> dict[tuple[int, s
     return {(row.conversation_id, row.sender_type, row.sender_id, row.idempotency_key): row for row in rows}
 
 
-def _tell(tx: Transaction, draft: _Draft) -> None:
-    call, conversation = draft.call, draft.conversation
-    created_at = format_time(tx.now_ms)
+def _tell(tx: Transaction, draft: _Draft, created_at: str) -> None:
+    call, conversation, message_id = draft.call, draft.conversation, draft.message_id
+    request, actor = call.request, call.actor
     seq = conversation.next_seq()
-    tx.record_message(
-        call,
-        conversation,
-        NewMessage(
-            conversation_id=conversation.id,
-            seq=seq,
-            message_id=draft.message_id,
-            sender_type=call.actor.participant.type,
-            sender_id=call.actor.participant.id,
-            sender_name=call.actor.name,
-            content=draft.content,
-            created_at=created_at,
-            reply_to_id=call.request.reply_to_id,
-            idempotency_key=call.request.idempotency_key,
-            mentions=draft.mentions,
-        ),
-        draft.message_id,
+    event = NewMessage(
+        conversation_id=conversation.id,
+        seq=seq,
+        message_id=message_id,
+        sender_type=actor.participant.type,
+        sender_id=actor.participant.id,
+        sender_name=actor.name,
+        content=draft.content,
+        created_at=created_at,
+        reply_to_id=request.reply_to_id,
+        idempotency_key=request.idempotency_key,
+        mentions=draft.mentions,
     )
+    tx.record_message(call, conversation, event, message_id)
     call.outcome = MessageSent(
-        message_id=draft.message_id,
-        temp_id=call.request.temp_id,
+        message_id=message_id,
+        temp_id=request.temp_id,
         conversation_id=conversation.id,
         seq=seq,
         created_at=created_at,
