@@ -5,6 +5,7 @@ its row is written, and a batch needs one statement. Times are milliseconds sinc
 keys: each insert would lock its parents, and nothing that is referred to is ever deleted.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,15 +27,26 @@ MYSQL_OPTIONS: dict[str, Any] = {
 
 def table(name: str, *parts: sa.schema.SchemaItem) -> sa.Table:
     """A table of this product, with the engine and collation that the guarantees need."""
-    made: sa.Table = sa.Table(name, metadata, *parts, **MYSQL_OPTIONS)
+    made: sa.Table = sa.Table(name, metadata, *parts, **MYSQL_OPTIONS, sqlite_with_rowid=has_number_as_key(parts))
     return made
+
+
+def has_number_as_key(parts: Iterable[sa.schema.SchemaItem]) -> bool:
+    """Whether the primary key is one number, which SQLite then has as its rowid.
+
+    A table with another key is WITHOUT ROWID, or SQLite would keep the key twice (https://sqlite.org/withoutrowid.html).
+    """
+    keys = [part for part in parts if isinstance(part, sa.Column) and part.primary_key]
+    return len(keys) == 1 and isinstance(keys[0].type, sa.BigInteger)
+
+
+NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""64 bits on every database; INTEGER, to the letter, is what SQLite needs to take a key as its rowid."""
 
 
 def big(name: str, *, nullable: bool = False, default: str | None = None, key: bool = False) -> sa.Column[int]:
     """An integer of 64 bits: an id, a seq or a time in milliseconds."""
-    return sa.Column(
-        name, sa.BigInteger, nullable=nullable, server_default=default, primary_key=key, autoincrement=False
-    )
+    return sa.Column(name, NUMBER, nullable=nullable, server_default=default, primary_key=key, autoincrement=False)
 
 
 def participant_type(name: str = "participant_type", *, nullable: bool = False, key: bool = False) -> sa.Column[str]:
@@ -117,7 +129,10 @@ messages = table(
     big("deleted_ms", nullable=True),
     sa.Index("uq_messages_conversation_id_seq", "conversation_id", "seq", unique=True),
     sa.Index(
-        "uq_messages_idempotency_key", "conversation_id", "sender_type", "sender_id", "idempotency_key", unique=True
+        "uq_messages_idempotency_key",
+        *("conversation_id", "sender_type", "sender_id", "idempotency_key"),
+        unique=True,
+        sqlite_where=sa.text("idempotency_key IS NOT NULL"),
     ),
 )
 

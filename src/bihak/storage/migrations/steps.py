@@ -10,30 +10,27 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-MYSQL_OPTIONS: dict[str, Any] = {
-    f"{name}_{option}": value
-    for name in ("mysql", "mariadb")
-    for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"), ("collate", "utf8mb4_bin"))
-}
+from bihak.storage.schema import MYSQL_OPTIONS, NUMBER, has_number_as_key
 
 
 def big(name: str, *, nullable: bool = False, default: str | None = None, key: bool = False) -> sa.Column[int]:
     """An integer of 64 bits that the caller sets."""
-    return sa.Column(
-        name, sa.BigInteger, nullable=nullable, server_default=default, primary_key=key, autoincrement=False
-    )
+    return sa.Column(name, NUMBER, nullable=nullable, server_default=default, primary_key=key, autoincrement=False)
 
 
 def create_table(name: str, *parts: sa.schema.SchemaItem) -> None:
     """As `op.create_table`, with the engine and collation that every table has."""
     if not sa.inspect(op.get_bind()).has_table(name):
-        op.create_table(name, *parts, **MYSQL_OPTIONS)
+        op.create_table(name, *parts, **MYSQL_OPTIONS, sqlite_with_rowid=has_number_as_key(parts))
 
 
-def create_index(name: str, table: str, columns: Sequence[str], *, unique: bool = False) -> None:
-    """As `op.create_index`."""
+def create_index(
+    name: str, table: str, columns: Sequence[str], *, unique: bool = False, sqlite_where: str | None = None
+) -> None:
+    """As `op.create_index`. `sqlite_where`: which rows SQLite's index holds, where not all."""
     if not has_index(name, table):
-        op.create_index(name, table, columns, unique=unique)
+        where: dict[str, Any] = {} if sqlite_where is None else {"sqlite_where": sa.text(sqlite_where)}
+        op.create_index(name, table, columns, unique=unique, **where)
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:

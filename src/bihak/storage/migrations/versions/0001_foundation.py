@@ -76,6 +76,7 @@ def upgrade() -> None:
         "messages",
         ["conversation_id", "sender_type", "sender_id", "idempotency_key"],
         unique=True,
+        sqlite_where="idempotency_key IS NOT NULL",
     )
     create_table(
         "conversation_events",
