@@ -1,7 +1,10 @@
 """Who is online, by the count of their connections."""
 
-from bihak.features.presence import OFFLINE_AFTER_S
-from tests.harness import Cluster, Device
+import pytest
+
+from bihak.features import presence
+from bihak.features.presence import AWAY_AFTER_S, OFFLINE_AFTER_S, STALE_AFTER_MS, SweepPresence, presence_leases
+from tests.harness import Cluster, Device, Place
 
 
 def statuses(device: Device, user_id: str) -> list[str]:
@@ -98,3 +101,94 @@ async def test_a_connection_that_never_signed_in_is_nobody(cluster: Cluster) -> 
     nobody.drop()
     await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
     await bob.quiet("status_change")
+
+
+async def silent_for(device: Device, seconds: float) -> None:
+    """So long has nobody touched that device; a second passes, in which the server looks."""
+    device.session.active_at -= seconds
+    await device.cluster.clock.advance(1.1)
+    await device.cluster.settle()
+
+
+async def test_whoever_is_silent_on_every_connection_is_away_until_they_do_something(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    phone, desk = await cluster.connect("user_1", 0), await cluster.connect("user_1", 1)
+    await silent_for(phone, AWAY_AFTER_S + 1)
+    assert statuses(bob, "user_1") == ["online"], "the best of one's devices counts"
+    await silent_for(desk, AWAY_AFTER_S + 1)
+    assert statuses(bob, "user_1") == ["online", "away"]
+    await phone.do("ping")
+    await silent_for(phone, 0)
+    assert statuses(bob, "user_1") == ["online", "away"], "a page's own heartbeat is nobody being there"
+    await phone.do("conversations")
+    await silent_for(phone, 0)
+    assert statuses(bob, "user_1") == ["online", "away", "online"]
+
+
+async def test_a_status_can_be_set_and_the_best_device_counts(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    phone, desk = await cluster.connect("user_1", 0), await cluster.connect("user_1", 1)
+    await phone.do("set_status", status="away")
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online"]
+    await desk.do("set_status", status="away")
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "away"]
+    assert await shown(bob, "user_1") == "away"
+
+
+async def test_appearing_offline_looks_like_having_gone_and_lasts(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    alice = await cluster.connect("user_1", 0)
+    await alice.do("set_status", status="offline")
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "offline"]
+    (before,) = (await bob.do("get_status", participants=["user_1"]))["statuses"]
+    alice.drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    again = await cluster.connect("user_1", 1)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "offline"]
+    assert (await bob.do("get_status", participants=["user_1"]))["statuses"] == [before], "no last-seen gives it away"
+    await again.do("set_status", status="online")
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "offline", "online"]
+
+
+async def test_statuses_are_answered_in_the_order_asked_and_with_last_seen(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    await cluster.connect("user_1", 0)
+    await cluster.settle()
+    reply = await bob.do("get_status", participants=["user_9", "user_1"])
+    assert [(each["user_id"], each["status"]) for each in reply["statuses"]] == [
+        ("user_9", "offline"),
+        ("user_1", "online"),
+    ]
+    assert [each["last_seen_at"] is None for each in reply["statuses"]] == [True, False]
+
+
+async def test_a_large_conversation_is_not_told_but_answers(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presence, "MAX_BROADCAST", 2)
+    bob = await cluster.connect("user_2", 1)
+    await cluster.found(bob, "user_1", "user_3")
+    alice = await cluster.connect("user_1", 0)
+    await bob.quiet("status_change")
+    assert (await bob.do("get_status", participants=["user_1"]))["statuses"][0]["status"] == "online"
+    await alice.do("create_conversation", conversation_type="direct", participants=["user_2"])
+    await alice.do("set_status", status="away")
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["away"], "a small one that they share is told"
+
+
+async def test_whoever_a_dead_node_left_behind_is_offline_and_told_once(place: Place, cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    await cluster.connect("user_1", 0)
+    await cluster.settle()
+    lease = presence_leases.c
+    with place.handles(3)[2].writer_engine.begin() as connection:
+        theirs = presence_leases.update().where(lease.participant_id == 1)
+        connection.execute(theirs.values(renewed_ms=lease.renewed_ms - STALE_AFTER_MS - 1))
+    assert [await node.call(SweepPresence()) for node in cluster.nodes] == [1, 0]
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "offline"]
+    assert await shown(bob, "user_1") == "offline"

@@ -86,3 +86,67 @@ async def test_ones_own_messages_are_never_unread(cluster: Cluster) -> None:
     assert await cursor(bob, cid) == (None, 3)
     await alice.do("mark_read", conversation_id=cid, message_id=ids[0])
     assert await cursor(alice, cid) == (ids[0], 1)
+
+
+async def who_read(device: Device, message_id: int) -> list[tuple[str, int]]:
+    """Those who have read a message, each with the message up to which they had then read."""
+    receipts = (await device.do("receipts", message_id=message_id))["receipts"]
+    assert all(receipt["read_at"].endswith("Z") for receipt in receipts)
+    return [(receipt["user_id"], receipt["message_id"]) for receipt in receipts]
+
+
+async def test_who_read_a_message_is_told_by_the_first_step_that_covers_it(cluster: Cluster) -> None:
+    alice, bob, cid, ids = await three_messages(cluster)
+    for message_id in (ids[1], ids[2]):
+        await bob.do("mark_read", conversation_id=cid, message_id=message_id)
+    assert await who_read(alice, ids[0]) == [("user_2", ids[1])]
+    assert await who_read(alice, ids[1]) == [("user_2", ids[1])]
+    assert await who_read(bob, ids[2]) == [("user_2", ids[2])]
+    await alice.do("mark_read", conversation_id=cid, message_id=ids[2])
+    assert await who_read(bob, ids[2]) == [("user_2", ids[2])], "its sender is not among its readers"
+
+
+async def test_whoever_keeps_reads_private_is_told_of_only_on_their_own_devices(cluster: Cluster) -> None:
+    alice, bob, cid, ids = await three_messages(cluster)
+    bob_too = await cluster.connect("user_2", 0)
+    await bob.do("update_settings", read_receipts=False)
+    await bob.do("mark_read", conversation_id=cid, message_id=ids[1])
+    assert (await bob_too.expect("message_read"))["message_id"] == ids[1]
+    await alice.quiet("message_read")
+    assert await who_read(alice, ids[0]) == []
+    shown = (await alice.do("get_conversation", conversation_id=cid))["conversation"]["participants"]
+    assert {who["user_id"]: who["last_read_message_id"] for who in shown}["user_2"] is None
+    await bob.do("update_settings", read_receipts=True)
+    await bob.do("mark_read", conversation_id=cid, message_id=ids[2])
+    assert (await alice.expect("message_read"))["message_id"] == ids[2]
+
+
+async def test_unread_counts_are_right_after_sends_reads_deletes_and_joins(cluster: Cluster) -> None:
+    alice, bob, cid, ids = await three_messages(cluster)
+    other = await cluster.found(alice, "user_2", "user_3")
+    await alice.do("message", conversation_id=other, content="elsewhere")
+    carol = await cluster.connect("user_3", 1)
+
+    async def unread(device: Device) -> dict[int, int]:
+        told = await device.do("unread")
+        counts = {each["conversation_id"]: each["unread"] for each in told["conversations"]}
+        assert told["unread"] == sum(counts.values())
+        listed = (await device.do("conversations"))["conversations"]
+        assert {page["conversation_id"]: page["unread"] for page in listed if page["unread"]} == counts
+        return counts
+
+    assert await unread(bob) == {cid: 3, other: 1}
+    await alice.do("delete_message", message_id=ids[0])
+    assert await unread(bob) == {cid: 2, other: 1}
+    bob_too = await cluster.connect("user_2", 0)
+    await bob_too.do("mark_read", conversation_id=cid, message_id=ids[1])
+    assert await unread(bob) == {cid: 1, other: 1}
+    await alice.do("delete_message", message_id=ids[1])
+    assert await unread(bob) == {cid: 1, other: 1}, "a message that was read and then deleted counts for nothing"
+    await alice.do("add_participants", conversation_id=cid, participants=["user_3"])
+    assert await unread(carol) == {other: 1}, "what was said before one came is not unread"
+    await bob.do("message", conversation_id=cid, content="welcome")
+    assert await unread(carol) == {cid: 1, other: 1}
+    await carol.do("leave_conversation", conversation_id=cid)
+    assert await unread(carol) == {other: 1}
+    assert await unread(alice) == {cid: 1}

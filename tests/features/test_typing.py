@@ -1,7 +1,8 @@
 """Typing indicators: to the others, and over by themselves."""
 
-from bihak.features.typing import ENDS_AFTER_S
-from tests.harness import Cluster, Device
+from bihak.features.typing import ENDS_AFTER_S, TELLS_EVERY_S, SweepTyping
+from bihak.storage.schema import typing_indicators
+from tests.harness import Cluster, Device, Place
 
 
 async def two(cluster: Cluster) -> tuple[Device, Device, int]:
@@ -67,3 +68,53 @@ async def test_typing_is_never_replayed(cluster: Cluster) -> None:
     again = await cluster.connect("user_2", 1, resume={cid: 0})
     await cluster.settle()
     assert not again.heard("user_typing")
+
+
+async def test_whoever_goes_on_typing_is_told_of_at_most_once_in_three_seconds(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    for _ in range(30):
+        alice.send("typing_start", conversation_id=cid)
+        await cluster.clock.advance(TELLS_EVERY_S / 10)
+    await cluster.settle()
+    assert signals(bob) == [True] * 3
+
+
+async def test_typing_ends_by_sending_and_by_leaving(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    alice.send("typing_start", conversation_id=cid)
+    await alice.do("message", conversation_id=cid, content="done")
+    await cluster.settle()
+    assert signals(bob) == [True, False]
+    alice.send("typing_start", conversation_id=cid)
+    await alice.do("leave_conversation", conversation_id=cid)
+    await cluster.settle()
+    assert signals(bob) == [True, False, True, False]
+    assert await cluster.stored("SELECT * FROM typing_indicators") == []
+
+
+async def test_who_types_now_is_told_on_subscribing_on_any_node(cluster: Cluster) -> None:
+    alice, _, cid = await two(cluster)
+    alice.send("typing_start", conversation_id=cid)
+    await cluster.settle()
+    for node in (0, 1):
+        late = await cluster.connect("user_2", node)
+        await late.do("subscribe_conversation", conversation_id=cid)
+        event = await late.expect("user_typing")
+        assert (event["user_id"], event["is_typing"]) == ("user_1", True)
+    await alice.do("subscribe_conversation", conversation_id=cid)
+    await alice.quiet("user_typing")
+
+
+async def test_rows_that_a_dead_node_left_are_swept(place: Place, cluster: Cluster) -> None:
+    alice, _, cid = await two(cluster)
+    alice.send("typing_start", conversation_id=cid)
+    await cluster.settle()
+    rows = await cluster.stored("SELECT conversation_id, participant_type, participant_id FROM typing_indicators")
+    assert rows == [(cid, "user", 1)]
+    with place.handles(3)[2].writer_engine.begin() as connection:
+        connection.execute(typing_indicators.update().values(expires_ms=1))
+    late = await cluster.connect("user_2", 1)
+    await late.do("subscribe_conversation", conversation_id=cid)
+    await late.quiet("user_typing")
+    assert [await node.call(SweepTyping()) for node in cluster.nodes] == [1, 0]
+    assert await cluster.stored("SELECT * FROM typing_indicators") == []

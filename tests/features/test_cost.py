@@ -1,0 +1,101 @@
+"""What a request costs the database, in statements: the same however much there is."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import sqlalchemy as sa
+
+from bihak.protocol.types import Participant
+from bihak.storage.dialect import Database
+from bihak.storage.schema import conversation_participants, conversations, messages, participants
+from tests.harness import Cluster, Place
+
+WORD = {"sender_type": "user", "sender_id": 2, "content": "a word", "created_ms": 1}
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """The statements that SQLAlchemy hands to that database inside, but for those of transactions."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith(("BEGIN", "SAVEPOINT", "RELEASE")):
+            statements.append(statement)
+
+    engines = (database.reader_engine, database.writer_engine)
+    for engine in engines:
+        sa.event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        for engine in engines:
+            sa.event.remove(engine, "before_cursor_execute", note)
+
+
+def fill(place: Place, ids: range, length: int) -> None:
+    """Conversations of user_1 and user_2, each with so many messages of user_2."""
+    people = [Participant("user", 1), Participant("user", 2)]
+    with place.handles(3)[2].writer_engine.begin() as connection:
+        connection.execute(
+            conversations.insert(),
+            [{"id": cid, "conversation_type": "team", "created_ms": 1, "last_seq": length} for cid in ids],
+        )
+        connection.execute(
+            conversation_participants.insert(),
+            [
+                {"conversation_id": cid, "participant_type": who.type, "participant_id": who.id, "joined_ms": 1}
+                for cid in ids
+                for who in people
+            ],
+        )
+        rows = [
+            {"id": cid * 10_000 + seq, "conversation_id": cid, "seq": seq, **WORD}
+            for cid in ids
+            for seq in range(1, length + 1)
+        ]
+        connection.execute(messages.insert(), rows)
+
+
+def clear(place: Place) -> None:
+    with place.handles(3)[2].writer_engine.begin() as connection:
+        for table in (conversations, conversation_participants, messages):
+            connection.execute(table.delete())
+        assert connection.execute(sa.select(sa.func.count()).select_from(participants)).scalar_one()
+
+
+async def test_listing_a_hundred_conversations_takes_no_more_queries_than_listing_two(
+    place: Place, cluster: Cluster
+) -> None:
+    await cluster.introduce("user_2")
+    needed = []
+    for ids, length in ((range(1, 3), 1), (range(1, 101), 1), (range(1, 101), 60)):
+        fill(place, ids, length)
+        device = await cluster.connect("user_1")
+        await cluster.settle()
+        with counted(cluster.databases[0]) as statements:
+            page = await device.do("conversations", limit=100)
+        assert len(page["conversations"]) == len(ids)
+        assert {conversation["unread"] for conversation in page["conversations"]} == {length}
+        needed.append(len(statements))
+        device.drop()
+        await cluster.settle()
+        clear(place)
+    assert needed[0] == needed[1] == needed[2] <= 10
+
+
+async def test_marking_a_thousand_messages_as_read_takes_what_marking_one_takes(place: Place, cluster: Cluster) -> None:
+    await cluster.introduce("user_2")
+    fill(place, range(1, 3), 1000)
+    device = await cluster.connect("user_1")
+    await cluster.settle()
+    needed = []
+    for cid, seq in ((1, 1), (2, 1000)):
+        with counted(cluster.databases[0]) as statements:
+            await device.do("mark_read", conversation_id=cid, message_id=cid * 10_000 + seq)
+        needed.append(statements)
+    assert needed[0] == needed[1], "the same statements, to the letter"
+    moved = [sql for sql in needed[1] if sql.startswith(("UPDATE conversation_participants", "INSERT", "DELETE"))]
+    assert len(moved) == 2, "the cursor, and one step of it"
+    seen = await device.do("conversations")
+    assert {each["conversation_id"]: each["unread"] for each in seen["conversations"]} == {1: 999, 2: 0}
