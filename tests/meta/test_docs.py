@@ -37,6 +37,15 @@ def test_links_between_pages_lead_somewhere(page: Path) -> None:
     assert not missing
 
 
+def test_every_test_that_the_readme_names_is_there() -> None:
+    rows = re.findall(r"^\| .+ \| `(test_\w+)` \|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(rows) == len(set(rows)) >= 20
+    there = {
+        name for file in (ROOT / "tests").rglob("test_*.py") for name in re.findall(r"def (test_\w+)", file.read_text())
+    }
+    assert [name for name in rows if name not in there] == []
+
+
 def test_the_protocol_page_names_every_error_code() -> None:
     page = (DOCS / "protocol.md").read_text()
     missing = [error.code for error in ALL_ERRORS if f"`{error.code}`" not in page]
