@@ -46,7 +46,8 @@ async def sees(client: FirstClient, kind: str, text: str, times: int = 1) -> Non
                 await asyncio.sleep(0.02)
     except TimeoutError:
         raise AssertionError(f"not shown: {kind} {text!r}; shown: {await client.shown()}") from None
-    assert (await client.shown()).count([kind, text]) == times
+    if kind != "pong":  # the server's own heartbeat is one too, and comes when it comes
+        assert (await client.shown()).count([kind, text]) == times
 
 
 class InNode:

@@ -113,6 +113,7 @@ async def silent_for(device: Device, seconds: float) -> None:
 async def test_whoever_is_silent_on_every_connection_is_away_until_they_do_something(cluster: Cluster) -> None:
     bob = await neighbours(cluster)
     phone, desk = await cluster.connect("user_1", 0), await cluster.connect("user_1", 1)
+    await cluster.settle()
     await silent_for(phone, AWAY_AFTER_S + 1)
     assert statuses(bob, "user_1") == ["online"], "the best of one's devices counts"
     await silent_for(desk, AWAY_AFTER_S + 1)
@@ -128,6 +129,7 @@ async def test_whoever_is_silent_on_every_connection_is_away_until_they_do_somet
 async def test_a_status_can_be_set_and_the_best_device_counts(cluster: Cluster) -> None:
     bob = await neighbours(cluster)
     phone, desk = await cluster.connect("user_1", 0), await cluster.connect("user_1", 1)
+    await cluster.settle()
     await phone.do("set_status", status="away")
     await cluster.settle()
     assert statuses(bob, "user_1") == ["online"]
