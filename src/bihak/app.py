@@ -128,7 +128,7 @@ class Server:
                 await fill_with_demo(node)
             runner = web.AppRunner(self._make_app(node), access_log=None, handle_signals=False)
             await runner.setup()
-            sites = [web.SockSite(runner, listener) for listener in listeners]
+            sites = [web.SockSite(runner, listener, backlog=BACKLOG) for listener in listeners]
             for site in sites:
                 await site.start()
             self._announce(database)

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Generic, NamedTuple, TypeVar
 
+import msgspec
 import sqlalchemy as sa
 
 from bihak.core.feature import Command
@@ -37,8 +38,7 @@ class Signal:
     """(conversation_id, seq): whoever hears this enters that conversation, knowing its events up to seq."""
 
 
-@dataclass(slots=True, eq=False)
-class Call(Generic[R]):
+class Call(msgspec.Struct, Generic[R], eq=False):
     """One request on its way: what is asked, by whom, and what came of it."""
 
     command: Command
@@ -49,8 +49,8 @@ class Call(Generic[R]):
     connection: object = None
     """Calls of one connection are served in order; None: it is nobody's successor."""
     outcome: Reply | ChatError | None = None
-    recorded: list[DurableEvent] = field(default_factory=list)
-    signals: list[Signal] = field(default_factory=list)
+    recorded: list[DurableEvent] = []
+    signals: list[Signal] = []
 
     def forget(self) -> None:
         """Takes back what an earlier try did."""

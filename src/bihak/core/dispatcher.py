@@ -1,6 +1,7 @@
 """Takes a request from its frame to its reply: find, guard, run, commit, publish, reply."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
@@ -144,6 +145,7 @@ class Dispatcher:
         self._clock = wall_clock
         self._failpoint = failpoint
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._tells_of_events = True
         self._tasks: set[asyncio.Task[None]] = set()
         self.writer: Writer[Call[Request], WriteBatch] = Writer(
             database,
@@ -155,6 +157,7 @@ class Dispatcher:
     def start(self) -> None:
         """Must be called on the event loop that it is to serve."""
         self._loop = asyncio.get_running_loop()
+        self._tells_of_events = log.is_enabled_for(logging.INFO)
         self.writer.start()
 
     async def stop(self, timeout_s: float) -> bool:
@@ -282,7 +285,8 @@ class Dispatcher:
         for call in batch.calls:
             for event in call.recorded:
                 publications.append(_durable(event))
-                _log_event(event, call.actor)
+                if self._tells_of_events:
+                    _log_event(event, call.actor)
             events += call.recorded
             for signal in call.signals:
                 publications.append(_signal(signal))

@@ -1,6 +1,6 @@
 """Who is on a connection, and the seam to whoever can tell."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from bihak.protocol.types import Participant
@@ -33,10 +33,10 @@ class Actor:
     name: str
     is_moderator: bool = False
     """Whether it is one of the platform's admins."""
+    user_id: str = field(init=False)
 
-    @property
-    def user_id(self) -> str:
-        return self.participant.user_id
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "user_id", self.participant.user_id)
 
 
 class Authenticator(Protocol):

@@ -21,7 +21,7 @@ from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.node import Node
 from bihak.errors import ChatError, NotFound
 from bihak.features.conversations import ParticipantJoined, ParticipantLeft
-from bihak.features.deferred import Backlog, Progress, deferred_progress
+from bihak.features.deferred import Backlog, Progress, deferred_progress, within
 from bihak.features.messages import MessageEdited, NewMessage, Ok
 from bihak.features.messages.mentions import load_mentions
 from bihak.features.receipts import Receipts
@@ -30,13 +30,11 @@ from bihak.protocol.types import Id, Participant, format_time, time_or_none
 from bihak.storage.dialect import word_literal
 from bihak.storage.schema import (
     big,
-    conversation_events,
-    conversation_participants,
     conversations,
-    messages,
     participant_type,
     table,
 )
+from bihak.storage.statement import run
 
 LIST_LIMIT = 50
 LIST_MAX = 100
@@ -326,53 +324,48 @@ class Draft(NamedTuple):
 
 def _read_news(tx: Transaction, spans: dict[int, Span]) -> dict[int, News]:
     news = {cid: News() for cid in spans}
-    m, e, p = messages.c, conversation_events.c, conversation_participants.c
-    members = tx.connection.execute(
-        sa.select(p.conversation_id, p.participant_type, p.participant_id, p.role, p.joined_seq, p.last_read_seq).where(
-            p.conversation_id.in_(spans), p.left_seq.is_(None)
-        )
+    seqs = [(cid, span.after + 1, span.through) for cid, span in spans.items()]
+    members = run(
+        tx.connection,
+        "SELECT conversation_id, participant_type, participant_id, role, joined_seq, last_read_seq "
+        f"FROM conversation_participants WHERE conversation_id IN ({_listed(spans)}) AND left_seq IS NULL",
     )
-    row: Any
-    for row in members:
-        who = Participant(row.participant_type, row.participant_id)
-        news[row.conversation_id].members[who] = Member(row.role, row.joined_seq, row.last_read_seq)
+    for cid, kind, number, *where in members:
+        news[cid].members[Participant(kind, number)] = Member(*where)
     edited: set[int] = set()
-    events = tx.connection.execute(
-        sa.select(e.conversation_id, e.seq, e.kind, e.message_id, e.data)
-        .where(_within(e.conversation_id, e.seq, spans), e.kind.in_((_EDITED, _JOINED, _LEFT)))
-        .order_by(e.seq)
+    events = run(
+        tx.connection,
+        "SELECT e.conversation_id, e.seq, e.kind, e.message_id, e.data FROM conversation_events e "
+        f"WHERE ({within('e', seqs)}) AND e.kind IN ('{_EDITED}', '{_JOINED}', '{_LEFT}') ORDER BY e.seq",
     )
-    for row in events:
-        if row.kind == _EDITED:
-            edited.add(row.message_id)
+    for cid, seq, kind, message_id, data in events:
+        if kind == _EDITED:
+            edited.add(message_id)
             continue
-        told = json.loads(row.data)
+        told = json.loads(data)
         who = Participant.parse(told["user_id"])
-        if row.kind == _LEFT:
-            news[row.conversation_id].left.add(who)
+        if kind == _LEFT:
+            news[cid].left.add(who)
         elif told["by"] != told["user_id"]:
-            news[row.conversation_id].added[who] = row.seq
-    wanted = sa.or_(_within(m.conversation_id, m.seq, spans), m.id.in_(edited))
-    sent = tx.connection.execute(
-        sa.select(m.id, m.conversation_id, m.seq, m.sender_type, m.sender_id, m.mentions)
-        .where(wanted, m.deleted_ms.is_(None))
-        .order_by(m.seq)
+            news[cid].added[who] = seq
+    also = f" OR m.id IN ({_listed(edited)})" if edited else ""
+    sent = run(
+        tx.connection,
+        "SELECT m.id, m.conversation_id, m.seq, m.sender_type, m.sender_id, m.mentions FROM messages m "
+        f"WHERE ({within('m', seqs)}{also}) AND m.deleted_ms IS NULL ORDER BY m.seq",
     )
-    for row in sent:
-        span, happened = spans[row.conversation_id], news[row.conversation_id]
-        sender = Participant(row.sender_type, row.sender_id)
-        is_new = row.seq > span.after
+    for message_id, cid, seq, kind, number, mentions in sent:
+        sender, is_new = Participant(kind, number), seq > spans[cid].after
         if is_new:
-            happened.sent.append((row.seq, row.id, sender))
-        if row.mentions is not None:
-            happened.mentions.append((row.seq, row.id, sender, load_mentions(row.mentions), not is_new))
+            news[cid].sent.append((seq, message_id, sender))
+        if mentions is not None:
+            news[cid].mentions.append((seq, message_id, sender, load_mentions(mentions), not is_new))
     _add_founding(tx, [cid for cid, span in spans.items() if span.done is None], news)
     return news
 
 
-def _within(conversation: sa.Column[int], seq: sa.Column[int], spans: dict[int, Span]) -> sa.ColumnElement[bool]:
-    """By constants for each conversation: MariaDB enters an index by a range in no other way."""
-    return sa.or_(*(sa.and_(conversation == c, seq.between(s.after + 1, s.through)) for c, s in spans.items()))
+def _listed(numbers: Iterable[int]) -> str:
+    return ",".join(f"{number:d}" for number in numbers)
 
 
 def _add_founding(tx: Transaction, conversation_ids: Sequence[int], news: dict[int, News]) -> None:

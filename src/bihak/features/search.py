@@ -18,7 +18,7 @@ from bihak.core.context import Query, Transaction
 from bihak.core.feature import Feature, Route, read, write
 from bihak.core.node import Node
 from bihak.errors import InvalidField, NotFound
-from bihak.features.deferred import Backlog, Progress
+from bihak.features.deferred import Backlog, Progress, within
 from bihak.features.messages import (
     Message,
     MessageDeleted,
@@ -30,7 +30,8 @@ from bihak.features.messages import (
 )
 from bihak.protocol.envelope import DurableEvent, Reply, Request
 from bihak.protocol.types import ConversationId, MessageId, Participant, UserId
-from bihak.storage.schema import big, conversation_events, conversation_participants, conversations, messages, table
+from bihak.storage.schema import big, conversation_participants, conversations, messages, table
+from bihak.storage.statement import run
 
 MAX_QUERY = 200
 SEARCH_LIMIT = 50
@@ -197,7 +198,7 @@ class Search(Feature):
 
 
 _CHANGES = (NewMessage, MessageEdited, MessageDeleted)
-_REWRITES = [str(kind.__struct_config__.tag) for kind in (MessageEdited, MessageDeleted)]
+_REWRITES = ", ".join(f"'{kind.__struct_config__.tag}'" for kind in (MessageEdited, MessageDeleted))
 
 
 # The index
@@ -209,26 +210,26 @@ def _read_changes(
     """The entries of the messages that were sent or edited in these steps, and the ids of those deleted."""
     if not steps:
         return [], []
-    m, e = messages.c, conversation_events.c
-    rewritten = connection.execute(
-        sa.select(e.message_id).where(_within(e.conversation_id, e.seq, steps), e.kind.in_(_REWRITES))
-    ).scalars()
-    changed = sa.or_(_within(m.conversation_id, m.seq, steps), m.id.in_(set(rewritten)))
-    columns = (m.id, m.conversation_id, m.sender_type, m.sender_id, m.content, m.edited_ms, m.deleted_ms)
+    seqs = [(cid, (step.done or 0) + 1, step.through) for cid, step in steps.items()]
+    rewritten = run(
+        connection,
+        f"SELECT e.message_id FROM conversation_events e WHERE ({within('e', seqs)}) AND e.kind IN ({_REWRITES})",
+    )
+    ids = ",".join(f"{message_id:d}" for message_id in {message_id for (message_id,) in rewritten})
+    also = f" OR m.id IN ({ids})" if ids else ""
+    changed = run(
+        connection,
+        "SELECT m.id, m.conversation_id, m.sender_type, m.sender_id, m.content, m.edited_ms, m.deleted_ms "
+        f"FROM messages m WHERE {within('m', seqs)}{also}",
+    )
     entries, deleted = [], []
-    for row in connection.execute(sa.select(*columns).where(changed)):
-        if row.deleted_ms is not None:
-            deleted.append(row.id)
+    for message_id, cid, kind, number, content, edited_ms, deleted_ms in changed:
+        if deleted_ms is not None:
+            deleted.append(message_id)
         else:
-            tokens = [*words_of(row.content), in_conversation(row.conversation_id)]
-            tokens.append(sent_by(Participant(row.sender_type, row.sender_id)))
-            entries.append((row.conversation_id, row.id, row.edited_ms or 0, " ".join(tokens)))
+            tokens = [*words_of(content), in_conversation(cid), sent_by(Participant(kind, number))]
+            entries.append((cid, message_id, edited_ms or 0, " ".join(tokens)))
     return entries, deleted
-
-
-def _within(conversation: sa.Column[int], seq: sa.Column[int], steps: dict[int, Step]) -> sa.ColumnElement[bool]:
-    """By constants for each conversation: MariaDB enters an index by a range in no other way."""
-    return sa.or_(*(sa.and_(conversation == c, seq.between((s.done or 0) + 1, s.through)) for c, s in steps.items()))
 
 
 def _save(tx: Transaction, entries: Iterable[tuple[int, int, str]]) -> None:

@@ -101,6 +101,7 @@ class Writer(Generic[Job, BatchT]):
         self._queue.append(job)
         if self._asleep:  # taking the lock for every job would cost more than the rest of this
             with self._wake:
+                self._asleep = False  # it is woken once, however many jobs come before it runs
                 self._wake.notify()
 
     def stop(self, timeout_s: float) -> bool:
@@ -131,6 +132,7 @@ class Writer(Generic[Job, BatchT]):
                 self._asleep = True  # before the queue is looked at again: whoever appends then wakes us
                 while not self._queue and not self._stopping:
                     self._wake.wait()
+                    self._asleep = not self._queue
                 self._asleep = False
         return [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
 
