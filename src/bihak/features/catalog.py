@@ -26,7 +26,7 @@ def make_features(node: Node) -> list[Feature]:
         messages,
         Reactions(messages),
         Pins(messages),
-        Conversations(messages),
+        Conversations(node, messages),
         receipts,
         Typing(node),
         Presence(node),

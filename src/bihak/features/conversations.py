@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from bihak.core.context import LockedConversation, Membership, Query, Signal, Transaction
 from bihak.core.feature import Feature, Route, read, write
+from bihak.core.node import Node
 from bihak.errors import Conflict, Forbidden, InvalidField, NotFound
 from bihak.features.messages import Message, Messages, Ok, ReadCursor, count_unread, may_lead, select_messages
 from bihak.features.participants import among, parse_people, require_people
@@ -157,7 +158,8 @@ class Conversations(Feature):
 
     events = (ConversationRenamed, ParticipantJoined, ParticipantLeft)
 
-    def __init__(self, messages: Messages) -> None:
+    def __init__(self, node: Node, messages: Messages) -> None:
+        self._dialect = node.database.dialect
         self._messages = messages
 
     @read(ListConversations, route=Route("GET", "/conversations"))
@@ -349,8 +351,8 @@ class Conversations(Feature):
             )
         ).all()
         members = _load_members(connection, viewer, [row.id for row in rows])
-        cursors = [ReadCursor(viewer, row.id, row.last_read_seq) for row in rows]
-        unread = dict(zip((row.id for row in rows), count_unread(connection, cursors), strict=True))
+        cursors = [ReadCursor(viewer, row.id, row.last_read_seq, row.last_seq) for row in rows]
+        unread = dict(zip((row.id for row in rows), count_unread(connection, self._dialect, cursors), strict=True))
         last = [row.last_message_id for row in rows if row.last_message_id is not None]
         found_last = connection.execute(select_messages().where(m.id.in_(last))).all()
         last_messages = {message.conversation_id: message for message in self._messages.load(connection, found_last)}

@@ -193,7 +193,7 @@ class Receipts(Feature):
         """Costs what is unread, not what there is."""
         c, p, who = conversations.c, conversation_participants.c, query.actor.participant
         rows = query.connection.execute(
-            sa.select(p.conversation_id, p.last_read_seq)
+            sa.select(p.conversation_id, p.last_read_seq, c.last_seq)
             .select_from(conversation_participants.join(conversations, c.id == p.conversation_id))
             .where(
                 p.participant_type == who.type,
@@ -202,10 +202,10 @@ class Receipts(Feature):
                 c.last_seq > p.last_read_seq,
             )
         ).all()
-        counts = count_unread(query.connection, [ReadCursor(who, cid, seq) for cid, seq in rows])
+        counts = count_unread(query.connection, query.dialect, [ReadCursor(who, *row) for row in rows])
         found = [
             UnreadConversation(conversation_id=cid, unread=count)
-            for (cid, _), count in zip(rows, counts, strict=True)
+            for (cid, *_), count in zip(rows, counts, strict=True)
             if count
         ]
         return Unread(unread=sum(each.unread for each in found), conversations=found)

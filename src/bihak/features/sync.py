@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -119,8 +118,7 @@ class Pong(Reply, tag="pong", kw_only=True):
     heads: list[ConversationHead] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """A membership, past ones included, with its conversation's head."""
 
     conversation_id: int
@@ -136,6 +134,7 @@ class Sync(Feature):
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._rooms: GroupedRead[Participant, list[int]] = GroupedRead(node.readers, _load_rooms)
         self._places: GroupedRead[Participant, list[Place]] = GroupedRead(node.readers, self._load_places)
         self._heard: dict[Session, dict[int, int]] = {}
 
@@ -194,9 +193,8 @@ class Sync(Feature):
         """Subscribes first and reads afterwards, so that whatever happens in between is held, not missed."""
         hub = self._node.hub
         hub.attach(session)
-        for place in await self._places.load(actor.participant):
-            if place.left_seq is None:
-                hub.join(session, place.conversation_id)
+        for conversation_id in await self._rooms.load(actor.participant):
+            hub.join(session, conversation_id)
         places = await self._places.load(actor.participant)
         current = {place.conversation_id: place for place in places if place.left_seq is None}
         for conversation_id in set(session.conversations) - set(current):
@@ -428,18 +426,31 @@ class Sync(Feature):
             .where(among(p.participant_type, p.participant_id, people))
             .order_by(p.conversation_id)
         ).all()
+        who = [Participant(row.participant_type, row.participant_id) for row in rows]
         cursors = [
-            ReadCursor(Participant(row.participant_type, row.participant_id), row.conversation_id, row.last_read_seq)
-            for row in rows
-            if row.left_seq is None and row.last_seq > row.last_read_seq
+            # Of a membership that is over, nothing counts as unread.
+            ReadCursor(reader, row.conversation_id, row.last_read_seq, row.last_seq * (row.left_seq is None))
+            for reader, row in zip(who, rows, strict=True)
         ]
-        unread = dict(zip(cursors, count_unread(connection, cursors), strict=True))
+        unread = count_unread(connection, self._node.database.dialect, cursors)
         found: dict[Participant, list[Place]] = {}
-        for row in rows:
-            who = Participant(row.participant_type, row.participant_id)
-            count = unread.get(ReadCursor(who, row.conversation_id, row.last_read_seq), 0)
+        for reader, row, count in zip(who, rows, unread, strict=True):
             place = Place(
                 row.conversation_id, row.last_seq, row.joined_seq, row.left_seq, row.last_read_message_id, count
             )
-            found.setdefault(who, []).append(place)
+            found.setdefault(reader, []).append(place)
         return [found.get(person, []) for person in people]
+
+
+def _load_rooms(connection: sa.Connection, people: Sequence[Participant]) -> list[list[int]]:
+    """The conversations that each is in now."""
+    p = conversation_participants.c
+    rows = connection.execute(
+        sa.select(p.participant_type, p.participant_id, p.conversation_id).where(
+            among(p.participant_type, p.participant_id, people), p.left_seq.is_(None)
+        )
+    )
+    found: dict[Participant, list[int]] = {}
+    for kind, number, conversation_id in rows:
+        found.setdefault(Participant(kind, number), []).append(conversation_id)
+    return [found.get(person, []) for person in people]
