@@ -323,8 +323,15 @@ async def test_a_revocation_outlives_a_restart(
     assert await platform.refused("GET", "/conversations", key=token) == (401, "invalid_token")
 
 
-async def test_sessions_of_nobody_cannot_be_revoked(platform: Platform) -> None:
-    assert await platform.refused("POST", "/sessions/user_987654/revoke") == (404, "not_found")
+async def test_a_token_can_be_revoked_before_it_was_ever_used(platform: Platform) -> None:
+    token = await platform.token("user_987654")
+    await platform.do("POST", "/sessions/user_987654/revoke")
+    status, answer = await platform.ask("GET", "/conversations", key=token)
+    assert (status, answer["error"]["code"]) == (401, "invalid_token")
+
+
+async def test_sessions_of_what_is_no_participant_cannot_be_revoked(platform: Platform) -> None:
+    assert await platform.refused("POST", "/sessions/alien_1/revoke") == (422, "invalid_field")
     assert await platform.refused("POST", "/sessions/nobody/revoke") == (422, "invalid_field")
 
 

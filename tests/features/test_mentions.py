@@ -1,6 +1,6 @@
 """Mentions: `@` and the name or the `user_id` of somebody in the conversation."""
 
-import pytest
+import unicodedata
 
 from bihak.features.participants import SaveParticipant
 from bihak.protocol.types import Participant
@@ -12,46 +12,61 @@ NAMES = {
     "user_3": "Grace Mukamana",
     "user_4": "Zoé d'Arc",
     "user_5": "İlker",
+    "user_6": "🦊 Fox",
+    "user_7": "(Bob)",
+    "user_8": "阿明",
+    "user_9": "Twin",
+    "user_10": "Twin",
+    "user_11": "user_2",
+    "user_12": "José",
 }
 
 
 async def team(cluster: Cluster) -> tuple[Device, int]:
-    """All of `NAMES` but user_5 in one conversation, as the first of them sees it."""
+    """All of `NAMES` but İlker in one conversation, as the first of them sees it."""
     for user_id, name in NAMES.items():
         await cluster.nodes[0].call(SaveParticipant(participant=Participant.parse(user_id), name=name))
     aline = await cluster.connect("user_1")
-    reply = await aline.do("create_conversation", conversation_type="team", participants=["user_2", "user_3", "user_4"])
+    reply = await aline.do(
+        "create_conversation", conversation_type="team", participants=sorted(NAMES.keys() - {"user_5"})
+    )
     return aline, int(reply["conversation"]["conversation_id"])
 
 
-@pytest.mark.parametrize(
-    ("content", "mentioned"),
-    [
-        ("@Grace, are you there?", ["user_2"]),
-        ("@Grace Mukamana and @grace", ["user_3", "user_2"]),
-        ("@GRACE MUKAMANA!", ["user_3"]),
-        ("@zoé d'arc", ["user_4"]),
-        ("@user_2 @user_2 @user_3", ["user_2", "user_3"]),
-        ("(@Aline Uwase)", ["user_1"]),
-        ("write to grace@Grace.example", []),
-        ("@Graceful", []),
-        ("@user_22", []),
-        ("@@Grace", []),
-        ("@ Grace", []),
-        ("@İlker @user_5", []),
-        ("@Nobody", []),
-    ],
-)
-async def test_who_is_in_the_conversation_is_mentioned_by_name_or_user_id(
-    cluster: Cluster, content: str, mentioned: list[str]
-) -> None:
+CASES = [
+    ("@Grace, are you there?", ["user_2"]),
+    ("@Grace Mukamana and @grace", ["user_3", "user_2"]),
+    ("@GRACE MUKAMANA!", ["user_3"]),
+    ("@zoé d'arc", ["user_4"]),
+    ("@user_2 @user_2 @user_3", ["user_2", "user_3"]),
+    ("(@Aline Uwase)", ["user_1"]),
+    ("write to grace@Grace.example", []),
+    ("@Graceful", []),
+    ("@user_22", []),
+    ("@@Grace", []),
+    ("@ Grace", []),
+    ("@İlker @user_5", []),
+    ("@Nobody", []),
+    ("hi @🦊 Fox!", ["user_6"]),
+    ("@(Bob)", ["user_7"]),
+    ("你好@阿明你好", ["user_8"]),
+    ("@Twin", ["user_9", "user_10"]),
+    ("@user_2", ["user_2"]),
+    ("@user_2_x", []),
+    (unicodedata.normalize("NFD", "@José"), ["user_12"]),
+    ("@JOSÉ", ["user_12"]),
+]
+
+
+async def test_who_is_in_the_conversation_is_mentioned_by_name_or_user_id(cluster: Cluster) -> None:
     aline, cid = await team(cluster)
     grace = await cluster.connect("user_2", 1)
-    sent = await aline.do("message", conversation_id=cid, content=content)
-    event = await grace.expect("new_message", message_id=sent["message_id"])
-    assert event.get("mentions", []) == mentioned
-    (message,) = (await grace.do("history", conversation_id=cid))["messages"]
-    assert message["mentions"] == mentioned
+    for content, mentioned in CASES:
+        sent = await aline.do("message", conversation_id=cid, content=content)
+        event = await grace.expect("new_message", message_id=sent["message_id"])
+        assert (content, event.get("mentions", [])) == (content, mentioned)
+    page = (await grace.do("history", conversation_id=cid))["messages"]
+    assert [(message["content"], message["mentions"]) for message in page] == CASES
 
 
 async def test_an_edit_mentions_anew(cluster: Cluster) -> None:
@@ -66,5 +81,5 @@ async def test_an_edit_mentions_anew(cluster: Cluster) -> None:
 async def test_whoever_has_left_is_mentioned_no_more(cluster: Cluster) -> None:
     aline, cid = await team(cluster)
     await aline.do("remove_participant", conversation_id=cid, user_id="user_2")
-    await aline.do("message", conversation_id=cid, content="@user_2 @Grace")
-    assert (await aline.expect("new_message")).get("mentions", []) == []
+    await aline.do("message", conversation_id=cid, content="@Grace @user_2 and all")
+    assert (await aline.expect("new_message")).get("mentions", []) == ["user_11"], "whose name that happens to be"

@@ -138,7 +138,7 @@ async def test_content_is_trimmed(cluster: Cluster) -> None:
 async def test_a_message_needs_content(cluster: Cluster) -> None:
     alice = await cluster.connect("user_1")
     cid = await cluster.found(alice, "user_2")
-    for content in ("", " ", "\n\t\r", "\u3000\u2003"):
+    for content in ("\u200b", "\u00ad\u2800 \u3164", "\u200e\n", "", " ", "\n\t\r", "\u3000\u2003"):
         error = await alice.refused("message", conversation_id=cid, content=content, temp_id="t")
         assert (error["code"], error["field"]) == ("invalid_field", "content")
         assert (error["temp_id"], error["conversation_id"]) == ("t", cid)

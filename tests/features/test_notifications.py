@@ -307,3 +307,42 @@ async def test_a_large_conversation_is_told_in_a_few_statements(cluster: Cluster
     counts = await cluster.stored("SELECT kind, COUNT(*), SUM(count) FROM notifications GROUP BY kind ORDER BY kind")
     assert [(kind, rows, int(total)) for kind, rows, total in counts] == [("added", 698, 698), ("message", 698, 698)]
     assert sorted(n["kind"] for n in told(bob)) == ["added", "message"]
+
+
+async def test_a_deleted_message_is_taken_out_of_what_was_told(cluster: Cluster) -> None:
+    alice, bob, cid = await team(cluster)
+    first, second, third = await say(alice, cid, "one", "two", "@user_2 three")
+    await later(cluster)
+    assert sorted(await listed(bob))[1:] == [("mention", third, 1, False), ("message", third, 3, False)]
+    await alice.do("delete_message", message_id=third)
+    await cluster.settle()
+    assert sorted(await listed(bob))[1:] == [("mention", third, 1, True), ("message", second, 2, False)]
+    assert told(bob)[-1]["count"] == 2
+    await bob.do("mark_read", conversation_id=cid, message_id=first)
+    for message_id in (first, second):
+        await alice.do("delete_message", message_id=message_id)
+    await cluster.settle()
+    assert all(is_read for *_, is_read in await listed(bob))
+    await later(cluster)
+    assert (await bob.do("notifications"))["unread"] == 0
+
+
+async def test_reading_on_clears_a_mention_by_an_edit_of_what_was_read(cluster: Cluster) -> None:
+    alice, bob, cid = await team(cluster)
+    (message_id,) = await say(alice, cid, "hello")
+    await bob.do("mark_read", conversation_id=cid, message_id=message_id)
+    await later(cluster)
+    await alice.do("edit_message", message_id=message_id, content="hello @user_2")
+    await later(cluster)
+    assert (await bob.do("notifications"))["unread"] == 1
+    await bob.do("mark_read", conversation_id=cid, message_id=message_id)
+    assert (await bob.do("notifications"))["unread"] == 0
+
+
+async def test_opening_a_conversation_in_which_nothing_was_said_clears_being_taken_in(cluster: Cluster) -> None:
+    alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
+    cid = await cluster.found(alice, "user_2")
+    await later(cluster)
+    assert await listed(bob) == [("added", None, 1, False)]
+    await bob.do("mark_read", conversation_id=cid, message_id=2**53 - 1)
+    assert await listed(bob) == [("added", None, 1, True)]

@@ -125,6 +125,14 @@ async def test_whoever_is_here_is_shown_as_online(cluster: Cluster, aline: Devic
     assert found["status"] == "online"
 
 
+async def test_whoever_appears_offline_is_found_as_offline(cluster: Cluster, aline: Device) -> None:
+    grace = await cluster.connect("user_2", 1)
+    await grace.do("set_status", status="offline")
+    await cluster.settle()
+    found = {person["user_id"]: person["status"] for person in (await aline.do("participants", q=""))["participants"]}
+    assert found["user_2"] == "offline"
+
+
 async def test_one_does_not_find_oneself(aline: Device) -> None:
     assert await names(aline, "aline") == []
     assert NAMES["user_1"] not in await names(aline, "")

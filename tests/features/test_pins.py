@@ -56,3 +56,12 @@ async def test_a_conversation_has_only_so_many_pins(cluster: Cluster) -> None:
     assert (await alice.refused("pin_message", message_id=ids[-1]))["code"] == "conflict"
     await alice.do("unpin_message", message_id=ids[0])
     await alice.do("pin_message", message_id=ids[-1])
+
+
+async def test_a_deleted_message_makes_room_for_another_pin(cluster: Cluster) -> None:
+    alice, _, cid, ids = await with_messages(cluster, MAX_PINS + 1)
+    for message_id in ids[:MAX_PINS]:
+        await alice.do("pin_message", message_id=message_id)
+    await alice.do("delete_message", message_id=ids[0])
+    await alice.do("pin_message", message_id=ids[-1])
+    assert ids[-1] in await pinned(alice, cid)

@@ -73,10 +73,22 @@ async def test_a_message_beyond_the_last_one_means_the_last_one(cluster: Cluster
     assert await cursor(bob, cid) == (ids[2], 1)
 
 
-async def test_reading_nothing_is_not_found(cluster: Cluster) -> None:
-    alice = await cluster.connect("user_1")
+async def test_where_there_is_nothing_to_read_reading_changes_nothing(cluster: Cluster) -> None:
+    alice, bob = await cluster.connect("user_1"), await cluster.connect("user_2", 1)
     cid = await cluster.found(alice, "user_2")
-    assert (await alice.refused("mark_read", conversation_id=cid, message_id=1))["code"] == "not_found"
+    await alice.do("mark_read", conversation_id=cid, message_id=1)
+    await bob.quiet("message_read")
+    assert await cursor(alice, cid) == (None, 0)
+
+
+async def test_a_message_that_is_not_in_the_conversation_is_not_read(cluster: Cluster) -> None:
+    alice, bob, cid, ids = await three_messages(cluster)
+    other = await cluster.found(alice, "user_2")
+    last = (await alice.do("message", conversation_id=other, content="elsewhere"))["message_id"]
+    await bob.do("mark_read", conversation_id=cid, message_id=last)  # past the last one here
+    assert await cursor(bob, cid) == (ids[2], 0)
+    error = await bob.refused("mark_read", conversation_id=other, message_id=ids[0])
+    assert error["code"] == "not_found"
 
 
 async def test_ones_own_messages_are_never_unread(cluster: Cluster) -> None:
@@ -117,8 +129,23 @@ async def test_whoever_keeps_reads_private_is_told_of_only_on_their_own_devices(
     shown = (await alice.do("get_conversation", conversation_id=cid))["conversation"]["participants"]
     assert {who["user_id"]: who["last_read_message_id"] for who in shown}["user_2"] is None
     await bob.do("update_settings", read_receipts=True)
+    assert await who_read(alice, ids[0]) == [], "what was read in private stays so"
+    shown = (await alice.do("get_conversation", conversation_id=cid))["conversation"]["participants"]
+    assert {who["user_id"]: who["last_read_message_id"] for who in shown}["user_2"] is None
     await bob.do("mark_read", conversation_id=cid, message_id=ids[2])
     assert (await alice.expect("message_read"))["message_id"] == ids[2]
+    assert await who_read(alice, ids[0]) == [("user_2", ids[2])]
+
+
+async def test_whoever_came_after_a_message_has_not_read_it(cluster: Cluster) -> None:
+    alice, _, cid, ids = await three_messages(cluster)
+    carol = await cluster.connect("user_3", 1)
+    await cluster.introduce("user_3")
+    await alice.do("add_participants", conversation_id=cid, participants=["user_3"])
+    later = (await alice.do("message", conversation_id=cid, content="welcome"))["message_id"]
+    await carol.do("mark_read", conversation_id=cid, message_id=later)
+    assert await who_read(alice, later) == [("user_3", later)]
+    assert await who_read(alice, ids[2]) == []
 
 
 async def test_unread_counts_are_right_after_sends_reads_deletes_and_joins(cluster: Cluster) -> None:

@@ -183,15 +183,18 @@ class Node:
         now_ms: int = connection.exec_driver_sql(f"SELECT {self.database.dialect.clock_ms}").scalar_one()
         return now_ms
 
-    def periodically(self, task: str, request: Request) -> Callable[[], Awaitable[None]]:
+    def periodically(self, task: str, request: Request, *, at_most: int = 0) -> Callable[[], Awaitable[None]]:
         """A background coroutine function: serves `request`, which tells how much it removed, every period of `task`.
 
+        `at_most`: what one run removes at most, if that is bounded; after so much it goes on at once.
         Several nodes may do the same: what one has removed the others do not find.
         """
 
         async def run() -> None:
+            removed = 0
             while True:
-                await asyncio.sleep(self.options.periods_s[task])
+                await asyncio.sleep(self.options.periods_s[task] if not at_most or removed < at_most else 0)
+                removed = 0
                 try:
                     removed = await self.call(request)
                 except ChatError as error:

@@ -31,7 +31,7 @@ def make_features(node: Node) -> list[Feature]:
         Typing(node),
         Presence(node),
         Search(node, messages),
-        Notifications(node, receipts),
+        Notifications(node, messages, receipts),
         Sync(node),
         Platform(node),
     ]

@@ -394,7 +394,8 @@ def _load_members(connection: sa.Connection, viewer: Participant, ids: Sequence[
     p, who, status = conversation_participants.c, participants.c, user_online_status.c
     rows = connection.execute(
         sa.select(
-            *(p.conversation_id, p.participant_type, p.participant_id, p.role, p.last_read_message_id),
+            *(p.conversation_id, p.participant_type, p.participant_id, p.role),
+            *(p.last_read_message_id, p.shown_read_message_id),
             *(who.name, who.avatar_url, who.shares_reads, shown_status().label("status"), status.last_seen_ms),
         )
         .select_from(
@@ -413,7 +414,7 @@ def _load_members(connection: sa.Connection, viewer: Participant, ids: Sequence[
     for row in rows:
         person = Participant(row.participant_type, row.participant_id)
         user_id = person.user_id
-        is_shared = row.shares_reads is not False or person == viewer
+        shown = row.shown_read_message_id if row.shares_reads is not False else None
         members.setdefault(row.conversation_id, []).append(
             Member(
                 user_id=user_id,
@@ -424,7 +425,7 @@ def _load_members(connection: sa.Connection, viewer: Participant, ids: Sequence[
                 role=row.role,
                 status=row.status or "offline",
                 last_seen_at=time_or_none(row.last_seen_ms),
-                last_read_message_id=row.last_read_message_id if is_shared else None,
+                last_read_message_id=row.last_read_message_id if person == viewer else shown,
             )
         )
     return members

@@ -46,10 +46,11 @@ class SaveParticipant(Request, tag="save_participant", kw_only=True):
 class Profile(NamedTuple):
     """What is stored of a participant."""
 
-    name: str
-    avatar_url: str | None
-    email: str | None
-    revoked_before_ms: int
+    name: str | None = None
+    """None where nobody has told of them yet."""
+    avatar_url: str | None = None
+    email: str | None = None
+    revoked_before_ms: int = 0
     """Tokens made before then are refused; 0: none is."""
 
 
@@ -58,7 +59,7 @@ class Participants(Feature):
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._profiles: GroupedRead[Participant, Profile | None] = GroupedRead(node.readers, load_profiles)
+        self._profiles: GroupedRead[Participant, Profile] = GroupedRead(node.readers, load_profiles)
 
     async def admit(self, identity: Identity) -> Actor:
         """Whoever a credential was accepted from, known from now on.
@@ -68,10 +69,9 @@ class Participants(Feature):
         who = identity.participant
         self.require_type(who, "participant_type")
         stored = await self._profiles.load(who)
-        revoked_before_ms = stored.revoked_before_ms if stored is not None else 0
-        if identity.issued_at is not None and is_revoked(identity.issued_at, revoked_before_ms):
+        if identity.issued_at is not None and is_revoked(identity.issued_at, stored.revoked_before_ms):
             raise InvalidToken("The token was revoked; sign in again.")
-        name = identity.name or (stored.name if stored is not None else who.user_id)
+        name = identity.name or stored.name or who.user_id
         if needs_saving(identity, stored):
             await self._node.call(
                 SaveParticipant(participant=who, name=name, avatar_url=identity.avatar_url, email=identity.email)
@@ -81,12 +81,12 @@ class Participants(Feature):
     async def require(self, who: Participant) -> Actor:
         """Somebody whom the platform has told of. Raises NotFound."""
         stored = await self._profiles.load(who)
-        if stored is None or who.type not in self._node.options.participant_types:
+        if stored.name is None or who.type not in self._node.options.participant_types:
             raise NotFound(f"There is no participant {who.user_id}.")
         return _actor(who, stored.name)
 
-    async def load_profile(self, who: Participant) -> Profile | None:
-        """What is stored of somebody; None where the platform has not told of them."""
+    async def load_profile(self, who: Participant) -> Profile:
+        """What is stored of somebody."""
         return await self._profiles.load(who)
 
     def require_type(self, who: Participant, field: str) -> None:
@@ -102,40 +102,57 @@ class Participants(Feature):
         save_people(tx, {request.participant: {key: value for key, value in given.items() if value is not None}})
 
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        return () if self._node.authenticator.trusting else (self._watch_revocations,)
+        return (self._watch,)
 
-    async def _watch_revocations(self) -> None:
-        """Ends the sessions that a revocation's own signal missed: it was lost, or they were just signing in."""
+    async def _watch(self) -> None:
+        """Brings open sessions in step with what the platform tells, on whichever node it was told.
+
+        They go on under a new name, and end where a revocation's own signal missed them: it was lost, or they were
+        just signing in.
+        """
         seen_ms: int | None = None
         while True:
             try:
                 if seen_ms is None:
                     seen_ms = await self._node.readers.run(self._node.clock_ms)
-                if any(session.issued_at is not None for session in self._node.sessions):
-                    seen_ms, revoked = await self._node.readers.run(_recent_revocations(self._node, seen_ms))
+                if self._node.hub.participants:
+                    seen_ms, renamed, revoked = await self._node.readers.run(_recent_changes(self._node, seen_ms))
+                    for who, name in renamed:
+                        self._rename(who, name)
                     for who, before_ms in revoked:
                         self._node.hub.end_revoked(who.user_id, before_ms)
                 else:
                     seen_ms = None
             except ChatError as error:
-                log.debug("watch for revocations failed", error=error.message)
+                log.debug("watch for what the platform tells failed", error=error.message)
             await asyncio.sleep(WATCH_EVERY_S)
 
+    def _rename(self, who: Participant, name: str) -> None:
+        for session in self._node.hub.participants.get(who.user_id, ()):
+            if session.actor is not None and session.actor.name != name:
+                session.actor = _actor(who, name)
 
-def _recent_revocations(
-    node: Node, seen_ms: int
-) -> Callable[[sa.Connection], tuple[int, list[tuple[Participant, int]]]]:
-    """Reads the database's clock, and what was revoked since shortly before `seen_ms`."""
 
-    def read(connection: sa.Connection) -> tuple[int, list[tuple[Participant, int]]]:
-        r = session_revocations.c
-        now_ms = node.clock_ms(connection)
-        rows = connection.execute(
-            sa.select(r.participant_type, r.participant_id, r.revoked_before_ms).where(
-                r.revoked_before_ms > seen_ms - WATCH_BACK_MS
-            )
+Changes = tuple[int, list[tuple[Participant, str]], list[tuple[Participant, int]]]
+
+
+def _recent_changes(node: Node, seen_ms: int) -> Callable[[sa.Connection], Changes]:
+    """Reads the database's clock, and who was named anew, and revoked, since shortly before `seen_ms`."""
+
+    def read(connection: sa.Connection) -> Changes:
+        p, r = participants.c, session_revocations.c
+        now_ms, since_ms = node.clock_ms(connection), seen_ms - WATCH_BACK_MS
+        renamed = connection.execute(
+            sa.select(p.participant_type, p.participant_id, p.name).where(p.updated_ms > since_ms)
         )
-        return now_ms, [(Participant(row.participant_type, row.participant_id), row.revoked_before_ms) for row in rows]
+        revoked = connection.execute(
+            sa.select(r.participant_type, r.participant_id, r.revoked_before_ms).where(r.revoked_before_ms > since_ms)
+        )
+        return (
+            now_ms,
+            [(Participant(kind, number), name) for kind, number, name in renamed],
+            [(Participant(kind, number), before_ms) for kind, number, before_ms in revoked],
+        )
 
     return read
 
@@ -144,26 +161,25 @@ def _actor(who: Participant, name: str) -> Actor:
     return Actor(who, name, is_moderator=who.type == MODERATOR_TYPE)
 
 
-def load_profiles(connection: sa.Connection, people: Sequence[Participant]) -> list[Profile | None]:
-    """What is stored of each; None where the platform has not told of somebody."""
+def load_profiles(connection: sa.Connection, people: Sequence[Participant]) -> list[Profile]:
+    """What is stored of each; two queries for all."""
     c, r = participants.c, session_revocations.c
-    rows = connection.execute(
-        sa.select(c.participant_type, c.participant_id, c.name, c.avatar_url, c.email, r.revoked_before_ms)
-        .select_from(
-            participants.outerjoin(
-                session_revocations,
-                sa.and_(r.participant_type == c.participant_type, r.participant_id == c.participant_id),
-            )
+    told = connection.execute(
+        sa.select(c.participant_type, c.participant_id, c.name, c.avatar_url, c.email).where(
+            among(c.participant_type, c.participant_id, people)
         )
-        .where(among(c.participant_type, c.participant_id, people))
     )
-    found = {
-        Participant(row.participant_type, row.participant_id): Profile(
-            row.name, row.avatar_url, row.email, row.revoked_before_ms or 0
+    # Asked for by itself: a token may be revoked before anybody came with it.
+    revoked = connection.execute(
+        sa.select(r.participant_type, r.participant_id, r.revoked_before_ms).where(
+            among(r.participant_type, r.participant_id, people)
         )
-        for row in rows
-    }
-    return [found.get(person) for person in people]
+    )
+    found = {Participant(kind, number): Profile(*fields) for kind, number, *fields in told}
+    for kind, number, before_ms in revoked:
+        who = Participant(kind, number)
+        found[who] = found.get(who, Profile())._replace(revoked_before_ms=before_ms)
+    return [found.get(person, Profile()) for person in people]
 
 
 def save_people(tx: Transaction, told: dict[Participant, dict[str, str | None]]) -> None:
@@ -229,9 +245,9 @@ def require_people(connection: sa.Connection, people: Sequence[Participant]) -> 
     return {person: found[person] for person in people}
 
 
-def needs_saving(identity: Identity, stored: Profile | None) -> bool:
+def needs_saving(identity: Identity, stored: Profile) -> bool:
     """Whether a credential tells something of its participant that is not stored."""
-    if stored is None:
+    if stored.name is None:
         return True
     told = {"name": identity.name, "avatar_url": identity.avatar_url, "email": identity.email}
     return any(new is not None and new != getattr(stored, field) for field, new in told.items())

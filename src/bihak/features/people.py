@@ -9,6 +9,7 @@ from msgspec import Meta
 from bihak.core.context import Query
 from bihak.core.feature import Feature, Route, read
 from bihak.core.node import Node
+from bihak.features.presence import shown_status
 from bihak.protocol.envelope import Reply, Request
 from bihak.protocol.types import Participant
 from bihak.storage.schema import conversation_participants, participants, user_online_status
@@ -55,7 +56,9 @@ class People(Feature):
         who, status, me = participants.c, user_online_status.c, query.actor.participant
         words = request.q.split()[:MAX_WORDS]
         wanted = (
-            sa.select(who.participant_type, who.participant_id, who.name, who.avatar_url, status.status)
+            sa.select(
+                *(who.participant_type, who.participant_id, who.name, who.avatar_url), shown_status().label("status")
+            )
             .select_from(
                 participants.outerjoin(
                     user_online_status,

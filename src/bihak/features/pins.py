@@ -1,6 +1,7 @@
 """Pins: messages that a conversation keeps at hand."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -58,6 +59,7 @@ class Pins(Feature):
 
     def __init__(self, messages: Messages) -> None:
         messages.decorate(add_pins)
+        messages.when_deleted(remove_pin)
 
     @write(PinMessage, route=Route("PUT", "/messages/{message_id}/pin"))
     def pin(self, tx: Transaction, request: PinMessage) -> Ok:
@@ -109,6 +111,11 @@ class Pins(Feature):
                 ),
             )
         return Ok()
+
+
+def remove_pin(tx: Transaction, _conversation_id: int, message: Any) -> None:
+    """The pin of a message that is deleted; its own event tells of that."""
+    tx.connection.execute(message_pins.delete().where(message_pins.c.message_id == message.id))
 
 
 def add_pins(connection: sa.Connection, page: Sequence[Message]) -> None:

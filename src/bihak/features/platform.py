@@ -13,7 +13,7 @@ from bihak.core.node import SYSTEM, Node
 from bihak.errors import ChatError, InvalidField, NotFound
 from bihak.features.messages import MessageSent, SendMessage
 from bihak.features.messages.sending import send_all
-from bihak.features.participants import Participants, parse_people, require_people, save_people, session_revocations
+from bihak.features.participants import Participants, parse_people, save_people, session_revocations
 from bihak.protocol.envelope import Reply, Request, require_bytes
 from bihak.protocol.types import ConversationId, Participant, UserId, format_time
 
@@ -104,7 +104,7 @@ class Platform(Feature):
         people = self._node.feature(Participants)
         people.require_type(who, "user_id")
         stored = await people.load_profile(who)
-        return stored.revoked_before_ms / 1000 if stored is not None else 0.0
+        return stored.revoked_before_ms / 1000
 
     @write(PutParticipant, route=Route("PUT", "/participants/{user_id}"), internal=True)
     def put(self, tx: Transaction, request: PutParticipant) -> Saved:
@@ -116,9 +116,9 @@ class Platform(Feature):
 
     @write(RevokeSessions, route=Route("POST", "/sessions/{user_id}/revoke"), internal=True)
     def revoke(self, tx: Transaction, request: RevokeSessions) -> Revoked:
-        """Stores it; the connections are closed after COMMIT, by `serve`."""
+        """Stores it, also of somebody whose token was never used; `serve` closes the connections after COMMIT."""
         (who,) = parse_people([request.user_id], "user_id")
-        require_people(tx.connection, [who])
+        self._node.feature(Participants).require_type(who, "user_id")
         now_ms = tx.read_clock()
         key = {"participant_type": who.type, "participant_id": who.id}
         row = sa.and_(*(session_revocations.c[name] == value for name, value in key.items()))

@@ -1,6 +1,7 @@
 """Reactions: any emoji, one of each per person and message."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import regex
 import sqlalchemy as sa
@@ -23,6 +24,8 @@ message_reactions = table(
     participant_type(key=True),
     big("participant_id", key=True),
     big("created_ms"),
+    # Of the event that tells of it.
+    big("seq", default="0"),
 )
 
 
@@ -63,6 +66,7 @@ class Reactions(Feature):
 
     def __init__(self, messages: Messages) -> None:
         messages.decorate(add_reactions)
+        messages.when_deleted(remove_reactions)
 
     @write(AddReaction, route=Route("PUT", "/messages/{message_id}/reactions/{emoji}"))
     def add(self, tx: Transaction, request: AddReaction) -> Ok:
@@ -80,16 +84,22 @@ class Reactions(Feature):
         kinds = {reaction.emoji for reaction in there}
         if emoji not in kinds and len(kinds) >= MAX_KINDS:
             raise Conflict(f"A message has at most {MAX_KINDS} different reactions.")
+        seq = conversation.next_seq()
         tx.connection.execute(
             message_reactions.insert().values(
-                message_id=row.id, emoji=emoji, participant_type=who.type, participant_id=who.id, created_ms=tx.now_ms
+                message_id=row.id,
+                emoji=emoji,
+                participant_type=who.type,
+                participant_id=who.id,
+                created_ms=tx.now_ms,
+                seq=seq,
             )
         )
         tx.record(
             conversation,
             ReactionAdded(
                 conversation_id=conversation.id,
-                seq=conversation.next_seq(),
+                seq=seq,
                 message_id=row.id,
                 emoji=request.emoji,
                 user_id=tx.actor.user_id,
@@ -125,13 +135,18 @@ class Reactions(Feature):
         return Ok()
 
 
+def remove_reactions(tx: Transaction, _conversation_id: int, message: Any) -> None:
+    """All reactions to a message that is deleted; its own event tells of that."""
+    tx.connection.execute(message_reactions.delete().where(message_reactions.c.message_id == message.id))
+
+
 def add_reactions(connection: sa.Connection, page: Sequence[Message]) -> None:
     """Adds its reactions to each message, in the order in which they were first used; one query for all."""
     c = message_reactions.c
     rows = connection.execute(
         sa.select(c.message_id, c.emoji, c.participant_type, c.participant_id)
         .where(c.message_id.in_([message.message_id for message in page]))
-        .order_by(c.message_id, c.created_ms, c.participant_type, c.participant_id)
+        .order_by(c.message_id, c.created_ms, c.seq, c.participant_type, c.participant_id)
     )
     by_message: dict[int, dict[bytes, list[str]]] = {}
     for message_id, emoji, kind, number in rows:

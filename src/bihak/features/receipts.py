@@ -1,11 +1,12 @@
 """Read receipts: each reader's cursor in a conversation, which never goes back, and what is unread."""
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
-from bihak.core.context import Query, Signal, Transaction
+from bihak.core.context import LockedConversation, Membership, Query, Signal, Transaction
 from bihak.core.feature import Feature, Route, read, write
 from bihak.errors import NotFound
 from bihak.features.messages import Ok, ReadCursor, count_unread, require_joined_seq
@@ -95,28 +96,31 @@ class Receipts(Feature):
     def mark_read(self, tx: Transaction, request: MarkRead) -> Ok:
         """Moves the cursor forward and tells the others; a few statements, however many messages that covers."""
         conversation, membership = tx.require_place(request.conversation_id)
+        target = _require_target(tx, conversation, membership, request.message_id)
+        # Also when the cursor stays: there may be news of what was read already, such as a mention by an edit.
+        seq = conversation.last_seq if target is None else max(target.seq, membership.last_read_seq)
+        for listener in self._listeners:
+            listener(tx, conversation.id, seq)
+        if target is not None and target.seq > membership.last_read_seq:
+            self._move(tx, conversation, membership, target)
+        return Ok()
+
+    def _move(self, tx: Transaction, conversation: LockedConversation, membership: Membership, target: Any) -> None:
         who = tx.actor.participant
-        m = messages.c
-        here = sa.and_(m.conversation_id == conversation.id, m.seq > membership.joined_seq)
-        target = tx.connection.execute(sa.select(m.id, m.seq).where(here, m.id == request.message_id)).first()
-        if target is None:
-            target = tx.connection.execute(sa.select(m.id, m.seq).where(here).order_by(m.seq.desc()).limit(1)).first()
-            if target is None or request.message_id < target.id:
-                raise NotFound("There is no such message in this conversation.")
-        if target.seq <= membership.last_read_seq:
-            return Ok()
+        is_shown = _shares_reads(tx.connection, who)
+        cursor = {"last_read_seq": target.seq, "last_read_message_id": target.id}
         mine = {"conversation_id": conversation.id, "participant_type": who.type, "participant_id": who.id}
         tx.connection.execute(
             conversation_participants.update()
             .where(*(conversation_participants.c[name] == value for name, value in mine.items()))
-            .values(last_read_seq=target.seq, last_read_message_id=target.id)
+            .values(**cursor, **({"shown_read_message_id": target.id} if is_shown else {}))
         )
         tx.connection.execute(
-            message_read_receipts.insert().values(**mine, seq=target.seq, message_id=target.id, read_ms=tx.now_ms)
+            message_read_receipts.insert().values(
+                **mine, seq=target.seq, message_id=target.id, read_ms=tx.now_ms, is_private=not is_shown
+            )
         )
         tx.set_membership(conversation.id, who, membership._replace(last_read_seq=target.seq))
-        for listener in self._listeners:
-            listener(tx, conversation.id, target.seq)
         event = MessageRead(
             conversation_id=conversation.id,
             user_id=who.user_id,
@@ -125,16 +129,13 @@ class Receipts(Feature):
             message_id=target.id,
             read_at=format_time(tx.now_ms),
         )
-        if _shares_reads(tx.connection, who):
-            tx.signal(Signal(event, to_conversations=(conversation.id,)))
-        else:
-            tx.signal(Signal(event, to_user=who.user_id))
-        return Ok()
+        everyone, oneself = Signal(event, to_conversations=(conversation.id,)), Signal(event, to_user=who.user_id)
+        tx.signal(everyone if is_shown else oneself)
 
     @read(ListReceipts, route=Route("GET", "/messages/{message_id}/receipts"))
     def receipts(self, query: Query, request: ListReceipts) -> ReceiptList:
         """The first step of each reader's cursor that covers the message."""
-        m, r, p = messages.c, message_read_receipts.c, participants.c
+        m, r, p, place = messages.c, message_read_receipts.c, participants.c, conversation_participants.c
         message = query.connection.execute(
             sa.select(m.conversation_id, m.seq, m.sender_type, m.sender_id).where(m.id == request.message_id)
         ).first()
@@ -149,7 +150,7 @@ class Receipts(Feature):
             raise missing
         first = (
             sa.select(r.participant_type, r.participant_id, sa.func.min(r.seq).label("seq"))
-            .where(r.conversation_id == message.conversation_id, r.seq >= message.seq)
+            .where(r.conversation_id == message.conversation_id, r.seq >= message.seq, sa.not_(r.is_private))
             .group_by(r.participant_type, r.participant_id)
             .subquery()
         )
@@ -163,13 +164,23 @@ class Receipts(Feature):
                         r.participant_id == first.c.participant_id,
                         r.seq == first.c.seq,
                     ),
-                ).join(
+                )
+                .join(
                     participants,
                     sa.and_(p.participant_type == r.participant_type, p.participant_id == r.participant_id),
+                )
+                .join(
+                    conversation_participants,
+                    sa.and_(
+                        place.conversation_id == r.conversation_id,
+                        place.participant_type == r.participant_type,
+                        place.participant_id == r.participant_id,
+                    ),
                 )
             )
             .where(
                 r.conversation_id == message.conversation_id,
+                place.joined_seq < message.seq,  # whoever came later read on from there, and not this
                 p.shares_reads,
                 sa.not_(sa.and_(r.participant_type == message.sender_type, r.participant_id == message.sender_id)),
             )
@@ -217,6 +228,23 @@ class Receipts(Feature):
             participants.update().where(_is(tx.actor.participant)).values(shares_reads=request.read_receipts)
         )
         return Ok()
+
+
+def _require_target(
+    tx: Transaction, conversation: LockedConversation, membership: Membership, message_id: int
+) -> Any | None:
+    """`id` and `seq` of the message that is meant, the last one for one beyond it; None where there is none to read.
+
+    Raises NotFound.
+    """
+    m = messages.c
+    here = sa.select(m.id, m.seq).where(m.conversation_id == conversation.id, m.seq > membership.joined_seq)
+    target = tx.connection.execute(here.where(m.id == message_id)).first()
+    if target is None:
+        target = tx.connection.execute(here.order_by(m.seq.desc()).limit(1)).first()
+        if target is not None and message_id < target.id:
+            raise NotFound("There is no such message in this conversation.")
+    return target
 
 
 def _shares_reads(connection: sa.Connection, who: Participant) -> bool:

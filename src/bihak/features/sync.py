@@ -404,14 +404,17 @@ class Sync(Feature):
         while True:
             await asyncio.sleep(self._node.options.periods_s["sessions"])
             now = self._node.wall_clock()
+            removed = 0
             told = {s for s in told if not s.closed and s.expires_at is not None and s.expires_at <= now}
             for session in [s for s in self._node.sessions if s.expires_at is not None and s.expires_at <= now]:
                 assert session.expires_at is not None
                 if now >= session.expires_at + TOKEN_GRACE_S:
                     session.close(CloseCode.TOKEN, "token_expired")
+                    removed += 1
                 elif session not in told:
                     told.add(session)
                     session.send_body(encode(error_reply(TokenExpired())))
+            (log.info if removed else log.debug)("cleanup", task="sessions", removed=removed)
 
     # Reads shared by all who ask at the same time
 

@@ -76,6 +76,7 @@ participants = table(
     sa.Column("shares_reads", sa.Boolean, nullable=False, server_default=sa.true()),
     big("created_ms"),
     big("updated_ms"),
+    sa.Index(None, "updated_ms"),
 )
 
 conversations = table(
@@ -107,6 +108,8 @@ conversation_participants = table(
     big("joined_ms"),
     big("last_read_seq", default="0"),
     big("last_read_message_id", nullable=True),
+    # As far as others are told; it stays behind while its reader keeps that private.
+    big("shown_read_message_id", nullable=True),
     sa.Index("ix_conversation_participants_by_participant", "participant_type", "participant_id", "conversation_id"),
 )
 
@@ -171,6 +174,8 @@ message_read_receipts = table(
     big("seq", key=True),
     big("message_id"),
     big("read_ms"),
+    # Read while its reader kept that private; so it stays, whatever they choose later.
+    sa.Column("is_private", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 typing_indicators = table(

@@ -64,6 +64,8 @@ __all__ = [
     "select_messages",
 ]
 
+DeletionListener = Callable[[Transaction, int, Any], None]
+"""Called with a conversation and a row of `messages` that is deleted in this transaction."""
 Decorator = Callable[[sa.Connection, Sequence[Message]], None]
 """Adds to message objects what another feature knows of them; a bounded number of queries for all."""
 
@@ -75,10 +77,15 @@ class Messages(Feature):
 
     def __init__(self) -> None:
         self._decorators: list[Decorator] = []
+        self._when_deleted: list[DeletionListener] = []
 
     def decorate(self, decorator: Decorator) -> None:
         """Lets another feature add what it knows to every message object that is read."""
         self._decorators.append(decorator)
+
+    def when_deleted(self, listener: DeletionListener) -> None:
+        """Lets another feature take away what it has of a message, in the transaction that deletes it."""
+        self._when_deleted.append(listener)
 
     def load(self, connection: sa.Connection, rows: Sequence[Any]) -> list[Message]:
         """The message objects of rows of `select_messages`, complete."""
@@ -139,6 +146,8 @@ class Messages(Feature):
                 .where(messages.c.id == row.id)
                 .values(content="", body_digest=None, mentions=None, deleted_ms=tx.now_ms)
             )
+            for listener in self._when_deleted:
+                listener(tx, conversation.id, row)
             tx.record(
                 conversation,
                 MessageDeleted(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import regex
 import sqlalchemy as sa
 
 from bihak.core.context import LockedConversation, Membership, Query, Transaction
@@ -10,11 +11,14 @@ from bihak.errors import InvalidField, NotFound, TooLarge
 from bihak.features.messages.wire import MAX_CONTENT
 from bihak.storage.schema import conversation_participants, messages
 
+# Spaces, controls and fillers show nothing (https://www.unicode.org/reports/tr44/: Default_Ignorable_Code_Point).
+_VISIBLE = regex.compile(r"[^\s\p{C}\p{DI}\u2800]")
+
 
 def clean_content(content: str) -> str:
     """`content` as it is stored: trimmed. Raises InvalidField or TooLarge."""
     content = content.strip()
-    if not content:
+    if not content or not (content.isascii() or _VISIBLE.search(content)):
         raise InvalidField("A message needs content.", field="content")
     if len(content) > MAX_CONTENT:
         raise TooLarge(f"A message has at most {MAX_CONTENT} characters.", field="content")

@@ -1,0 +1,20 @@
+"""Names that the platform changes while people are connected."""
+
+from bihak.core.identity import Actor
+from bihak.features.participants import WATCH_EVERY_S, SaveParticipant
+from bihak.protocol.types import Participant
+from tests.harness import Cluster
+
+
+async def test_a_changed_name_is_in_the_next_live_event_on_every_node(cluster: Cluster) -> None:
+    alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
+    cid = await cluster.found(alice, "user_2")
+    await cluster.nodes[1].call(SaveParticipant(participant=Participant("user", 1), name="Alice the Second"))
+    await cluster.settle()
+    await cluster.clock.advance(WATCH_EVERY_S * 1.1)
+    await cluster.settle()
+    assert alice.session.actor == Actor(Participant("user", 1), "Alice the Second")
+    await alice.do("message", conversation_id=cid, content="It is me")
+    event = await bob.expect("new_message")
+    (message,) = (await bob.do("history", conversation_id=cid))["messages"]
+    assert event["sender_name"] == message["sender_name"] == "Alice the Second"
