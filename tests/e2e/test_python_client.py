@@ -176,7 +176,7 @@ def token(seconds: float, user_id: str = "user_1") -> str:
 
 
 async def test_a_token_that_ends_is_replaced_and_the_connection_stays(token_server: ServerProcess) -> None:
-    given = []
+    given: list[str] = []
 
     async def fetch() -> str:
         given.append(token(2 if not given else 3600))
