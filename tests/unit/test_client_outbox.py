@@ -166,6 +166,12 @@ def test_a_refused_message_lets_the_next_one_go_and_may_be_tried_again_after_it(
     assert outbox.take_due() == [good]
 
 
+def test_the_same_key_is_queued_once() -> None:
+    outbox = make_outbox()
+    assert outbox.add(draft("one")) is outbox.add(draft("one"))
+    assert len(outbox.unsent()) == 1
+
+
 def test_a_message_given_up_is_forgotten() -> None:
     outbox = make_outbox()
     outbox.add(draft("bad"))

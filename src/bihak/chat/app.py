@@ -63,6 +63,7 @@ class ChatApp(App[None]):
         Binding("ctrl+c,ctrl+q", "quit", priority=True),
         Binding("f1", "help"),
         Binding("f2", "toggle_list"),
+        Binding("escape", "to_composer"),
         Binding("ctrl+f", "find", priority=True),
         Binding("ctrl+n,alt+down", "next(1)", priority=True),
         Binding("ctrl+p,alt+up", "next(-1)", priority=True),
@@ -179,7 +180,7 @@ class ChatApp(App[None]):
         if isinstance(self._mode, Rewriting):
             return Text("Changing what you wrote; Enter saves, Esc leaves it", style=ACCENT)
         if self.query_one(Transcript).chosen is not None:
-            return Text("/reply  /react 👍  /edit  /delete  /pin   Esc lets go", style=ACCENT)
+            return Text("/reply  /react 👍  /edit  /delete  /pin  (Esc: let go)", style=ACCENT)
         return self._writing()
 
     def _writing(self) -> Text:
@@ -215,7 +216,7 @@ class ChatApp(App[None]):
             case Connection.READY:
                 return f"● {clean_line(self._client.me.name)}", "#a6da95"
             case Connection.WAITING:
-                return "○ No connection; trying again. What you write is sent then.", "#eed49f"
+                return "○ No connection, trying again; what you write waits", "#eed49f"
             case Connection.CONNECTING:
                 return "○ Connecting…", "#eed49f"
             case _:
@@ -246,7 +247,7 @@ class ChatApp(App[None]):
             self._let_go()
             self._unread_after = self._last_read_seq(known)
             self.store.open(conversation_id)
-        self.remove_class("list")
+        self.action_to_composer()
         if message_id is not None:
             self.run_worker(self._find(conversation_id, message_id))
 
@@ -353,6 +354,8 @@ class ChatApp(App[None]):
         if candidates:
             self._at_candidate = (self._at_candidate + step) % len(candidates)
             self.query_one(Composer).replace_before_cursor(self._completion.start, candidates[self._at_candidate])
+        if len(candidates) == 1:
+            self._at_candidate = -1  # it is taken; what may follow it comes next
 
     def _let_go(self) -> None:
         if isinstance(self._mode, Rewriting):
@@ -396,11 +399,15 @@ class ChatApp(App[None]):
         self.query_one(Composer).put("/search ")
 
     def action_toggle_list(self) -> None:
-        if self.has_class("narrow"):
-            self.toggle_class("list")
+        if self.query_one(Sidebar).has_focus:
+            self.action_to_composer()
         else:
-            sidebar = self.query_one(Sidebar)
-            sidebar.display = not sidebar.display
+            self.add_class("list")
+            self.call_after_refresh(self.query_one(Sidebar).focus)
+
+    def action_to_composer(self) -> None:
+        self.remove_class("list")
+        self.call_after_refresh(self.query_one(Composer).focus)
 
     def action_next(self, step: int) -> None:
         ids = [each.conversation_id for each in self.store.state.conversations]

@@ -1,19 +1,14 @@
 """Where one writes."""
 
-from typing import ClassVar
-
 from textual import events
-from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
+
+NEW_LINE = ("ctrl+j", "alt+enter", "shift+enter")
 
 
 class Composer(TextArea):
     """Enter sends, Ctrl+J begins a new line. Keys that it has no use for go to whoever shows the messages."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+j,alt+enter,shift+enter", "new_line", "New line", show=False),
-    ]
 
     class Sent(Message):
         def __init__(self, text: str) -> None:
@@ -47,15 +42,14 @@ class Composer(TextArea):
         location = (kept.count("\n"), len(kept) - kept.rfind("\n") - 1)
         self.replace(text, location, self.cursor_location)
 
-    def action_new_line(self) -> None:
-        self.insert("\n")
-
     async def _on_key(self, event: events.Key) -> None:
         if event.key == "enter":
             text = self.text
             if text.strip():
                 self.clear()
                 self.post_message(self.Sent(text))
+        elif event.key in NEW_LINE:
+            self.insert("\n")
         elif event.key in self._keys_for_others():
             self.post_message(self.Wanted(event.key))
         else:

@@ -21,7 +21,7 @@ KEYS = (
     ("Ctrl+End", "back to the latest message"),
     ("Ctrl+N, Ctrl+P", "next and previous conversation"),
     ("Ctrl+F", "find messages"),
-    ("F2", "show or hide the conversations"),
+    ("F2", "to the list of conversations, and back"),
     ("Esc", "let go of a choice, a reply, an edit"),
     ("Ctrl+C, Ctrl+D", "leave"),
 )

@@ -11,7 +11,7 @@ from bihak.chat.state import State
 from bihak.client import Conversation
 
 
-class Sidebar(OptionList, can_focus=False):
+class Sidebar(OptionList):
     """One conversation takes two lines: whom with and what is unread; what was said last."""
 
     def __init__(self) -> None:
@@ -26,8 +26,11 @@ class Sidebar(OptionList, can_focus=False):
         ]
         if rows != self._shown:
             self._shown = rows
+            at = self.highlighted
             self.set_options([Option(row, id=str(conversation_id)) for conversation_id, row in rows])
-        self.highlighted = next((at for at, (each, _) in enumerate(rows) if each == open_id), None)
+            self.highlighted = at
+        if not self.has_focus:
+            self.highlighted = next((at for at, (each, _) in enumerate(rows) if each == open_id), None)
 
 
 def _row(state: State, conversation: Conversation, width: int, is_open: bool) -> Text:

@@ -114,16 +114,20 @@ class Client(Commands):
 
     # Talking
 
-    def send(self, conversation_id: int, content: str, *, reply_to_id: int | None = None) -> Outgoing:
+    def send(
+        self, conversation_id: int, content: str, *, reply_to_id: int | None = None, key: str | None = None
+    ) -> Outgoing:
         """Queues a message; it is sent now, or as soon as there is a connection, once and in order.
 
         Awaiting what it returns gives MessageSent once the message is stored. With an outbox it is on disk on return.
+        `key` (8 to 64 bytes, else a random one): what is sent with the same key again is stored once for all times, so
+        that a program that starts over may say the same again.
         """
         self._session.typing.stop(conversation_id)
         # Whoever writes wants the connection now, whatever the backoff says.
         self.reconnect_now()
         draft = Draft(
-            key=uuid.uuid4().hex,
+            key=key or uuid.uuid4().hex,
             conversation_id=conversation_id,
             content=content,
             reply_to_id=reply_to_id,

@@ -116,7 +116,9 @@ class Outbox:
         ]
 
     def add(self, draft: Draft) -> Outgoing:
-        """Queues it after whatever was written before. It is on the shelf when this returns."""
+        """Queues it after whatever was written before, unless its key is there already. It is then on the shelf."""
+        if draft.key in self._unsent:
+            return self._unsent[draft.key]
         self._shelf.put(draft)
         outgoing = Outgoing(draft)
         self._unsent[draft.key] = outgoing
