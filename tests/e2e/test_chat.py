@@ -174,7 +174,7 @@ async def test_scripts_send_and_follow(demo: ServerProcess, pair: tuple[str, str
         while (await client.get_one_status(bob)).status != "online":
             await asyncio.sleep(0.05)
     sender = await start(ann, "--url", demo.ws_url, "--to", bob)
-    assert await sender.communicate(b"hi\nthere\n") == (b"", None)
+    assert (await sender.communicate(b"hi\nthere\n"))[0] == b""
     assert sender.returncode == 0
     heard = json.loads(await follower.stdout.readline())
     assert (heard["conversation_id"], heard["content"]) == (conversation_id, "hi\nthere")

@@ -1,6 +1,7 @@
 """The bot of examples/python, killed between what it is told and what it says."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -43,7 +44,7 @@ async def test_the_greeter_answers_everything_once_also_what_was_said_while_it_w
         greeter.kill()
         await greeter.wait()
         await client.send(where, "three")
-        (tmp_path / "greeter.json").write_text('{"%d": 0}' % where)  # it died before it noted anything
+        (tmp_path / "greeter.json").write_text(json.dumps({where: 0}))  # it died before it noted anything
         greeter = await start(demo, bot, tmp_path)
         assert await hear(2) == [f"{ann} said: two", f"{ann} said: three"]
         greeter.kill()

@@ -288,9 +288,13 @@ class ChatApp(App[None]):
     # What the person does
 
     def on_composer_sent(self, event: Composer.Sent) -> None:
+        line = parse(event.text)
+        if line.command is None and self.store.open_id is None:
+            self.query_one(Composer).put(event.text)  # what somebody wrote is not to vanish
+            self.tell("No conversation is open yet")
+            return
         mode, self._mode = self._mode, None
         self._completion, self._told = NOTHING, ""
-        line = parse(event.text)
         transcript = self.query_one(Transcript)
         if line.command == "quit":
             self.exit()

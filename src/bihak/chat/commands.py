@@ -44,15 +44,15 @@ class Line(NamedTuple):
 
 
 def parse(line: str) -> Line:
-    """A slash and a word begin a command; two slashes a message that begins with one.
+    """A slash and a word are a command; two slashes are a message that begins with one.
 
     The beginning of one command's name stands for it. A word that begins none is kept as it is.
     """
     if line.startswith("//"):
         return Line(None, line[1:])
-    if not line.startswith("/") or len(line) == 1 or not line[1].isalpha():
+    slash, word, rest = line[:1], *line[1:].partition(" ")[::2]
+    if slash != "/" or not word.isalpha():
         return Line(None, line)
-    word, _, rest = line[1:].partition(" ")
     word = word.lower()
     fits = [word] if word in NAMES else [name for name in NAMES if name.startswith(word)]
     return Line(fits[0] if len(fits) == 1 else word, rest.strip())

@@ -19,7 +19,7 @@ class Sidebar(OptionList):
         self._shown: list[tuple[int, Text]] = []
 
     def show(self, state: State, open_id: int | None) -> None:
-        width = max(10, self.size.width - 3)
+        width = max(10, self.size.width - 1)
         rows = [
             (each.conversation_id, _row(state, each, width, each.conversation_id == open_id))
             for each in state.conversations
