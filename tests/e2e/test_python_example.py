@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 from bihak.client import Client, NewMessage
 from tests.e2e.server import ServerProcess
 
-GREETER = Path(__file__).parent.parent.parent / "examples" / "python" / "greeter.py"
+ROOT = Path(__file__).parent.parent.parent
+GREETER = ROOT / "examples" / "python" / "greeter.py"
+PAGE = ROOT / "docs" / "python-client.md"
 
 
 async def start(server: ServerProcess, bot: str, folder: Path) -> asyncio.subprocess.Process:
@@ -51,3 +54,12 @@ async def test_the_greeter_answers_everything_once_also_what_was_said_while_it_w
         await greeter.wait()
         said = [message.content for message in (await client.history(where)).messages if message.sender == bot]
         assert said == ["Hello! I say back what you say.", *(f"{ann} said: {each}" for each in ("one", "two", "three"))]
+
+
+async def test_the_lines_of_the_page_work_as_they_stand_there(demo: ServerProcess) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    program = program.replace("ws://localhost:8080", demo.ws_url)
+    running = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE)
+    out, _ = await running.communicate()
+    assert running.returncode == 0
+    assert re.fullmatch(r"stored as message \d+\nAline Uwase says Hello!\n", out.decode())
