@@ -37,8 +37,9 @@ if ! "$folder/bin/python" -c 'import pip' 2>/dev/null; then
 fi
 
 case $kind in
-runtime) what=. ;;
-dev) what='.[dev]' ;;
+# The demo is to be talked with from a terminal too, so both kinds have what `bihak chat` needs.
+runtime) what='.[chat]' ;;
+dev) what='.[chat,dev]' ;;
 *) echo "environment.sh: $kind is neither runtime nor dev" >&2 && exit 2 ;;
 esac
 

@@ -45,6 +45,8 @@ def test_the_contracts_hold(copy: Path) -> None:
         ("Features stand on each other", "features/participants.py", "from bihak.features import messages"),
         ("Only app names concrete backends", "cli/db.py", "from bihak.storage.sqlite import open_sqlite"),
         ("Only app names concrete backends", "core/sweep.py", "import bihak.storage.mysql"),
+        ("Clients know the server by", "client/cursors.py", "import bihak.core.log"),
+        ("Clients know the server by", "chat/state.py", "from bihak.features import messages"),
         ("No two parts import each other", "core/identity.py", "import bihak.core.node"),
     ],
 )

@@ -3,6 +3,7 @@
 import click
 
 from bihak import __version__
+from bihak.cli.chat import chat
 from bihak.cli.db import db
 from bihak.cli.serve import serve
 from bihak.cli.token import token
@@ -17,5 +18,5 @@ def main() -> None:
     """
 
 
-for command in (serve, db, token):
+for command in (serve, chat, db, token):
     main.add_command(command)

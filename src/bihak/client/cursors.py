@@ -1,0 +1,139 @@
+"""Every conversation's durable events applied exactly once, in the order of their `seq`. No I/O.
+
+The wire is at-least-once: a live event may overtake a replay, come twice after a reconnect, or be missing. What was
+seen is dropped; what is early is held while the events before it are asked for.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from bihak.client.objects import Head
+
+
+class Sequenced(Protocol):
+    """An event that has its place in a conversation's log."""
+
+    @property
+    def conversation_id(self) -> int: ...
+
+    @property
+    def seq(self) -> int: ...
+
+
+@dataclass(slots=True)
+class Cursor:
+    """Where we stand in a conversation."""
+
+    seq: int
+    """The last one applied."""
+    replay_to: int = 0
+    """The server is sending the events up to here, in order; 0 when it is not."""
+    repairing: bool = False
+    """Asked for, and no `subscribed` yet."""
+    held: dict[int, Sequenced] = field(default_factory=dict)
+
+
+class Cursors:
+    """`apply` is called once for each event, in order; `repair` asks for a conversation's events after a seq.
+
+    `seqs` are those to resume from, if there are any.
+    """
+
+    def __init__(
+        self,
+        apply: Callable[[Sequenced], None],
+        repair: Callable[[int, int], None],
+        seqs: Mapping[int, int] | None = None,
+    ) -> None:
+        self._apply = apply
+        self._repair = repair
+        self._cursors = {conversation_id: Cursor(seq) for conversation_id, seq in (seqs or {}).items()}
+
+    def seqs(self) -> dict[int, int]:
+        """The last seq applied in each conversation: what `auth` takes as `resume`."""
+        return {conversation_id: cursor.seq for conversation_id, cursor in self._cursors.items()}
+
+    def begin(self, heads: Iterable[Head]) -> None:
+        """After `auth_success`. One that is resumed is replayed up to its head; one that is new starts at its head."""
+        for head in heads:
+            cursor = self._cursors.get(head.conversation_id)
+            if cursor is None:
+                self.skip_to(head.conversation_id, head.last_seq)
+            else:
+                cursor.replay_to = head.last_seq
+
+    def skip_to(self, conversation_id: int, seq: int) -> None:
+        """Everything up to `seq` is known by other means."""
+        cursor = self._cursors.get(conversation_id)
+        if cursor is None:
+            self._cursors[conversation_id] = Cursor(seq)
+            return
+        cursor.seq = max(cursor.seq, seq)
+        self._drain(conversation_id, cursor)
+
+    def restart(self, head: Head) -> None:
+        """Starts over at `head`, backwards too: a server restored from a backup counts on from what it has."""
+        self._cursors[head.conversation_id] = Cursor(head.last_seq)
+
+    def receive(self, event: Sequenced) -> None:
+        """Takes an event as it comes from the wire."""
+        conversation_id, seq = event.conversation_id, event.seq
+        cursor = self._cursors.setdefault(conversation_id, Cursor(seq - 1))
+        if seq <= cursor.seq:
+            return
+        if cursor.replay_to >= seq:
+            # A replay shows only what one's membership covers, so what it leaves out is not missing.
+            cursor.seq = seq - 1
+        cursor.held[seq] = event
+        self._drain(conversation_id, cursor)
+        if cursor.held and self._cursors.get(conversation_id) is cursor:
+            self._ask(conversation_id, cursor)
+
+    def replayed(self, head: Head) -> None:
+        """After `resumed`: there is no more of the replay."""
+        # One that was left while we were away is not to come back to life.
+        if head.conversation_id in self._cursors:
+            self.skip_to(head.conversation_id, head.last_seq)
+
+    def replaying(self, conversation_id: int, last_seq: int) -> None:
+        """After `subscribed`: the events up to `last_seq` follow."""
+        cursor = self._cursors.get(conversation_id)
+        if cursor is not None:
+            cursor.repairing = False
+            cursor.replay_to = last_seq
+
+    def repair_failed(self, conversation_id: int) -> None:
+        """The next event or heartbeat asks again."""
+        cursor = self._cursors.get(conversation_id)
+        if cursor is not None:
+            cursor.repairing = False
+
+    def compare(self, heads: Iterable[Head]) -> None:
+        """Asks for what these conversations have and we do not."""
+        for head in heads:
+            cursor = self._cursors.get(head.conversation_id)
+            if cursor is not None and head.last_seq > cursor.seq:
+                self._ask(head.conversation_id, cursor)
+
+    def forget(self, conversation_id: int) -> None:
+        self._cursors.pop(conversation_id, None)
+
+    def disconnected(self) -> None:
+        """What was held or asked for on the lost connection comes again with the resume."""
+        for cursor in self._cursors.values():
+            cursor.held.clear()
+            cursor.repairing = False
+            cursor.replay_to = 0
+
+    def _ask(self, conversation_id: int, cursor: Cursor) -> None:
+        if not cursor.repairing:
+            cursor.repairing = True
+            self._repair(conversation_id, cursor.seq)
+
+    def _drain(self, conversation_id: int, cursor: Cursor) -> None:
+        # What is applied may end the membership, and with it this cursor.
+        while self._cursors.get(conversation_id) is cursor and (event := cursor.held.pop(cursor.seq + 1, None)):
+            cursor.seq = event.seq
+            self._apply(event)
+        cursor.held = {seq: event for seq, event in cursor.held.items() if seq > cursor.seq}

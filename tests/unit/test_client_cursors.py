@@ -1,0 +1,132 @@
+"""Events are applied once and in order, whatever becomes of what the server sends."""
+
+from dataclasses import dataclass, field
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bihak.client.cursors import Cursors, Sequenced
+from bihak.client.objects import Head
+
+CONVERSATION = 7
+
+
+@dataclass(frozen=True)
+class Said:
+    seq: int
+    conversation_id: int = CONVERSATION
+
+
+Frame = tuple[str, int]
+
+
+@dataclass
+class Wire:
+    """A server with the log of one conversation, and what is under way to a client. Replays are in one piece."""
+
+    head: int = 0
+    frames: list[Frame] = field(default_factory=list)
+    applied: list[int] = field(default_factory=list)
+    repairs: int = 0
+
+    def __post_init__(self) -> None:
+        self.cursors = Cursors(self.apply, self.repair, {CONVERSATION: 0})
+
+    def apply(self, event: Sequenced) -> None:
+        self.applied.append(event.seq)
+
+    def repair(self, conversation_id: int, after_seq: int) -> None:
+        self.repairs += 1
+        self.frames.append(("subscribed", self.head))
+        self.replay(after_seq)
+
+    def replay(self, after_seq: int) -> None:
+        self.frames += [("replayed", seq) for seq in range(after_seq + 1, self.head + 1)]
+
+    def say(self) -> None:
+        self.head += 1
+        self.frames.append(("live", self.head))
+
+    def say_unheard(self) -> None:
+        """Its publication is lost."""
+        self.head += 1
+
+    def repeat(self) -> None:
+        if self.frames and self.frames[-1][0] == "live":
+            self.frames.append(self.frames[-1])
+
+    def swap(self) -> None:
+        if len(self.frames) > 1 and all(kind == "live" for kind, _ in self.frames[-2:]):
+            self.frames[-2:] = reversed(self.frames[-2:])
+
+    def reconnect(self) -> None:
+        self.frames.clear()
+        self.cursors.disconnected()
+        self.frames.append(("signed in", self.head))
+        self.replay(self.cursors.seqs()[CONVERSATION])
+        self.frames.append(("resumed", self.head))
+
+    def heartbeat(self) -> None:
+        self.frames.append(("pong", self.head))
+
+    def deliver(self) -> None:
+        if not self.frames:
+            return
+        kind, seq = self.frames.pop(0)
+        head = Head(conversation_id=CONVERSATION, last_seq=seq)
+        match kind:
+            case "live" | "replayed":
+                self.cursors.receive(Said(seq))
+            case "signed in":
+                self.cursors.begin([head])
+            case "subscribed":
+                self.cursors.replaying(CONVERSATION, seq)
+            case "resumed":
+                self.cursors.replayed(head)
+            case "pong":
+                self.cursors.compare([head])
+
+
+STEPS = (Wire.say, Wire.say_unheard, Wire.repeat, Wire.swap, Wire.reconnect, Wire.heartbeat, Wire.deliver, Wire.deliver)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(STEPS), max_size=60))
+def test_each_event_is_applied_once_and_in_order(steps: list[object]) -> None:
+    wire = Wire()
+    for step in steps:
+        step(wire)  # type: ignore[operator]
+        assert wire.applied == list(range(1, len(wire.applied) + 1))
+    wire.heartbeat()
+    while wire.frames:
+        wire.deliver()
+    assert wire.applied == list(range(1, wire.head + 1))
+
+
+def test_a_gap_is_asked_for_once() -> None:
+    wire = Wire(head=5)
+    for seq in (3, 4, 5):
+        wire.cursors.receive(Said(seq))
+    assert (wire.applied, wire.repairs) == ([], 1)
+
+
+def test_what_a_replay_leaves_out_is_not_missing() -> None:
+    wire = Wire()
+    wire.cursors.begin([Head(conversation_id=CONVERSATION, last_seq=9)])
+    wire.cursors.receive(Said(8))
+    assert (wire.applied, wire.repairs) == ([8], 0)
+
+
+def test_starting_over_may_go_backwards() -> None:
+    wire = Wire()
+    wire.cursors.skip_to(CONVERSATION, 50)
+    wire.cursors.restart(Head(conversation_id=CONVERSATION, last_seq=3, resync=True))
+    wire.cursors.receive(Said(4))
+    assert wire.applied == [4]
+
+
+def test_a_conversation_that_was_left_does_not_come_back_to_life() -> None:
+    wire = Wire()
+    wire.cursors.forget(CONVERSATION)
+    wire.cursors.replayed(Head(conversation_id=CONVERSATION, last_seq=3))
+    assert wire.cursors.seqs() == {}
