@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from bihak.core.limits import RateLimit
+from bihak.core.limits import Limit, RateLimit
 from bihak.core.node import NodeOptions
 from tests.harness import Place, running_cluster
 
@@ -10,7 +10,7 @@ from tests.harness import Place, running_cluster
 async def test_too_many_messages_are_refused_until_there_is_room_again(sqlite_place: Place) -> None:
     now = [0.0]
     limit = RateLimit(3, 6.0, lambda: now[0])
-    async with running_cluster(sqlite_place, 1, options=NodeOptions(message_limit=limit)) as cluster:
+    async with running_cluster(sqlite_place, 1, options=NodeOptions(limits={Limit.MESSAGES: limit})) as cluster:
         alice, bob = await cluster.connect("user_1"), await cluster.connect("user_2")
         cid = await cluster.found(alice, "user_2")
         for number in range(3):
@@ -28,7 +28,7 @@ async def test_too_many_messages_are_refused_until_there_is_room_again(sqlite_pl
 async def test_those_behind_a_message_that_must_be_sent_again_do_not_overtake_it(sqlite_place: Place) -> None:
     times: Iterator[float] = iter((0.0, 0.5, 100.0, 101.0, 200.0))
     limit = RateLimit(1, 1.0, lambda: next(times))
-    async with running_cluster(sqlite_place, 1, options=NodeOptions(message_limit=limit)) as cluster:
+    async with running_cluster(sqlite_place, 1, options=NodeOptions(limits={Limit.MESSAGES: limit})) as cluster:
         alice, bob = await cluster.connect("user_1"), await cluster.connect("user_2")
         cid, other = [await cluster.found(alice, "user_2") for _ in range(2)]
         asked = [alice.send("history", conversation_id=cid)]

@@ -13,9 +13,9 @@ from bihak.cluster.envelope import NEIGHBOURS, Envelope, conversation_topic, par
 from bihak.core.context import Call, Query, Signal, Transaction
 from bihak.core.feature import Command, Kind
 from bihak.core.identity import Actor
-from bihak.core.limits import RateLimit
+from bihak.core.limits import Limit, Limits
 from bihak.core.session import Session, Turn
-from bihak.errors import ChatError, Disconnect, Internal, NotAuthenticated, RateLimited, Unavailable, UnknownType
+from bihak.errors import ChatError, Disconnect, Internal, NotAuthenticated, Unavailable, UnknownType
 from bihak.failpoints import Failpoint, pass_by
 from bihak.protocol.envelope import (
     NO_ECHO,
@@ -125,7 +125,7 @@ class Dispatcher:
         backplane: Backplane,
         commands: Iterable[Command],
         *,
-        message_limit: RateLimit,
+        limits: Limits,
         wall_clock: Callable[[], float] = time.time,
         failpoint: Failpoint = pass_by,
     ) -> None:
@@ -140,7 +140,7 @@ class Dispatcher:
         self._dialect = database.dialect
         self._readers = readers
         self._backplane = backplane
-        self._message_limit = message_limit
+        self._limits = limits
         self._clock = wall_clock
         self._failpoint = failpoint
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -229,12 +229,16 @@ class Dispatcher:
         except ChatError as error:
             log.debug("write dropped", command=call.command.name, error=error.message)
 
-    def guard(self, command: Command, actor: Actor) -> None:
-        """Raises what forbids `actor` to use `command` now."""
+    def guard(self, command: Command, actor: Actor | None, session: Session | None = None) -> None:
+        """Raises what forbids `actor`, on the connection of `session` if there is one, to use `command` now."""
         if self.draining and _TURNS[command.kind] is Turn.WRITE:
             raise Unavailable("The server is about to restart; send it again.", retry_after=1.0)
-        if command.limited and (wait_s := self._message_limit.take(actor.user_id)) > 0:
-            raise RateLimited(retry_after=round(wait_s, 3))
+        if command.internal:
+            return
+        if session is not None and (actor is None or command.limit is Limit.REQUESTS):
+            self._limits.require(Limit.REQUESTS, f"#{session.number}")
+        elif actor is not None:
+            self._limits.require(command.limit, actor.user_id)
 
     async def read(self, call: Call[Request]) -> None:
         """Runs a reading call and answers it."""
@@ -343,10 +347,9 @@ class _Visit:
     def _start(self) -> None:
         command, session, dispatcher = self.command, self.session, self.dispatcher
         try:
-            if command.needs_auth:
-                if session.actor is None:
-                    raise NotAuthenticated()
-                dispatcher.guard(command, session.actor)
+            if command.needs_auth and session.actor is None:
+                raise NotAuthenticated()
+            dispatcher.guard(command, session.actor, session)
             if command.kind is Kind.LIVE:
                 self._finish(command.handler(session, self.request))
             elif command.kind is Kind.TASK:
