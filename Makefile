@@ -42,12 +42,13 @@ format: $(VENV)/.dev ## put the code into shape
 
 clean: ## remove what the targets above made
 	@echo "==> Removing $(VENV), caches and demo data"
-	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .autobahn build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@rm -rf src/*.egg-info bihak-demo.db bihak-demo.db-wal bihak-demo.db-shm bihak-demo.db.lock
 	@find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 setup: $(VENV)/.dev
 	@sh tools/programs.sh
+	@sh tools/autobahn.sh
 
 $(VENV)/.runtime: pyproject.toml constraints.txt tools/environment.sh
 	@sh tools/environment.sh $(VENV) runtime

@@ -44,8 +44,10 @@ log = structlog.stdlib.get_logger("bihak")
 
 DRAIN_S = 20.0
 BACKLOG = 4096
-HEAD_WITHIN_S = 15.0
+HEAD_WITHIN_S = 10.0
 """Seconds for the headers of a request, from its connection or the answer to the request before."""
+LINGER_S = 2.0
+"""Seconds for the rest of a body that nobody reads, after the answer."""
 
 
 def open_database(settings: Settings) -> Database:
@@ -135,6 +137,7 @@ class Server:
                 access_log=None,
                 handle_signals=False,
                 keepalive_timeout=HEAD_WITHIN_S,
+                lingering_time=LINGER_S,
                 auto_decompress=False,
             )
             await runner.setup()

@@ -79,9 +79,11 @@ class ClientFrames:
 
 
 def _header_size(stream: bytes, at: int) -> int:
-    """Of the masked frame at `at`, as far as its beginning tells."""
-    marked = stream[at + 1] & 0x7F if at + 1 < len(stream) else 0
-    return 14 if marked == 127 else 8 if marked == 126 else 6
+    """Of the frame at `at`, as far as its beginning tells."""
+    if at + 1 == len(stream):
+        return 2
+    mark = stream[at + 1]
+    return (2, 4, 10)[max(0, (mark & 0x7F) - 125)] + (4 if mark & 0x80 else 0)
 
 
 def _length(stream: bytes, at: int) -> int:

@@ -1,5 +1,7 @@
 """Which handshakes are let in: by their form, by the page they come from, and as long as there is room."""
 
+import binascii
+from base64 import b64decode
 from collections import Counter
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -52,6 +54,8 @@ class Admission:
         if request.headers.get("Sec-WebSocket-Version") != "13":
             headers = {"Sec-WebSocket-Version": "13"}
             return _refused(HTTPStatus.UPGRADE_REQUIRED, "WebSocket is spoken here in version 13.", headers)
+        if request.method != "GET" or not _is_key(request.headers.get("Sec-WebSocket-Key", "")):
+            return _refused(HTTPStatus.BAD_REQUEST, "An upgrade is a GET with a Sec-WebSocket-Key of 16 bytes.")
         assert request.transport is not None
         # RFC 6455 §4.1: no body, and nothing before the server's answer. A proxy may see another request in it.
         if request.can_read_body or not Gate.of(request.transport).ends_with_a_head:
@@ -59,9 +63,10 @@ class Admission:
         return None
 
     def _foreign(self, request: web.Request) -> web.Response | None:
-        origin = request.headers.get("Origin")
-        if self._origins.allows(origin, request.host, self._proxies.scheme(request)):
+        origins = request.headers.getall("Origin", [None])
+        if all(self._origins.allows(origin, request.host, self._proxies.scheme(request)) for origin in origins):
             return None
+        origin = ", ".join(map(str, origins))
         log.warning("origin refused", origin=origin, address=self._proxies.client_address(request))
         text = f"Pages from {origin!r} may not connect; ALLOWED_ORIGINS lists those that may."
         return _refused(HTTPStatus.FORBIDDEN, text)
@@ -78,6 +83,14 @@ class Admission:
             return None
         log.warning("too many connections of one address", address=address, most=self._max_per_address)
         return _refused(HTTPStatus.TOO_MANY_REQUESTS, "Too many connections are open.", RETRY_AFTER)
+
+
+def _is_key(text: str) -> bool:
+    """RFC 6455 §4.1."""
+    try:
+        return len(b64decode(text, validate=True)) == 16
+    except (binascii.Error, ValueError):
+        return False
 
 
 def _is_this_machine(address: str) -> bool:

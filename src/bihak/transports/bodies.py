@@ -12,7 +12,7 @@ from bihak.errors import ChatError, InvalidField, InvalidFrame, TooLarge
 from bihak.protocol.envelope import Reply, Request, encode, field_error
 from bihak.protocol.schema import tag_of
 
-BODY_WITHIN_S = 15.0
+BODY_WITHIN_S = 10.0
 """Seconds for the whole body of a request."""
 
 

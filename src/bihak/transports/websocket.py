@@ -139,6 +139,7 @@ class WebSocketEndpoint:
                 self._control(session, message.type, message.data)
             else:
                 if message.type is WSMsgType.CLOSE:
+                    session.flush()
                     await socket.close(code=_answer_to_close(message.data), drain=False)
                 return  # closed, or broken
             frames += 1
@@ -151,14 +152,23 @@ class WebSocketEndpoint:
         if kind is WSMsgType.BINARY:
             dispatcher.refuse(session, InvalidFrame("Frames must be text."))
             return False
-        if not _is_utf8(body):
-            session.close(CloseCode.INVALID_PAYLOAD, "text that is not UTF-8")
+        if not self.is_text(session, body):
             return False
         if len(body) > max_bytes:
             error = TooLarge(f"A frame has at most {max_bytes} bytes.")
             dispatcher.refuse(session, error, dispatcher.decoder.echo(body))
             return False
         return dispatcher.receive(session, body)
+
+    def is_text(self, session: Session, body: bytes) -> bool:
+        """Whether it is UTF-8; otherwise the connection is closed (RFC 6455 §8.1)."""
+        try:
+            if not body.isascii():
+                body.decode()
+        except UnicodeDecodeError:
+            session.close(CloseCode.INVALID_PAYLOAD, "text that is not UTF-8")
+            return False
+        return True
 
     def _control(self, session: Session, kind: WSMsgType, body: bytes) -> None:
         try:
@@ -167,17 +177,6 @@ class WebSocketEndpoint:
             session.close(CloseCode.POLICY, "too many pings")
         if kind is WSMsgType.PING:
             session.send(pong_frame(body))
-
-
-def _is_utf8(text: bytes) -> bool:
-    """RFC 6455 §8.1."""
-    if text.isascii():
-        return True
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _answer_to_close(code: int) -> CloseCode | int:
