@@ -26,7 +26,7 @@ from bihak.features.catalog import make_features, render_message
 from bihak.features.participants import Participants
 from bihak.features.platform import Platform
 from bihak.features.presence import everyone_offline
-from bihak.settings import Settings, require_keys
+from bihak.settings import MIN_SECRET_BYTES, Settings, require_keys
 from bihak.storage.dialect import Database
 from bihak.storage.migrate import upgrade
 from bihak.storage.mysql import open_mysql
@@ -149,6 +149,8 @@ class Server:
                 for listener in listeners
             ]
             self._announce(database)
+            if any(len(key) < MIN_SECRET_BYTES for key in settings.listed("api_key")):
+                log.warning("API_KEY can be guessed", least_bytes=MIN_SECRET_BYTES)
             try:
                 yield node
             finally:

@@ -115,7 +115,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_secret(cls, value: str | None) -> str | None:
         for secret in (value or "").split(","):
-            if value is not None and len(secret.encode()) < MIN_SECRET_BYTES:
+            if value is not None and len(secret.strip().encode()) < MIN_SECRET_BYTES:
                 raise ValueError(f"at least {MIN_SECRET_BYTES} bytes, as `openssl rand -hex 32` prints")
         return value
 
