@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MINUTES ?= 10
 SEED ?= 1
 
-.PHONY: run test check bench soak format clean setup
+.PHONY: run test check bench soak flood format clean setup
 
 run: $(VENV)/.runtime ## a server to look at, with made-up people: http://localhost:8080/
 	@echo "==> Starting the demo. Stop it with Ctrl+C."
@@ -35,6 +35,10 @@ bench: setup ## how fast it is on this machine
 soak: setup ## make soak MINUTES=10 SEED=1: traffic and faults, until the time is up
 	@echo "==> Soaking for $(MINUTES) minutes, seed $(SEED)"
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED) $(ARGS)
+
+flood: setup ## make flood ARGS="--only reconnecting": floods in full size, and what they do to the others
+	@echo "==> Flooding"
+	@$(BIN)/python -m tests.floods $(ARGS)
 
 format: $(VENV)/.dev ## put the code into shape
 	@$(BIN)/ruff check --fix .

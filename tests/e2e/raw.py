@@ -52,12 +52,29 @@ class RawSocket:
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
         self._writer = writer
+        assert isinstance(writer.transport, asyncio.ReadTransport)
+        self._reading: asyncio.ReadTransport = writer.transport
 
     async def send(self, data: bytes) -> None:
         """Raises nothing where the other side has closed: what it said last is still to be read."""
         with contextlib.suppress(ConnectionError):
             self._writer.write(data)
             await self._writer.drain()
+
+    def push(self, data: bytes) -> None:
+        """Sends as much as the other side takes, and keeps the rest."""
+        self._writer.write(data)
+
+    @property
+    def unsent_bytes(self) -> int:
+        return self._writer.transport.get_write_buffer_size()
+
+    def freeze(self) -> None:
+        """Reads nothing any more."""
+        self._reading.pause_reading()
+
+    def thaw(self) -> None:
+        self._reading.resume_reading()
 
     def send_end(self) -> None:
         """Sends nothing more; the answer still comes."""

@@ -37,6 +37,8 @@ from bihak.storage.writer import Writer
 
 log = structlog.stdlib.get_logger("bihak")
 
+FULL_POLL_S = 0.05
+
 _TURNS = {
     Kind.LIVE: Turn.LIVE,
     Kind.TASK: Turn.ALONE,
@@ -346,6 +348,9 @@ class _Visit:
 
     def _start(self) -> None:
         command, session, dispatcher = self.command, self.session, self.dispatcher
+        if session.gone and self.turn is Turn.ALONE:
+            self._finish(None)  # nobody would hear what it finds
+            return
         try:
             if command.needs_auth and session.actor is None:
                 raise NotAuthenticated()
@@ -358,13 +363,22 @@ class _Visit:
                 assert session.actor is not None
                 call = Call(command, self.request, session.actor, self._answered, session)
                 if command.kind is Kind.READ:
-                    dispatcher.start_task(dispatcher.read(call))
+                    dispatcher.start_task(self._read(call))
                 else:
                     dispatcher.writer.submit(call)
         except ChatError as error:
             self._finish(error)
         except Exception as fault:
             self._finish(dispatcher.internal(fault, command))
+
+    async def _read(self, call: Call[Request]) -> None:
+        """Replies to reads may be large, and many may wait: each is read when those before were taken."""
+        while self.session.is_full and not self.dispatcher.draining:
+            await asyncio.sleep(FULL_POLL_S)
+        if self.session.gone:
+            self._finish(None)
+        else:
+            await self.dispatcher.read(call)
 
     async def _run_task(self) -> None:
         try:

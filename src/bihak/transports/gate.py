@@ -1,6 +1,7 @@
 """Stands between a connection and aiohttp's protocol, and sees every byte that a client sends."""
 
 import asyncio
+from collections.abc import Callable
 
 from bihak.protocol.frames import ClientFrames
 
@@ -14,6 +15,7 @@ class Gate(asyncio.Protocol):
         self._inner = inner
         self._frames: ClientFrames | None = None
         self._tail = b""
+        self._on_lost: Callable[[], None] = lambda: None
 
     @classmethod
     def of(cls, transport: asyncio.Transport) -> "Gate":
@@ -27,9 +29,10 @@ class Gate(asyncio.Protocol):
         """Whether nothing was sent behind the headers of a request without a body."""
         return self._tail == HEAD_END
 
-    def expect_frames(self) -> None:
-        """Whatever comes from now on is WebSocket frames."""
+    def expect_frames(self, on_lost: Callable[[], None]) -> None:
+        """Whatever comes from now on is WebSocket frames. `on_lost` is called when the connection is gone."""
         self._frames = ClientFrames()
+        self._on_lost = on_lost
 
     def data_received(self, data: bytes) -> None:
         if self._frames is None:
@@ -42,6 +45,7 @@ class Gate(asyncio.Protocol):
         self._inner.connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._on_lost()
         self._inner.connection_lost(exc)
 
     def eof_received(self) -> bool | None:

@@ -7,7 +7,7 @@ from aiohttp import WSMsgType, web
 
 from bihak.core.limits import Limit
 from bihak.core.node import Node
-from bihak.core.session import OUTBOX_BYTES, Session
+from bihak.core.session import Session
 from bihak.errors import CloseCode, InvalidFrame, RateLimited, TooLarge
 from bihak.protocol.frames import pong_frame
 from bihak.transports.admission import Admission
@@ -99,9 +99,9 @@ class WebSocketEndpoint:
         transport = request.transport
         if transport is None:
             return socket  # lost during the handshake
-        Gate.of(transport).expect_frames()
         wire = AiohttpWire(socket, transport)
         session = Session(wire, self._node.outboxes, address)
+        Gate.of(transport).expect_frames(session.left)
         self._node.sessions.add(session)
         log.info("connected", session=session.number, address=session.address)
         deadline = asyncio.get_running_loop().call_later(AUTH_WITHIN_S, _require_auth, session)
@@ -128,7 +128,7 @@ class WebSocketEndpoint:
             while len(session.lane) >= MAX_UNANSWERED and not session.closed:
                 progress.clear()
                 await progress.wait()
-            while session.unread_bytes() > OUTBOX_BYTES and not session.closed:
+            while session.is_full:
                 await asyncio.sleep(0.05)  # what it asks for it must also read
             message = await socket.receive()
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
