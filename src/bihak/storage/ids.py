@@ -19,8 +19,9 @@ class BlockSize(NamedTuple):
 BLOCKS = {
     "messages": BlockSize(2000, 500),
     "conversation_events": BlockSize(2000, 500),
-    "conversations": BlockSize(50, 10),
+    "conversations": BlockSize(1000, 500),
 }
+"""No fewer are left than the requests of one batch, so that only a request that takes many can run out of them."""
 
 
 class IdsExhausted(TransientFault):
