@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MINUTES ?= 10
 SEED ?= 1
 
-.PHONY: run test check bench soak format clean setup
+.PHONY: run test check bench soak flood format clean setup
 
 run: $(VENV)/.runtime ## a server to look at, with made-up people: http://localhost:8080/
 	@echo "==> Starting the demo. Stop it with Ctrl+C."
@@ -36,18 +36,23 @@ soak: setup ## make soak MINUTES=10 SEED=1: traffic and faults, until the time i
 	@echo "==> Soaking for $(MINUTES) minutes, seed $(SEED)"
 	@$(BIN)/python -m tests.faults.soak --minutes $(MINUTES) --seed $(SEED) $(ARGS)
 
+flood: setup ## make flood ARGS="--only reconnecting": floods in full size, and what they do to the others
+	@echo "==> Flooding"
+	@$(BIN)/python -m tests.floods $(ARGS)
+
 format: $(VENV)/.dev ## put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 clean: ## remove what the targets above made
 	@echo "==> Removing $(VENV), caches and demo data"
-	@rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) .autobahn build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@rm -rf src/*.egg-info bihak-demo.db bihak-demo.db-wal bihak-demo.db-shm bihak-demo.db.lock
 	@find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
 setup: $(VENV)/.dev
 	@sh tools/programs.sh
+	@sh tools/autobahn.sh
 
 $(VENV)/.runtime: pyproject.toml constraints.txt tools/environment.sh
 	@sh tools/environment.sh $(VENV) runtime

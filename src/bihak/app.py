@@ -17,7 +17,7 @@ from aiohttp import web
 from bihak import __version__
 from bihak.cluster.local import LocalBackplane
 from bihak.core.identity import Authenticator
-from bihak.core.limits import RateLimit
+from bihak.core.limits import Limit, RateLimit
 from bihak.core.node import Node, NodeOptions
 from bihak.demo import DEMO_PEOPLE, fill_with_demo
 from bihak.errors import SettingsError
@@ -26,12 +26,14 @@ from bihak.features.catalog import make_features, render_message
 from bihak.features.participants import Participants
 from bihak.features.platform import Platform
 from bihak.features.presence import everyone_offline
-from bihak.settings import Settings, parse_rate, require_keys
+from bihak.settings import MIN_SECRET_BYTES, Settings, require_keys
 from bihak.storage.dialect import Database
 from bihak.storage.migrate import upgrade
 from bihak.storage.mysql import open_mysql
 from bihak.storage.sqlite import open_sqlite
-from bihak.transports.auth import ApiKeys, Origins, TokenAuthenticator, TrustedAuthenticator
+from bihak.transports.admission import Admission
+from bihak.transports.auth import ApiKeys, FailedAttempts, Origins, TokenAuthenticator, TrustedAuthenticator
+from bihak.transports.gate import Gate
 from bihak.transports.health import Health
 from bihak.transports.http import HttpApi, make_app
 from bihak.transports.platform import PlatformApi
@@ -41,7 +43,11 @@ from bihak.transports.websocket import WebSocketEndpoint
 log = structlog.stdlib.get_logger("bihak")
 
 DRAIN_S = 20.0
-BACKLOG = 1024
+BACKLOG = 4096
+HEAD_WITHIN_S = 10.0
+"""Seconds for the headers of a request, from its connection or the answer to the request before."""
+LINGER_S = 2.0
+"""Seconds for the rest of a body that nobody reads, after the answer."""
 
 
 def open_database(settings: Settings) -> Database:
@@ -56,12 +62,12 @@ def make_node(
     settings: Settings, database: Database, authenticator: Authenticator, failpoint: Failpoint = pass_by
 ) -> Node:
     """A node over an open, migrated database."""
-    rate = parse_rate(settings.rate_limit_messages)
+    rates = {limit: rate for limit in Limit if (rate := settings.rate(limit)) is not None}
     options = NodeOptions(
         participant_types=settings.listed("participant_types"),
         version=__version__,
         max_frame_bytes=settings.max_frame_bytes,
-        message_limit=RateLimit(*rate, time.monotonic) if rate else RateLimit.off(),
+        limits={limit: RateLimit(*rate, time.monotonic) for limit, rate in rates.items()},
         max_per_participant=settings.max_connections_per_participant,
         notification_days=settings.notification_days,
         periods_s={
@@ -126,17 +132,30 @@ class Server:
             await node.start()
             if self._demo:
                 await fill_with_demo(node)
-            runner = web.AppRunner(self._make_app(node), access_log=None, handle_signals=False)
+            runner = web.AppRunner(
+                self._make_app(node),
+                access_log=None,
+                handle_signals=False,
+                keepalive_timeout=HEAD_WITHIN_S,
+                lingering_time=LINGER_S,
+                auto_decompress=False,
+            )
             await runner.setup()
-            sites = [web.SockSite(runner, listener, backlog=BACKLOG) for listener in listeners]
-            for site in sites:
-                await site.start()
+            accept = runner.server
+            assert accept is not None
+            loop = asyncio.get_running_loop()
+            servers = [
+                await loop.create_server(lambda: Gate(accept()), sock=listener, backlog=BACKLOG)
+                for listener in listeners
+            ]
             self._announce(database)
+            if any(len(key) < MIN_SECRET_BYTES for key in settings.listed("api_key")):
+                log.warning("API_KEY can be guessed", least_bytes=MIN_SECRET_BYTES)
             try:
                 yield node
             finally:
-                for site in sites:
-                    await site.stop()
+                for server in servers:
+                    server.close()
                 finished = await node.drain(DRAIN_S)
                 await runner.cleanup()
                 await asyncio.to_thread(database.close)
@@ -177,16 +196,24 @@ class Server:
         trusted = settings.auth_mode == "trusted"
         api_keys = ApiKeys(settings.listed("api_key"))
         people, secrets = node.feature(Participants), settings.listed("auth_secret")
+        proxies = TrustedProxies(settings.listed("trusted_proxies"))
+        attempts = FailedAttempts(node.limits, proxies.client_address)
+        admission = Admission(
+            node,
+            Origins(settings.listed("allowed_origins"), trust_loopback=trusted),
+            proxies,
+            max_connections=settings.max_connections,
+            max_per_address=settings.max_connections_per_address,
+        )
         return make_app(
-            WebSocketEndpoint(
-                node,
-                Origins(settings.listed("allowed_origins"), trust_loopback=trusted),
-                TrustedProxies(settings.listed("trusted_proxies")),
-                max_connections=settings.max_connections,
-            ),
-            HttpApi(node, people.admit, people.require, api_keys),
+            WebSocketEndpoint(node, admission),
+            HttpApi(node, people.admit, people.require, api_keys, attempts),
             PlatformApi(
-                node.feature(Platform), api_keys, token_secret=next(iter(secrets), None), clock=node.wall_clock
+                node.feature(Platform),
+                api_keys,
+                attempts,
+                token_secret=next(iter(secrets), None),
+                clock=node.wall_clock,
             ),
             Health(node),
             api_keys,

@@ -168,6 +168,7 @@ class CloseCode(IntEnum):
 
     NORMAL = 1000
     GOING_AWAY = 1001
+    PROTOCOL = 1002
     LOST = 1006  # never on the wire: no close frame came
     INVALID_PAYLOAD = 1007
     POLICY = 1008

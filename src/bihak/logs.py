@@ -43,3 +43,5 @@ def configure_logs(level: str, log_format: Literal["console", "json"]) -> None:
         )
     )
     logging.basicConfig(level=max(number, logging.WARNING), handlers=[handler], force=True)
+    # It warns of unknown subprotocols with their names, and some clients put a token there.
+    logging.getLogger("aiohttp.websocket").setLevel(logging.ERROR)

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from bihak.core.limits import Limit
 from bihak.errors import SettingsError
 
 MIN_SECRET_BYTES = 32
@@ -49,8 +50,31 @@ class Settings(BaseSettings):
     trusted_proxies: str = Field("", description="Addresses or networks, by commas, whose X-Forwarded-For counts.")
     max_connections: int = Field(10_000, ge=1, description="Connections of this process.")
     max_connections_per_participant: int = Field(50, ge=1, description="Connections of one participant.")
+    max_connections_per_address: int = Field(
+        1000, ge=0, description="Connections of one address (IPv6: of one /64), but for this machine's; 0: any number."
+    )
     max_frame_bytes: int = Field(102_400, ge=1024, le=16_777_216, description="Largest frame taken from a client.")
     rate_limit_messages: str = Field("600/10", description="Messages per participant: count/seconds, or off.")
+    rate_limit_changes: str | None = Field(
+        None,
+        description="Whatever else a participant stores, such as reactions; as RATE_LIMIT_MESSAGES unless it is set.",
+    )
+    rate_limit_typing: str | None = Field(
+        None, description="Typing per participant; as RATE_LIMIT_MESSAGES unless it is set."
+    )
+    rate_limit_history: str | None = Field(
+        None, description="Reads per participant, such as history; as RATE_LIMIT_MESSAGES unless it is set."
+    )
+    rate_limit_search: str | None = Field(
+        None, description="Searches per participant; as RATE_LIMIT_MESSAGES unless it is set."
+    )
+    rate_limit_requests: str = Field(
+        "3000/10", description="Other requests per connection, such as subscribing: count/seconds, or off."
+    )
+    rate_limit_auth: str = Field(
+        "600/60",
+        description="Refused tokens and keys per address (IPv6: per /64); good ones are always taken. Or off.",
+    )
     directory: Literal["everyone", "shared"] = Field(
         "everyone", description="Whom a people search finds: everyone, or those one shares a conversation with."
     )
@@ -72,10 +96,11 @@ class Settings(BaseSettings):
     def _lower(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
-    @field_validator("rate_limit_messages")
+    @field_validator(*(f"rate_limit_{limit}" for limit in Limit))
     @classmethod
-    def _check_rate(cls, value: str) -> str:
-        parse_rate(value)
+    def _check_rate(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_rate(value)
         return value
 
     @field_validator("participant_types")
@@ -90,7 +115,7 @@ class Settings(BaseSettings):
     @classmethod
     def _check_secret(cls, value: str | None) -> str | None:
         for secret in (value or "").split(","):
-            if value is not None and len(secret.encode()) < MIN_SECRET_BYTES:
+            if value is not None and len(secret.strip().encode()) < MIN_SECRET_BYTES:
                 raise ValueError(f"at least {MIN_SECRET_BYTES} bytes, as `openssl rand -hex 32` prints")
         return value
 
@@ -132,6 +157,10 @@ class Settings(BaseSettings):
             return ip_address(self.ws_host).is_loopback
         except ValueError:
             return False  # a name, and names are anybody's
+
+    def rate(self, limit: Limit) -> tuple[int, float] | None:
+        """Its RATE_LIMIT_, as `parse_rate` reads it."""
+        return parse_rate(getattr(self, f"rate_limit_{limit}") or self.rate_limit_messages)
 
     def listed(self, name: str) -> tuple[str, ...]:
         """A setting that takes several values by commas."""

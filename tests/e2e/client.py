@@ -59,7 +59,7 @@ class Client:
                 return self.unheard.pop(at)
         try:
             async with asyncio.timeout(HEAR_WITHIN_S):
-                while not fits(frame := await self._receive()):
+                while not fits(frame := await self.next_frame()):
                     self.unheard.append(frame)
         except TimeoutError:
             raise TimeoutError(f"no {kind} {fields}; heard: {self.unheard}") from None
@@ -87,11 +87,12 @@ class Client:
         try:
             async with asyncio.timeout(HEAR_WITHIN_S):
                 while True:
-                    self.unheard.append(await self._receive())
+                    self.unheard.append(await self.next_frame())
         except Closed as end:
             return end.code
 
-    async def _receive(self) -> Frame:
+    async def next_frame(self) -> Frame:
+        """Whatever comes next. Raises Closed."""
         message = await self.socket.receive()
         if message.type is not aiohttp.WSMsgType.TEXT:
             raise Closed(self.socket.close_code)

@@ -61,6 +61,11 @@ class ServerProcess:
         self.port = int(address.rpartition(":")[2])
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         return f"http://localhost:{self.port}"
 

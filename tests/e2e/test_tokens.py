@@ -15,13 +15,15 @@ import pytest
 from tests.e2e.conftest import Connect
 from tests.e2e.server import SECRET, ServerProcess, run_bihak
 
+OLD_SECRET = "the-secret-before-that-which-goes-on-for-a-day"
+
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """A server in token mode."""
     server = ServerProcess(
         tmp_path_factory.mktemp("tokens"),
-        AUTH_SECRET=SECRET,
+        AUTH_SECRET=f"{SECRET},{OLD_SECRET}",
         API_KEY="the-platforms-own-key",
         ALLOWED_ORIGINS="https://platform.example",
         LOG_FORMAT="json",
@@ -54,6 +56,13 @@ async def test_a_token_of_the_platforms_is_accepted(server: ServerProcess, conne
     assert (reply["user_id"], reply["name"], reply["conversations"]) == ("user_7", "Diane", [])
 
 
+async def test_while_secrets_are_exchanged_tokens_of_both_are_accepted(server: ServerProcess, connect: Connect) -> None:
+    for secret in (SECRET, OLD_SECRET):
+        client = await connect(server)
+        token = token_by_hand({"sub": "user_7", "exp": in_an_hour()}, secret=secret)
+        assert (await client.ask("auth_success", type="auth", token=token))["user_id"] == "user_7"
+
+
 async def test_a_token_of_the_command_line_is_accepted(server: ServerProcess, connect: Connect, tmp_path: Path) -> None:
     done = run_bihak(tmp_path, "token", "mentor_3", "--name", "Paul", AUTH_SECRET=SECRET)
     assert done.returncode == 0, done.stderr
@@ -64,6 +73,14 @@ async def test_a_token_of_the_command_line_is_accepted(server: ServerProcess, co
 
 REFUSED = {
     "another secret": (token_by_hand({"sub": "user_1", "exp": in_an_hour()}, secret="x" * 40), "invalid_token"),
+    "both secrets in one": (
+        token_by_hand({"sub": "user_1", "exp": in_an_hour()}, secret=f"{SECRET},{OLD_SECRET}"),
+        "invalid_token",
+    ),
+    "not valid yet": (
+        token_by_hand({"sub": "user_1", "exp": in_an_hour(), "nbf": in_an_hour() - 60}),
+        "invalid_token",
+    ),
     "no signature": (token_by_hand({"sub": "user_1", "exp": in_an_hour()}, algorithm="none"), "invalid_token"),
     "no exp": (token_by_hand({"sub": "user_1"}), "invalid_token"),
     "no sub": (token_by_hand({"exp": in_an_hour()}), "invalid_token"),

@@ -2,11 +2,15 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from bihak.core.context import Transaction
+from bihak.core.dispatcher import FULL_POLL_S
+from bihak.core.session import OUTBOX_BYTES
 from bihak.errors import Conflict
 from bihak.features.conversations import RenameConversation
 from tests.harness import Cluster, Device
@@ -163,3 +167,45 @@ async def test_an_answer_carries_the_request_id_and_only_then(cluster: Cluster) 
     assert "request_id" not in await alice.expect("pong")
     await cluster.settle()
     assert all("request_id" not in frame for frame in alice.durable(cid))
+
+
+async def test_nothing_more_is_read_for_whoever_does_not_take_what_they_asked_for(cluster: Cluster) -> None:
+    """As many requests as may wait, of the largest pages: of those in memory there is one too many at most."""
+    alice, _, cid = await two(cluster)
+    for _ in range(100):
+        alice.send("message", conversation_id=cid, content="x" * 10_000)
+    await cluster.settle()
+    alice.take()
+    alice.tape.stalled = True
+    asked = [alice.send("history", conversation_id=cid, limit=100) for _ in range(20)]
+    for _ in range(5):
+        await cluster.clock.advance(FULL_POLL_S)
+        await cluster.settle()
+    page_bytes = 1_100_000
+    assert OUTBOX_BYTES < alice.session.unread_bytes() < OUTBOX_BYTES + page_bytes
+    alice.tape.read_on()
+    for _ in asked:
+        await cluster.clock.advance(FULL_POLL_S)
+        await cluster.settle()
+    assert [frame["request_id"] for frame in alice.heard("history")] == asked
+
+
+async def test_nothing_is_read_for_whoever_has_gone_and_what_they_wrote_is_stored(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    alice.send("history", conversation_id=cid)
+    for number in range(3):
+        alice.send("search", q="x")
+        alice.send("message", conversation_id=cid, content=f"{number}")
+    reads = []
+    run = alice.node.readers.run
+
+    async def counted(read: Callable[[sa.Connection], Any]) -> Any:
+        reads.append(read)
+        return await run(read)
+
+    alice.node.readers.run = counted  # type: ignore[method-assign]
+    alice.session.left()
+    await cluster.settle()
+    assert [frame["content"] for frame in bob.durable(cid)] == ["0", "1", "2"]
+    assert not alice.session.lane
+    assert not reads

@@ -41,6 +41,24 @@ def test_a_transaction_that_takes_too_many_is_told_to_run_again(place: Place) ->
         ids.take("messages")
 
 
+def test_a_transaction_of_any_size_gets_its_ids_after_a_few_tries(place: Place) -> None:
+    """What it took stays taken when it is run again, so a block of the same size would never do."""
+    with place.handles(1)[0].writer_engine.connect() as connection:
+        ids = IdBlocks()
+        tries = 0
+        taken: list[int] = []
+        while len(taken) < 10 * BLOCKS["conversations"].block:
+            ids.refill(connection)
+            taken, tries = [], tries + 1
+            try:
+                while len(taken) < 10 * BLOCKS["conversations"].block:
+                    taken.append(ids.take("conversations"))
+            except IdsExhausted:
+                continue
+        assert tries <= 5
+        ids.give_back(connection)
+
+
 def test_what_was_not_used_is_given_back(place: Place) -> None:
     with place.handles(1)[0].writer_engine.connect() as connection:
         ids = IdBlocks()

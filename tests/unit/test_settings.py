@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bihak.core.limits import Limit
 from bihak.errors import SettingsError
 from bihak.settings import Settings, load_settings, parse_rate, require_keys
 
@@ -41,6 +42,9 @@ def empty_environment(monkeypatch: pytest.MonkeyPatch) -> None:
         ("RATE_LIMIT_MESSAGES", "ten/10", "count/seconds"),
         ("RATE_LIMIT_MESSAGES", "²/10", "count/seconds"),
         ("RATE_LIMIT_MESSAGES", "-1/10", "count/seconds"),
+        ("RATE_LIMIT_TYPING", "often", "count/seconds"),
+        ("RATE_LIMIT_AUTH", "5", "count/seconds"),
+        ("MAX_CONNECTIONS_PER_ADDRESS", "-1", "at least 0"),
         ("PARTICIPANT_TYPES", "User,admin", "lower-case words"),
         ("PARTICIPANT_TYPES", "user,,admin", "lower-case words"),
         ("PARTICIPANT_TYPES", "user,a1", "lower-case words"),
@@ -56,7 +60,7 @@ def test_a_wrong_value_is_named_with_what_would_be_right(
     assert right in str(caught.value)
 
 
-@pytest.mark.parametrize("value", ["short", "s" * 31, f"{SECRET},short", f"{SECRET},"])
+@pytest.mark.parametrize("value", ["short", "s" * 31, f"{SECRET},short", f"{SECRET},", f"s{' ' * 40}", " " * 40])
 def test_a_short_secret_is_refused_and_not_shown(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
     monkeypatch.setenv("AUTH_SECRET", value)
     with pytest.raises(SettingsError, match=r"AUTH_SECRET=\*\*\* .* at least 32 bytes") as caught:
@@ -131,3 +135,16 @@ def test_a_rate_is_a_count_over_seconds() -> None:
     assert parse_rate("100/10") == (100, 10.0)
     assert parse_rate("1/0.5") == (1, 0.5)
     assert parse_rate("off") is None
+
+
+def test_the_limits_of_a_participant_are_that_of_messages_unless_they_are_set() -> None:
+    settings = load_settings(None, rate_limit_messages="5/1", rate_limit_search="off", rate_limit_typing="7/2")
+    assert {limit.value: settings.rate(limit) for limit in Limit} == {
+        "messages": (5, 1.0),
+        "changes": (5, 1.0),
+        "typing": (7, 2.0),
+        "history": (5, 1.0),
+        "search": None,
+        "requests": (3000, 10.0),
+        "auth": (600, 60.0),
+    }

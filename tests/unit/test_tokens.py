@@ -100,6 +100,37 @@ async def test_a_public_key_never_checks_an_hmac() -> None:
         assert isinstance(await refused(token, public_key=pem.decode()), InvalidToken)
 
 
+TRICKS: dict[str, dict[str, Any]] = {
+    "a kid that is a path": {"kid": "../../../../dev/null"},
+    "a kid that is SQL": {"kid": "' UNION SELECT 'x"},
+    "a kid that is an address": {"kid": "https://evil.example/key"},
+    "a kid that is a list": {"kid": ["x"]},
+    "a kid that is null": {"kid": None},
+    "a kid that is a number": {"kid": 0},
+    "a key of its own": {"jwk": {"kty": "oct", "k": b64(b"x" * 32)}},
+    "keys from elsewhere": {"jku": "https://evil.example/jwks.json"},
+    "a certificate from elsewhere": {"x5u": "https://evil.example/cert.pem", "x5c": ["MIIB"]},
+    "a critical extension": {"crit": ["exp"], "exp": 0},
+    "a body that is not encoded": {"b64": False, "crit": ["b64"]},
+}
+
+
+@pytest.mark.parametrize("header", TRICKS.values(), ids=TRICKS)
+async def test_what_a_header_says_of_keys_is_not_believed(header: dict[str, Any]) -> None:
+    claims = {"sub": "admin_1", "exp": NOW + 60}
+    key = ECKey.generate_key("P-256", {"kid": "one"})
+    platform = Jwks(key)
+    for secret in (b"", b"x" * 32, b"\0", key.as_pem(private=False)):
+        token = forge({"alg": "HS256", **header}, claims, secret or None)
+        assert isinstance(await refused(token), InvalidToken)
+        assert isinstance(await refused(token, secrets=[], fetch_jwks=platform), InvalidToken)
+    forged = jwt.encode({"alg": "ES256"}, {"sub": "admin_1", "exp": int(NOW) + 60}, ECKey.generate_key("P-256"))
+    head = b64(json.dumps({"alg": "ES256", **header}).encode())
+    assert isinstance(
+        await refused(f"{head}.{forged.partition('.')[2]}", secrets=[], fetch_jwks=platform), InvalidToken
+    )
+
+
 @pytest.mark.parametrize("alg", ["HS384", "HS512", "RS256", "ES256"])
 async def test_an_hmac_token_uses_the_one_algorithm_that_is_allowed(alg: str) -> None:
     assert isinstance(

@@ -14,9 +14,9 @@ from bihak.cluster.envelope import NEIGHBOURS, Envelope, conversation_topic, par
 from bihak.core.context import Call, Query, Signal, Transaction
 from bihak.core.feature import Command, Kind
 from bihak.core.identity import Actor
-from bihak.core.limits import RateLimit
+from bihak.core.limits import Limit, Limits
 from bihak.core.session import Session, Turn
-from bihak.errors import ChatError, Disconnect, Internal, NotAuthenticated, RateLimited, Unavailable, UnknownType
+from bihak.errors import ChatError, Disconnect, Internal, NotAuthenticated, Unavailable, UnknownType
 from bihak.failpoints import Failpoint, pass_by
 from bihak.protocol.envelope import (
     NO_ECHO,
@@ -37,6 +37,8 @@ from bihak.storage.readers import Readers
 from bihak.storage.writer import Writer
 
 log = structlog.stdlib.get_logger("bihak")
+
+FULL_POLL_S = 0.05
 
 _TURNS = {
     Kind.LIVE: Turn.LIVE,
@@ -126,7 +128,7 @@ class Dispatcher:
         backplane: Backplane,
         commands: Iterable[Command],
         *,
-        message_limit: RateLimit,
+        limits: Limits,
         wall_clock: Callable[[], float] = time.time,
         failpoint: Failpoint = pass_by,
     ) -> None:
@@ -141,7 +143,7 @@ class Dispatcher:
         self._dialect = database.dialect
         self._readers = readers
         self._backplane = backplane
-        self._message_limit = message_limit
+        self._limits = limits
         self._clock = wall_clock
         self._failpoint = failpoint
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -232,12 +234,16 @@ class Dispatcher:
         except ChatError as error:
             log.debug("write dropped", command=call.command.name, error=error.message)
 
-    def guard(self, command: Command, actor: Actor) -> None:
-        """Raises what forbids `actor` to use `command` now."""
+    def guard(self, command: Command, actor: Actor | None, session: Session | None = None) -> None:
+        """Raises what forbids `actor`, on the connection of `session` if there is one, to use `command` now."""
         if self.draining and _TURNS[command.kind] is Turn.WRITE:
             raise Unavailable("The server is about to restart; send it again.", retry_after=1.0)
-        if command.limited and (wait_s := self._message_limit.take(actor.user_id)) > 0:
-            raise RateLimited(retry_after=round(wait_s, 3))
+        if command.internal:
+            return
+        if session is not None and (actor is None or command.limit is Limit.REQUESTS):
+            self._limits.require(Limit.REQUESTS, f"#{session.number}")
+        elif actor is not None:
+            self._limits.require(command.limit, actor.user_id)
 
     async def read(self, call: Call[Request]) -> None:
         """Runs a reading call and answers it."""
@@ -346,11 +352,13 @@ class _Visit:
 
     def _start(self) -> None:
         command, session, dispatcher = self.command, self.session, self.dispatcher
+        if session.gone and self.turn is Turn.ALONE:
+            self._finish(None)  # nobody would hear what it finds
+            return
         try:
-            if command.needs_auth:
-                if session.actor is None:
-                    raise NotAuthenticated()
-                dispatcher.guard(command, session.actor)
+            if command.needs_auth and session.actor is None:
+                raise NotAuthenticated()
+            dispatcher.guard(command, session.actor, session)
             if command.kind is Kind.LIVE:
                 self._finish(command.handler(session, self.request))
             elif command.kind is Kind.TASK:
@@ -359,13 +367,22 @@ class _Visit:
                 assert session.actor is not None
                 call = Call(command, self.request, session.actor, self._answered, session)
                 if command.kind is Kind.READ:
-                    dispatcher.start_task(dispatcher.read(call))
+                    dispatcher.start_task(self._read(call))
                 else:
                     dispatcher.writer.submit(call)
         except ChatError as error:
             self._finish(error)
         except Exception as fault:
             self._finish(dispatcher.internal(fault, command))
+
+    async def _read(self, call: Call[Request]) -> None:
+        """Replies to reads may be large, and many may wait: each is read when those before were taken."""
+        while self.session.is_full and not self.dispatcher.draining:
+            await asyncio.sleep(FULL_POLL_S)
+        if self.session.gone:
+            self._finish(None)
+        else:
+            await self.dispatcher.read(call)
 
     async def _run_task(self) -> None:
         try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, ClassVar, TypeVar
 
+from bihak.core.limits import Limit
 from bihak.core.session import Session
 from bihak.protocol.envelope import DurableEvent, Reply, Request
 
@@ -44,8 +45,8 @@ class Command:
     handler: Callable[..., Any]
     route: Route | None = None
     needs_auth: bool = True
-    limited: bool = False
-    """Whether it counts against RATE_LIMIT_MESSAGES."""
+    limit: Limit = Limit.REQUESTS
+    """What it counts against, unless it is internal."""
     internal: bool = False
     """Whether it is the server's own, which no client can send; one with a route is for the platform's back end."""
     is_activity: bool = True
@@ -71,43 +72,52 @@ def _declare(kind: Kind, request: type[Request], **options: Any) -> Callable[[An
 
 
 def live(
-    request: type[R], *, route: Route | None = None, needs_auth: bool = True, is_activity: bool = True
+    request: type[R],
+    *,
+    route: Route | None = None,
+    needs_auth: bool = True,
+    is_activity: bool = True,
+    limit: Limit = Limit.REQUESTS,
 ) -> Callable[[Any], Any]:
     """Declares `handler(self, session, request) -> Reply | None`, a `Kind.LIVE` command.
 
     Asked over HTTP, the session is one without a connection.
     """
-    return _declare(Kind.LIVE, request, route=route, needs_auth=needs_auth, is_activity=is_activity)
+    return _declare(Kind.LIVE, request, route=route, needs_auth=needs_auth, is_activity=is_activity, limit=limit)
 
 
-def task(request: type[R], *, route: Route | None = None, needs_auth: bool = True) -> Callable[[Any], Any]:
+def task(
+    request: type[R], *, route: Route | None = None, needs_auth: bool = True, limit: Limit = Limit.REQUESTS
+) -> Callable[[Any], Any]:
     """Declares `async handler(self, session, request) -> Reply | None`, a `Kind.TASK` command; else as `live`."""
-    return _declare(Kind.TASK, request, route=route, needs_auth=needs_auth)
+    return _declare(Kind.TASK, request, route=route, needs_auth=needs_auth, limit=limit)
 
 
-def read(request: type[R], *, route: Route | None = None) -> Callable[[Any], Any]:
+def read(request: type[R], *, route: Route | None = None, limit: Limit = Limit.HISTORY) -> Callable[[Any], Any]:
     """Declares `handler(self, query, request) -> Reply`, a `Kind.READ` command."""
-    return _declare(Kind.READ, request, route=route)
+    return _declare(Kind.READ, request, route=route, limit=limit)
 
 
-def write(request: type[R], *, route: Route | None = None, internal: bool = False) -> Callable[[Any], Any]:
+def write(
+    request: type[R], *, route: Route | None = None, internal: bool = False, limit: Limit = Limit.CHANGES
+) -> Callable[[Any], Any]:
     """Declares `handler(self, tx, request) -> Reply | None`, a `Kind.WRITE` command."""
-    return _declare(Kind.WRITE, request, route=route, internal=internal)
+    return _declare(Kind.WRITE, request, route=route, internal=internal, limit=limit)
 
 
 def write_many(
     request: type[R],
     *,
     route: Route | None = None,
-    limited: bool = False,
     internal: bool = False,
+    limit: Limit = Limit.CHANGES,
     reply: type[Reply] | None = None,
 ) -> Callable[[Any], Any]:
     """Declares `handler(self, tx, calls) -> None`, a `Kind.WRITE_MANY` command; it sets each call's outcome.
 
     `reply` says what that is when it is no error.
     """
-    return _declare(Kind.WRITE_MANY, request, route=route, limited=limited, internal=internal, reply=reply)
+    return _declare(Kind.WRITE_MANY, request, route=route, internal=internal, limit=limit, reply=reply)
 
 
 class Feature:

@@ -1,9 +1,29 @@
-"""Rate limits: token buckets in memory."""
+"""Rate limits: what is limited, and token buckets in memory."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from ipaddress import IPv6Address, ip_address
+
+from bihak.errors import RateLimited
 
 SWEEP_SIZE = 10_000
+
+
+class Limit(StrEnum):
+    """What a request counts against. Each participant has a bucket of each, unless another owner is named."""
+
+    MESSAGES = "messages"
+    CHANGES = "changes"
+    """Whatever else is stored: edits, reactions, pins, read cursors, conversations."""
+    TYPING = "typing"
+    HISTORY = "history"
+    """Whatever is read."""
+    SEARCH = "search"
+    REQUESTS = "requests"
+    """A connection's: everything that counts against nothing above, and its pings."""
+    AUTH = "auth"
+    """A network's: credentials that were refused."""
 
 
 class RateLimit:
@@ -14,6 +34,7 @@ class RateLimit:
         self._rate = count / period_s if period_s else math.inf
         self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
+        self._sweep_size = SWEEP_SIZE
 
     @classmethod
     def off(cls) -> "RateLimit":
@@ -30,7 +51,7 @@ class RateLimit:
         if tokens < 1.0:
             self._buckets[key] = (tokens, now)
             return (1.0 - tokens) / self._rate
-        if len(self._buckets) > SWEEP_SIZE:
+        if len(self._buckets) > self._sweep_size:
             self._forget_full(now)
         self._buckets[key] = (tokens - 1.0, now)
         return 0.0
@@ -41,3 +62,29 @@ class RateLimit:
             for key, (tokens, since) in self._buckets.items()
             if tokens + (now - since) * self._rate < self._capacity
         }
+        # Not again for every one that comes while that many are busy.
+        self._sweep_size = max(SWEEP_SIZE, 2 * len(self._buckets))
+
+
+class Limits:
+    """The limits that there are; what has none is not limited."""
+
+    def __init__(self, limits: Mapping[Limit, RateLimit]) -> None:
+        self._limits = dict(limits)
+
+    def require(self, limit: Limit, key: str) -> None:
+        """Counts one against the bucket of `key`. Raises RateLimited, which tells how long to wait."""
+        bucket = self._limits.get(limit)
+        if bucket is not None and (wait_s := bucket.take(key)) > 0:
+            raise RateLimited(retry_after=max(0.001, round(wait_s, 3)))
+
+
+def network_of(address: str) -> str:
+    """What of an address one subscriber has to himself: all of an IPv4 address, the first 64 bits of an IPv6 one."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    return str(parsed.ipv4_mapped or IPv6Address(int(parsed) >> 64 << 64))

@@ -16,7 +16,7 @@ from bihak.core.dispatcher import Dispatcher
 from bihak.core.feature import Feature
 from bihak.core.hub import Hub
 from bihak.core.identity import Actor, Authenticator
-from bihak.core.limits import RateLimit
+from bihak.core.limits import Limit, Limits, RateLimit
 from bihak.core.log import Coverage, Log, LogEntry, Span, read_coverage
 from bihak.core.outbox import Outboxes
 from bihak.core.session import NoWire, Session
@@ -45,7 +45,7 @@ class NodeOptions:
     participant_types: tuple[str, ...] = ("user", "admin", "mentor")
     version: str = "0.0.0"
     max_frame_bytes: int = 102_400
-    message_limit: RateLimit = field(default_factory=RateLimit.off)
+    limits: Mapping[Limit, RateLimit] = field(default_factory=dict)
     stall_s: float = 30.0
     heartbeat_s: float = 30.0
     max_per_participant: int = 0
@@ -81,6 +81,7 @@ class Node:
         self.options = options
         self.wall_clock = wall_clock
         self.readers = Readers(database)
+        self.limits = Limits(options.limits)
         self.outboxes = Outboxes(options.stall_s)
         self.sessions: set[Session] = set()
         self.draining = False
@@ -99,7 +100,7 @@ class Node:
             self.readers,
             backplane,
             [command for feature in self.features for command in feature.commands()],
-            message_limit=options.message_limit,
+            limits=self.limits,
             failpoint=failpoint,
         )
         self.dispatcher.on_committed = [

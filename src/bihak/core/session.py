@@ -73,6 +73,8 @@ class Session:
         """Whether it is away for having been silent."""
         self.lane = Lane()
         self.closed = False
+        self.gone = False
+        """Whether nobody is at the other end any more; what was asked before is still being served."""
         self._wire = wire
         self._flusher = flusher
         self._outbox: list[bytes] = []
@@ -118,6 +120,11 @@ class Session:
         self._buffered_bytes = self._wire.buffered_bytes()
         return self._pending_bytes + self._buffered_bytes
 
+    @property
+    def is_full(self) -> bool:
+        """Whether the other side must read before more is made for it."""
+        return not self.closed and self.unread_bytes() > OUTBOX_BYTES
+
     def taken_bytes(self) -> int:
         """How much the network has taken off our hands so far; it grows while the other side reads."""
         return self._flushed_bytes - self._wire.buffered_bytes()
@@ -143,9 +150,13 @@ class Session:
             self.closed = True
             self._wire.close(code, reason)
 
+    def left(self) -> None:
+        """Nobody is at the other end any more."""
+        self.gone = True
+
     def lost(self) -> None:
         """The connection is gone; nothing can be sent any more."""
-        self.closed = True
+        self.closed = self.gone = True
         self._outbox.clear()
         self._pending_bytes = 0
 

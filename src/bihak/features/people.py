@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from bihak.core.context import Query
 from bihak.core.feature import Feature, Route, read
+from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.features.presence import shown_status
 from bihak.protocol.envelope import Reply, Request
@@ -50,7 +51,7 @@ class People(Feature):
         self._types = node.options.participant_types
         self._only_shared = node.options.directory == "shared"
 
-    @read(FindPeople, route=Route("GET", "/participants"))
+    @read(FindPeople, route=Route("GET", "/participants"), limit=Limit.SEARCH)
     def find(self, query: Query, request: FindPeople) -> PeopleFound:
         """One query, which looks at every name there is."""
         who, status, me = participants.c, user_online_status.c, query.actor.participant

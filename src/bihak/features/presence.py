@@ -16,6 +16,7 @@ from msgspec import Meta
 from bihak.core.context import Call, Query, Signal, Transaction
 from bihak.core.feature import Feature, Route, read, task, write, write_many
 from bihak.core.identity import Actor
+from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.core.session import Session
 from bihak.features.messages import Ok
@@ -176,7 +177,7 @@ class Presence(Feature):
 
     # Commands
 
-    @task(SetStatus, route=Route("PUT", "/status"))
+    @task(SetStatus, route=Route("PUT", "/status"), limit=Limit.CHANGES)
     async def set_status(self, session: Session, request: SetStatus) -> Ok:
         """Of this connection; asked over HTTP, of all connections."""
         actor = session.actor

@@ -16,6 +16,7 @@ from sqlalchemy.dialects import mysql
 
 from bihak.core.context import Query, Transaction
 from bihak.core.feature import Feature, Route, read, write
+from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.errors import InvalidField, NotFound
 from bihak.features.deferred import Backlog, Progress, within
@@ -120,7 +121,7 @@ class Search(Feature):
         self._backlog = Backlog(INDEX_AFTER_S)
         self._progress = Progress("search")
 
-    @read(SearchMessages, route=Route("GET", "/search"))
+    @read(SearchMessages, route=Route("GET", "/search"), limit=Limit.SEARCH)
     def search(self, query: Query, request: SearchMessages) -> SearchResults:
         """Whatever the index says, only present text of what the reader's memberships cover is found."""
         if not request.q.strip():

@@ -13,6 +13,7 @@ from msgspec import Meta
 from bihak.cluster.envelope import Envelope
 from bihak.core.feature import Feature, live, task
 from bihak.core.identity import Actor, Identity
+from bihak.core.limits import Limit, network_of
 from bihak.core.log import RESUME_LIMIT, Span
 from bihak.core.node import Node
 from bihak.core.session import Session
@@ -23,6 +24,7 @@ from bihak.errors import (
     InvalidField,
     InvalidToken,
     NotFound,
+    RateLimited,
     TokenExpired,
     TooManyConnections,
     Unavailable,
@@ -142,18 +144,18 @@ class Sync(Feature):
 
     @task(Auth, needs_auth=False)
     async def auth(self, session: Session, request: Auth) -> AuthSuccess | None:
-        identity = await self._identify(request)
+        identity = await self._identify(session, request)
         who = identity.participant
         if session.actor is not None:
             if session.actor.participant != who:
                 raise AlreadyAuthenticated()
-            session.actor = await self._admit(identity)
+            session.actor = await self._admit(session, identity)
             session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
             return self._success(session.actor, [p for p in await self._places.load(who) if p.left_seq is None])
-        self._check_connections(session, who)
-        actor = await self._admit(identity)
+        actor = await self._admit(session, identity)
         if session.closed:
             return None
+        self._check_connections(who)
         session.actor = actor
         session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
         try:
@@ -164,7 +166,7 @@ class Sync(Feature):
             raise
         return None
 
-    async def _identify(self, request: Auth) -> Identity:
+    async def _identify(self, session: Session, request: Auth) -> Identity:
         trusting = self._node.authenticator.trusting
         if trusting and request.token is None and (request.participant_type is None or request.participant_id is None):
             missing = "participant_type" if request.participant_type is None else "participant_id"
@@ -174,17 +176,30 @@ class Sync(Feature):
                 identity = Identity(Participant(request.participant_type, request.participant_id))
             else:
                 identity = await self._node.authenticator.verify(request.token)
-        except (InvalidToken, TokenExpired) as error:
+        except TokenExpired as error:
             raise Disconnect(CloseCode.TOKEN, error.code, error) from error
+        except InvalidToken as error:
+            raise self._refusal(session, error) from error
         return identity
 
-    async def _admit(self, identity: Identity) -> Actor:
+    async def _admit(self, session: Session, identity: Identity) -> Actor:
         try:
             return await self._node.feature(Participants).admit(identity)
         except InvalidToken as error:  # a good one, but it was revoked
-            raise Disconnect(CloseCode.TOKEN, error.code, error) from error
+            raise self._refusal(session, error) from error
 
-    def _check_connections(self, session: Session, who: Participant) -> None:
+    def _refusal(self, session: Session, error: InvalidToken) -> Disconnect:
+        """How a connection ends whose token is refused, which counts against the network it comes from.
+
+        A good token is always taken, so nobody is kept out by what others try, in their name or from their address.
+        """
+        try:
+            self._node.limits.require(Limit.AUTH, network_of(session.address))
+        except RateLimited as limited:
+            return Disconnect(CloseCode.TRY_AGAIN_LATER, limited.code, limited)
+        return Disconnect(CloseCode.TOKEN, error.code, error)
+
+    def _check_connections(self, who: Participant) -> None:
         most = self._node.options.max_per_participant
         if most and len(self._node.hub.participants.get(who.user_id, ())) >= most:
             raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS, "too many connections", TooManyConnections())

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from bihak.core.context import Call, Transaction
 from bihak.core.feature import Feature, Route, live, write, write_many
 from bihak.core.identity import Actor
+from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.core.session import Session
 from bihak.errors import ChatError, NotFound
@@ -77,7 +78,7 @@ class Typing(Feature):
         self._node = node
         self._typists: dict[Key, Typist] = {}
 
-    @live(TypingStart, route=Route("POST", "/conversations/{conversation_id}/typing"))
+    @live(TypingStart, route=Route("POST", "/conversations/{conversation_id}/typing"), limit=Limit.TYPING)
     def start(self, session: Session, request: TypingStart) -> None:
         """Tells the others at most once in `TELLS_EVERY_S`, however often it is asked."""
         actor = _require_place(session, request.conversation_id)
@@ -94,7 +95,7 @@ class Typing(Feature):
         self._tell(actor, request.conversation_id, is_typing=True)
         self._node.write(SaveTyping(conversation_id=request.conversation_id, ends_in_s=ENDS_AFTER_S), actor)
 
-    @live(TypingStop, route=Route("DELETE", "/conversations/{conversation_id}/typing"))
+    @live(TypingStop, route=Route("DELETE", "/conversations/{conversation_id}/typing"), limit=Limit.TYPING)
     def stop(self, session: Session, request: TypingStop) -> None:
         actor = _require_place(session, request.conversation_id)
         self._end((actor.user_id, request.conversation_id))

@@ -19,8 +19,9 @@ class BlockSize(NamedTuple):
 BLOCKS = {
     "messages": BlockSize(2000, 500),
     "conversation_events": BlockSize(2000, 500),
-    "conversations": BlockSize(50, 10),
+    "conversations": BlockSize(1000, 500),
 }
+"""No fewer are left than the requests of one batch, so that only a request that takes many can run out of them."""
 
 
 class IdsExhausted(TransientFault):
@@ -33,6 +34,8 @@ class IdBlocks:
     def __init__(self) -> None:
         self._free: dict[str, deque[int]] = {name: deque() for name in BLOCKS}
         self._exhausted: set[str] = set()
+        self._sizes = {name: size.block for name, size in BLOCKS.items()}
+        """Of the next block: twice the last one as long as that was not enough for one transaction."""
 
     def refill(self, connection: sa.Connection) -> None:
         """Reserves a block where few ids are left, in a transaction of its own.
@@ -43,7 +46,8 @@ class IdBlocks:
             size = BLOCKS[name]
             if len(free) > size.low_water and name not in self._exhausted:
                 continue
-            count = max(size.block, 2 * len(free))
+            self._sizes[name] = 2 * self._sizes[name] if name in self._exhausted else size.block
+            count = max(self._sizes[name], 2 * len(free))
             with connection.begin():
                 row = id_blocks.c.name == name
                 first = connection.execute(sa.select(id_blocks.c.next_id).where(row).with_for_update()).scalar_one()

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from aiohttp import web
 from joserfc import jwt
 from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 from joserfc.jwt import JWTClaimsRegistry
 
 from bihak.core.identity import Identity
+from bihak.core.limits import Limit, Limits, network_of
 from bihak.errors import InvalidToken, SettingsError, TokenExpired
 from bihak.protocol.types import Participant
 
@@ -190,6 +192,21 @@ class Origins:
         host = parts.hostname
         plain = f"http://{host}" + (f":{port}" if port is not None else "")
         return host in ("localhost", "127.0.0.1") and origin == plain
+
+
+class FailedAttempts:
+    """Counts the credentials that were refused over HTTP by where they came from, never by whom they claimed to be.
+
+    Only those: a good one is always taken, so nobody is kept out by what others try.
+    """
+
+    def __init__(self, limits: Limits, address_of: Callable[[web.Request], str]) -> None:
+        self._limits = limits
+        self._address_of = address_of
+
+    def count(self, request: web.Request) -> None:
+        """Raises RateLimited after too many."""
+        self._limits.require(Limit.AUTH, network_of(self._address_of(request)))
 
 
 class ApiKeys:

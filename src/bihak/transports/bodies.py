@@ -1,5 +1,6 @@
 """Requests out of paths, queries and bodies; replies and errors into responses."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -10,6 +11,9 @@ from aiohttp import web
 from bihak.errors import ChatError, InvalidField, InvalidFrame, TooLarge
 from bihak.protocol.envelope import Reply, Request, encode, field_error
 from bihak.protocol.schema import tag_of
+
+BODY_WITHIN_S = 10.0
+"""Seconds for the whole body of a request."""
 
 
 class RequestReader:
@@ -38,14 +42,20 @@ class RequestReader:
 
 
 async def read_fields(request: web.Request, max_bytes: int) -> dict[str, Any]:
-    """The fields of a JSON body; none without a body."""
+    """The fields of a JSON body; none without a body. Raises ChatError, also for one that comes too slowly."""
     if not request.can_read_body:
         return {}
-    body = b""
-    async for chunk in request.content.iter_any():
-        body += chunk
-        if len(body) > max_bytes:
-            raise TooLarge(f"A body has at most {max_bytes} bytes.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise InvalidFrame("A body must not be compressed.")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for chunk in request.content.iter_any():
+                body += chunk
+                if len(body) > max_bytes:
+                    raise TooLarge(f"A body has at most {max_bytes} bytes.")
+    except TimeoutError:
+        raise InvalidFrame("The body came too slowly.") from None
     try:
         fields = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeError, RecursionError):

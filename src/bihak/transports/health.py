@@ -1,5 +1,6 @@
 """`/health`, `/ready` and `/metrics`: what an operator's machines ask."""
 
+import asyncio
 from collections.abc import Iterable
 
 import sqlalchemy as sa
@@ -54,6 +55,7 @@ class _NodeMetrics:
             "bihak_connections": ("Open WebSocket connections.", len(node.sessions)),
             "bihak_participants": ("Participants with a connection here.", len(node.hub.participants)),
             "bihak_rooms": ("Conversations with a connection here.", len(node.hub.rooms)),
+            "bihak_tasks": ("Tasks of the event loop.", len(asyncio.all_tasks())),
             "bihak_write_queue": ("Requests that wait for the writer.", writer.queue_length),
             "bihak_batches_total": ("Transactions committed.", writer.batches),
             "bihak_writes_total": ("Requests that went through the writer.", writer.jobs),

@@ -14,12 +14,13 @@ from bihak.errors import (
     Disconnect,
     Internal,
     InvalidField,
+    InvalidToken,
     NotAuthenticated,
     NotFound,
     TooLarge,
 )
 from bihak.protocol.types import Participant
-from bihak.transports.auth import ApiKeys
+from bihak.transports.auth import ApiKeys, FailedAttempts
 from bihak.transports.bodies import RequestReader, bearer, error_response, path_pattern, reply_response
 from bihak.transports.documents import Documents, describe_all
 from bihak.transports.health import Health
@@ -57,12 +58,14 @@ class HttpApi:
         admit: Callable[[Identity], Awaitable[Actor]],
         require: Callable[[Participant], Awaitable[Actor]],
         api_keys: ApiKeys,
+        attempts: FailedAttempts,
     ) -> None:
         self._node = node
         self._admit = admit
         self._require = require
         self._authenticator = node.authenticator
         self._api_keys = api_keys
+        self._attempts = attempts
 
     @property
     def commands(self) -> Collection[Command]:
@@ -95,7 +98,11 @@ class HttpApi:
         if token:
             if self._api_keys.match(token):
                 return await self._require(_named(request))
-            return await self._admit(await self._authenticator.verify(token))
+            try:
+                return await self._admit(await self._authenticator.verify(token))
+            except InvalidToken:
+                self._attempts.count(request)
+                raise
         if self._authenticator.trusting and "X-Participant" in request.headers:
             return await self._admit(Identity(_named(request)))
         raise NotAuthenticated("Send `Authorization: Bearer <token>`.")

@@ -11,7 +11,7 @@ from bihak.errors import Forbidden, InvalidField, NotAuthenticated
 from bihak.protocol.envelope import Reply, Request
 from bihak.protocol.schema import CommandDescription, HttpRoute
 from bihak.protocol.types import Participant, UserId, format_time
-from bihak.transports.auth import ApiKeys, make_token
+from bihak.transports.auth import ApiKeys, FailedAttempts, make_token
 from bihak.transports.bodies import RequestReader, bearer, path_pattern, reply_response
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -69,10 +69,17 @@ class PlatformApi:
     """Every internal command that has a route, and `POST /api/tokens`. The bearer is an API key, nothing else."""
 
     def __init__(
-        self, platform: PlatformCommands, api_keys: ApiKeys, *, token_secret: str | None, clock: Callable[[], float]
+        self,
+        platform: PlatformCommands,
+        api_keys: ApiKeys,
+        attempts: FailedAttempts,
+        *,
+        token_secret: str | None,
+        clock: Callable[[], float],
     ) -> None:
         self._platform = platform
         self._api_keys = api_keys
+        self._attempts = attempts
         self._token_secret = token_secret
         self._clock = clock
 
@@ -100,6 +107,7 @@ class PlatformApi:
         if not presented:
             raise NotAuthenticated("Send `Authorization: Bearer <API_KEY>`.")
         if not self._api_keys.match(presented):
+            self._attempts.count(request)
             raise Forbidden("This is for the platform's back end, by API_KEY.")
 
     async def _create_token(self, request: CreateToken) -> TokenCreated:

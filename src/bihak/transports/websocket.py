@@ -1,16 +1,17 @@
 """WebSocket connections: frames in, to the dispatcher; outboxes out, in whole frames."""
 
 import asyncio
-from http import HTTPStatus
 
 import structlog
 from aiohttp import WSMsgType, web
 
+from bihak.core.limits import Limit
 from bihak.core.node import Node
-from bihak.core.session import OUTBOX_BYTES, Session
-from bihak.errors import CloseCode, InvalidFrame, TooLarge
-from bihak.transports.auth import Origins
-from bihak.transports.proxies import TrustedProxies
+from bihak.core.session import Session
+from bihak.errors import CloseCode, InvalidFrame, RateLimited, TooLarge
+from bihak.protocol.frames import pong_frame
+from bihak.transports.admission import Admission
+from bihak.transports.gate import Gate
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -23,6 +24,8 @@ MAX_UNANSWERED = 128
 """Requests of one connection that are not answered yet; past that its frames are left unread."""
 MAX_BAD_FRAMES = 100
 """Frames that are no requests, one after another, before the connection is closed."""
+FRAMES_A_TURN = 64
+"""Frames of one connection before the others get a turn of the event loop."""
 
 
 class AiohttpWire:
@@ -66,17 +69,22 @@ class AiohttpWire:
 class WebSocketEndpoint:
     """Accepts connections for a node."""
 
-    def __init__(self, node: Node, origins: Origins, proxies: TrustedProxies, *, max_connections: int) -> None:
+    def __init__(self, node: Node, admission: Admission) -> None:
         self._node = node
-        self._origins = origins
-        self._proxies = proxies
-        self._max_connections = max_connections
+        self._admission = admission
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """One connection, from its upgrade to its end."""
-        refused = self._refusal(request)
+        refused = self._admission.refusal(request)
         if refused is not None:
             return refused
+        address = self._admission.enter(request)
+        try:
+            return await self._serve(request, address)
+        finally:
+            self._admission.leave(address)
+
+    async def _serve(self, request: web.Request, address: str) -> web.StreamResponse:
         options = self._node.options
         socket = web.WebSocketResponse(
             heartbeat=PING_EVERY_S,
@@ -84,13 +92,16 @@ class WebSocketEndpoint:
             max_msg_size=max(HARD_LIMIT_BYTES, 4 * options.max_frame_bytes),
             decode_text=False,
             timeout=CLOSE_WITHIN_S,
+            autoping=False,
+            autoclose=False,
         )
         await socket.prepare(request)
         transport = request.transport
         if transport is None:
             return socket  # lost during the handshake
         wire = AiohttpWire(socket, transport)
-        session = Session(wire, self._node.outboxes, self._proxies.client_address(request))
+        session = Session(wire, self._node.outboxes, address)
+        Gate.of(transport).expect_frames(session.left)
         self._node.sessions.add(session)
         log.info("connected", session=session.number, address=session.address)
         deadline = asyncio.get_running_loop().call_later(AUTH_WITHIN_S, _require_auth, session)
@@ -109,47 +120,68 @@ class WebSocketEndpoint:
             )
         return socket
 
-    def _refusal(self, request: web.Request) -> web.Response | None:
-        origin = request.headers.get("Origin")
-        if not self._origins.allows(origin, request.host, self._proxies.scheme(request)):
-            log.warning("origin refused", origin=origin, address=self._proxies.client_address(request))
-            text = f"Pages from {origin!r} may not connect; ALLOWED_ORIGINS lists those that may.\n"
-            return web.Response(status=HTTPStatus.FORBIDDEN, text=text)
-        if self._node.draining or len(self._node.sessions) >= self._max_connections:
-            return web.Response(
-                status=HTTPStatus.SERVICE_UNAVAILABLE, headers={"Retry-After": "2"}, text="Try again in a moment.\n"
-            )
-        return None
-
     async def _read(self, socket: "web.WebSocketResponse[bool]", session: Session) -> None:
-        dispatcher = self._node.dispatcher
-        max_bytes = self._node.options.max_frame_bytes
         progress = asyncio.Event()
         session.lane.on_progress = progress.set
-        bad = 0
+        bad = frames = 0
         while not session.closed:
             while len(session.lane) >= MAX_UNANSWERED and not session.closed:
                 progress.clear()
                 await progress.wait()
-            while session.unread_bytes() > OUTBOX_BYTES and not session.closed:
+            while session.is_full:
                 await asyncio.sleep(0.05)  # what it asks for it must also read
             message = await socket.receive()
-            if message.type is WSMsgType.TEXT:
-                if len(message.data) > max_bytes:
-                    error = TooLarge(f"A frame has at most {max_bytes} bytes.")
-                    dispatcher.refuse(session, error, dispatcher.decoder.echo(message.data))
-                    bad += 1
-                elif dispatcher.receive(session, message.data):
-                    bad = 0
-                else:
-                    bad += 1
-            elif message.type is WSMsgType.BINARY:
-                dispatcher.refuse(session, InvalidFrame("Frames must be text."))
-                bad += 1
+            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+                bad = 0 if self.receive(session, message.type, message.data) else bad + 1
+                if bad > MAX_BAD_FRAMES:
+                    session.close(CloseCode.POLICY, "too many bad frames")
+            elif message.type in (WSMsgType.PING, WSMsgType.PONG):
+                self._control(session, message.type, message.data)
             else:
+                if message.type is WSMsgType.CLOSE:
+                    session.flush()
+                    await socket.close(code=_answer_to_close(message.data), drain=False)
                 return  # closed, or broken
-            if bad > MAX_BAD_FRAMES:
-                session.close(CloseCode.POLICY, "too many bad frames")
+            frames += 1
+            if frames % FRAMES_A_TURN == 0:
+                await asyncio.sleep(0)
+
+    def receive(self, session: Session, kind: WSMsgType, body: bytes) -> bool:
+        """Serves one message of a connection; False if it was no valid request."""
+        dispatcher, max_bytes = self._node.dispatcher, self._node.options.max_frame_bytes
+        if kind is WSMsgType.BINARY:
+            dispatcher.refuse(session, InvalidFrame("Frames must be text."))
+            return False
+        if not self.is_text(session, body):
+            return False
+        if len(body) > max_bytes:
+            error = TooLarge(f"A frame has at most {max_bytes} bytes.")
+            dispatcher.refuse(session, error, dispatcher.decoder.echo(body))
+            return False
+        return dispatcher.receive(session, body)
+
+    def is_text(self, session: Session, body: bytes) -> bool:
+        """Whether it is UTF-8; otherwise the connection is closed (RFC 6455 §8.1)."""
+        try:
+            if not body.isascii():
+                body.decode()
+        except UnicodeDecodeError:
+            session.close(CloseCode.INVALID_PAYLOAD, "text that is not UTF-8")
+            return False
+        return True
+
+    def _control(self, session: Session, kind: WSMsgType, body: bytes) -> None:
+        try:
+            self._node.limits.require(Limit.REQUESTS, f"#{session.number}")
+        except RateLimited:
+            session.close(CloseCode.POLICY, "too many pings")
+        if kind is WSMsgType.PING:
+            session.send(pong_frame(body))
+
+
+def _answer_to_close(code: int) -> CloseCode | int:
+    """The same (RFC 6455 §5.5.1), unless it is one that must not be sent (§7.4.1)."""
+    return CloseCode.PROTOCOL if code == CloseCode.LOST else code or CloseCode.NORMAL
 
 
 def _require_auth(session: Session) -> None:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from bihak.core.context import Call, Query, Transaction
 from bihak.core.feature import Feature, Route, read, write, write_many
+from bihak.core.limits import Limit
 from bihak.core.log import read_heads
 from bihak.errors import Conflict, Forbidden, InvalidField
 from bihak.features.messages.access import clean_content, may_lead, require_joined_seq, require_message
@@ -98,7 +99,7 @@ class Messages(Feature):
     @write_many(
         SendMessage,
         route=Route("POST", "/conversations/{conversation_id}/messages", 201),
-        limited=True,
+        limit=Limit.MESSAGES,
         reply=MessageSent,
     )
     def send(self, tx: Transaction, calls: Sequence[Call[SendMessage]]) -> None:
