@@ -30,6 +30,8 @@ class Outcome:
     seconds: float
     operations: int
     """Replies; in a storm, sessions."""
+    sent: int
+    """Messages of the whole run, the measured part and what is around it."""
     deliveries: int
     reply: Times
     delivery: Times
@@ -90,6 +92,7 @@ def _outcome(result: dict[str, Any], opening: dict[str, Any], said: str) -> Outc
     return Outcome(
         seconds=result["seconds"],
         operations=result["operations"],
+        sent=result["sent"],
         deliveries=result["deliveries"],
         reply=_times(result["reply"]),
         delivery=_times(result["delivery"]),

@@ -14,7 +14,6 @@ from bench.databases import Databases
 from bench.load import Outcome
 from bench.scenarios import Scenario, Unit
 
-SETTLED_S = 0.3
 Told = Callable[[str], None]
 
 
@@ -95,7 +94,7 @@ def measure(scenario: Scenario, name: str, databases: Databases) -> tuple[Figure
         questions: list[int] = []
 
         def opened() -> None:
-            time.sleep(SETTLED_S)
+            time.sleep(scenario.load["settle"] / 2)
             memory.append(_memory_bytes(server.processes))
             questions.append(databases.questions())
 

@@ -17,6 +17,7 @@ class Size:
     room: int = 1000
     storm: int = 5000
     idle: int = 5000
+    few: int = 1000
     crowd: int = 19_000
     talks: int = 10_000
     """Conversations of each of the ten pairs of the largest database."""
@@ -99,7 +100,7 @@ def _rooms(size: Size) -> list[Scenario]:
 def _connections(size: Size) -> list[Scenario]:
     pairs, ring = Seed("pairs", size.idle), Seed("ring", size.storm, talks=10)
     crowds = [
-        (Seed("pairs", number), number, name) for number, name in ((1000, "crowd-1000"), (size.crowd, "crowd-most"))
+        (Seed("pairs", number), number, name) for number, name in ((size.few, "crowd-few"), (size.crowd, "crowd-most"))
     ]
     return [
         Scenario(

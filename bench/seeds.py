@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from bihak.features.deferred import deferred_progress
 from bihak.storage.dialect import Database
 from bihak.storage.migrate import upgrade
-from bihak.storage.schema import conversation_participants, conversations, messages, participants
+from bihak.storage.schema import conversation_participants, conversations, id_blocks, messages, participants
 
 CHUNK = 5_000
 TASKS = ("notify", "search")
@@ -66,15 +66,18 @@ def plant(database: Database, seed: Seed) -> None:
     """Makes the tables, and writes it all."""
     upgrade(database)
     everybody: dict[Member, None] = {}
+    last = 0
     left = seed.conversations()
     with database.writer_engine.begin() as connection:
         while chunk := list(islice(left, CHUNK)):
+            last = chunk[-1].id
             everybody.update((member, None) for conversation in chunk for member in conversation.members)
             _insert(connection, conversations, (_conversation(c) for c in chunk))
             _insert(connection, conversation_participants, (_membership(c, m) for c in chunk for m in c.members))
             _insert(connection, messages, (_message(c, seq) for c in chunk for seq in range(1, c.said + 1)))
             _insert(connection, deferred_progress, (_done(c, task) for c in chunk if c.said for task in TASKS))
         _insert(connection, participants, (_participant(member) for member in everybody))
+        connection.execute(id_blocks.update().where(id_blocks.c.name == "conversations").values(next_id=last + 1))
 
 
 def _insert(connection: sa.Connection, table: sa.Table, rows: Iterable[Row]) -> None:

@@ -77,8 +77,8 @@ def _columns(name: str, found: Json) -> dict[str, Callable[[Json], str]]:
         }
     columns: dict[str, Callable[[Json], str]] = {
         per_s: lambda f: f"{f['per_s']:,.0f}",
-        f"CPU a {unit}: server": lambda f: f"{f['server_us']:.2f} us",
-        "database": lambda f: f"{f['database_us']:.2f} us",
+        f"CPU a {unit}: server": lambda f: _us(f["server_us"]),
+        "database": lambda f: _us(f["database_us"]),
         "(generator)": lambda f: f"({f['load_us']:.2f} us)",
         "p50": lambda f: f"{f['p50_ms']:.2f} ms",
         "p95": lambda f: f"{f['p95_ms']:.2f} ms",
@@ -90,3 +90,7 @@ def _columns(name: str, found: Json) -> dict[str, Callable[[Json], str]]:
         columns["delivery p99"] = lambda f: f"{f['delivery_p99_ms']:.2f} ms"
     columns["memory"] = lambda f: f"{f['memory_mib']:.0f} MiB"
     return columns
+
+
+def _us(value: float) -> str:
+    return f"{value:.2f} us" if value else ""

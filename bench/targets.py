@@ -118,7 +118,7 @@ TARGETS = (
         *(3, 1.5),
         lambda r: (
             _figure(r, "crowd-most", "MariaDB", "delivery_p99_ms")
-            / _figure(r, "crowd-1000", "MariaDB", "delivery_p99_ms")
+            / _figure(r, "crowd-few", "MariaDB", "delivery_p99_ms")
         ),
     ),
 )

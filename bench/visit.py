@@ -14,7 +14,7 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 
 from bench import load
-from bench.runs import Result, figures_of, median
+from bench.runs import Result, figures_of
 from bench.scenarios import Scenario
 from bench.seeds import Member, Seed
 
@@ -38,8 +38,8 @@ def measure(scenario: Scenario, url: str, secret: str | None) -> Result:
         load.run(port, acquainted, host=host, path=path)
         asyncio.run(_converse(url, seed, secret))
         outcome = load.run(port, options, host=host, path=path)
-    faults = {url: outcome.fault} if outcome.fault else {}
-    return Result(scenario, {url: median([figures_of(scenario, outcome)])}, faults, {}, 1)
+    faults = {where.netloc: outcome.fault} if outcome.fault else {}
+    return Result(scenario, {where.netloc: figures_of(scenario, outcome)}, faults, {}, 1)
 
 
 def _people(seed: Seed) -> list[Member]:
@@ -85,9 +85,6 @@ async def _create(
         await socket.send_json({"type": "auth", **identity})
         for request in requests:
             await socket.send_json(request)
-        waiting = len(requests)
-        while waiting:
-            frame = await socket.receive_json()
-            waiting -= frame["type"] == "conversation"
-            if frame["type"] == "error":
-                raise load.LoadFailed(f"{url} refuses to make a conversation: {frame['message']}")
+            while (frame := await socket.receive_json())["type"] != "conversation":
+                if frame["type"] == "error":
+                    raise load.LoadFailed(f"{url} refuses to make a conversation: {frame['message']}")

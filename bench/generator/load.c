@@ -17,7 +17,7 @@
 
 options settings = {.work = "pairs", .host = "127.0.0.1", .port = "8080", .path = "/", .people = "pairs",
                     .connections = 200, .senders = 100, .window = 1, .connecting = 256, .warmup_s = 1, .seconds = 3,
-                    .settle_s = 0.5};
+                    .settle_s = 0.5, .patience_s = 10};
 connection *connections;
 tally total, counted;
 bool is_counting;
@@ -137,7 +137,7 @@ static void traffic(void) {
     is_counting = false;
     double seconds = (double)(now_ns - begin_ns) / 1e9;
     work_stop();
-    run_until(after(10), work_is_done);
+    run_until(after(settings.patience_s), work_is_done);
     print_result(seconds);
 }
 
@@ -162,7 +162,7 @@ static void parse(int count, char **arguments) {
         {"people", 1, 0, 'o'},  {"tokens", 1, 0, 't'},   {"connections", 1, 0, 'c'}, {"senders", 1, 0, 's'},
         {"window", 1, 0, 'f'},  {"rate", 1, 0, 'r'},     {"warmup", 1, 0, 'u'},      {"seconds", 1, 0, 'd'},
         {"settle", 1, 0, 'e'},  {"missed", 1, 0, 'm'},   {"plain", 0, 0, 'l'},       {"keys", 0, 0, 'k'},
-        {"watch", 1, 0, 'W'},   {"connecting", 1, 0, 'C'}, {"base", 1, 0, 'b'}, {0, 0, 0, 0}};
+        {"watch", 1, 0, 'W'},   {"connecting", 1, 0, 'C'}, {"base", 1, 0, 'b'}, {"patience", 1, 0, 'a'}, {0, 0, 0, 0}};
     const char *tokens = NULL;
     for (int option; (option = getopt_long(count, arguments, "", known, NULL)) != -1;) {
         switch (option) {
@@ -183,6 +183,7 @@ static void parse(int count, char **arguments) {
         case 'l': settings.plain = true; break;
         case 'k': settings.keys = true; break;
         case 'C': settings.connecting = atoi(optarg); break;
+        case 'a': settings.patience_s = atof(optarg); break;
         case 'b': settings.base = atoll(optarg); break;
         case 'W':
             if (settings.watched_count == MAX_WATCHED)

@@ -73,7 +73,7 @@ typedef struct {
     char **tokens; /* one a participant; NULL in trusted mode */
     int connections, senders, window, connecting, missed;
     int64_t base; /* the participants' ids begin after it */
-    double rate, warmup_s, seconds, settle_s;
+    double rate, warmup_s, seconds, settle_s, patience_s;
     bool plain, keys;
     int watched[MAX_WATCHED], watched_count;
 } options;
