@@ -18,6 +18,7 @@ from tests.servers import free_port
 
 LISTENING = re.compile(rb"listening\s+\S*?(\d+)\s*$", re.MULTILINE)
 OURS = ("MariaDB", "SQLite", "one worker", "two workers")
+PLACES = {"one worker": cores.ON_ONE, "two workers": cores.ON_TWO}
 STORES = {"MariaDB": "mariadb", "SQLite": "sqlite", "Node": "node", "one worker": "mariadb", "two workers": "mariadb"}
 
 
@@ -31,31 +32,41 @@ class Server:
 
     port: int
     processes: tuple[int, ...]
-    database: int | None
-    """Its database server; None where it has none, or has it inside."""
+    stores: tuple[int, ...]
+    """Its database server and its Redis, where it has them and not inside."""
+    places: cores.Places
 
 
 @contextmanager
 def running(name: str, seed: Seed, databases: Databases) -> Iterator[Server]:
     """The contestant of that name, over a database that has what `seed` says. Raises NotHere."""
     url = databases.planted(STORES[name], seed) if name in STORES else ""
-    database = databases.mariadb_pid if STORES.get(name) in ("mariadb", "node") else None
+    stores = [databases.mariadb_pid] if STORES.get(name) in ("mariadb", "node") else []
+    places = PLACES.get(name, cores.APART)
     with ExitStack() as stack:
-        command, settings, where = _start(name, url, stack)
-        process, port = stack.enter_context(_launched(command, settings, databases.folder, where))
+        redis_url = ""
+        if name == "two workers":
+            redis, redis_url = stack.enter_context(_redis())
+            stores.append(redis)
+        for pid in stores:
+            cores.pin(pid, places.others)
+            stack.callback(cores.pin, pid, set(cores.CORES))
+        command, settings = _start(name, url, redis_url)
+        process, port = stack.enter_context(_launched(command, settings, databases.folder))
         workers = psutil.Process(process.pid).children(recursive=True)
-        for worker in workers:
-            cores.pin(worker.pid, where)
-        yield Server(port, (process.pid, *(worker.pid for worker in workers)), database)
+        processes = (process.pid, *(worker.pid for worker in workers))
+        for pid in processes:
+            cores.pin(pid, places.server)
+        yield Server(port, processes, tuple(stores), places)
 
 
-def _start(name: str, url: str, stack: ExitStack) -> tuple[list[str], Mapping[str, str], set[int]]:
+def _start(name: str, url: str, redis_url: str) -> tuple[list[str], Mapping[str, str]]:
     if name == "Node":
-        return ["node", str(programs.node_reference())], {"DATABASE_URL": url}, cores.SERVER
+        return ["node", str(programs.node_reference())], {"DATABASE_URL": url}
     if name == "C":
-        return [str(programs.send_reference())], {}, cores.SERVER
+        return [str(programs.send_reference())], {}
     if name == "websockets":
-        return [sys.executable, str(programs.HERE / "references" / "broadcast.py")], {}, cores.SERVER
+        return [sys.executable, str(programs.HERE / "references" / "broadcast.py")], {}
     command = [sys.executable, "-m", "bihak", "serve", "--port", "0"]
     settings = {
         "WS_HOST": "127.0.0.1",
@@ -65,16 +76,16 @@ def _start(name: str, url: str, stack: ExitStack) -> tuple[list[str], Mapping[st
         "MAX_CONNECTIONS": "1000000",
         "LOG_LEVEL": "warning",
     }
-    if name == "two workers":
-        settings["REDIS_URL"] = stack.enter_context(_redis())
+    if redis_url:
+        settings["REDIS_URL"] = redis_url
         # Workers share a port, so that it cannot be any free one of each.
         command = [*command[:-1], str(free_port()), "--workers", "2"]
-        return command, settings, cores.BOTH
-    return command, settings, cores.SERVER
+    return command, settings
 
 
 @contextmanager
-def _redis() -> Iterator[str]:
+def _redis() -> Iterator[tuple[int, str]]:
+    """A Redis of our own: its process and its URL. Raises NotHere."""
     shown = subprocess.run(
         [sys.executable, "-m", "bihak", "serve", "--help"], capture_output=True, text=True, check=True
     )
@@ -91,8 +102,7 @@ def _redis() -> Iterator[str]:
     try:
         if not any(b"Ready to accept connections" in line for line in process.stdout):
             raise NotHere("redis-server did not start")
-        cores.pin(process.pid, cores.OTHERS)
-        yield f"redis://127.0.0.1:{port}/0"
+        yield process.pid, f"redis://127.0.0.1:{port}/0"
     finally:
         process.terminate()
         process.communicate()
@@ -100,7 +110,7 @@ def _redis() -> Iterator[str]:
 
 @contextmanager
 def _launched(
-    command: list[str], settings: Mapping[str, str], folder: Path, where: set[int]
+    command: list[str], settings: Mapping[str, str], folder: Path
 ) -> Iterator[tuple["subprocess.Popen[bytes]", int]]:
     """A process of our own and the port that it says it listens on."""
     environment = clean_environment({**settings, "PYTHONUNBUFFERED": "1"})
@@ -110,7 +120,6 @@ def _launched(
     try:
         for line in process.stdout:
             if said := LISTENING.search(line):
-                cores.pin(process.pid, where)
                 yield process, int(said[1])
                 return
         raise RuntimeError(f"{' '.join(command)} did not start:\n{(folder / 'server.log').read_text()[-2000:]}")

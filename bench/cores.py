@@ -5,15 +5,29 @@ core that the database has; the generator is cheap enough to leave it one. With 
 """
 
 import os
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 CORES = sorted(os.sched_getaffinity(0))
-SERVER = {CORES[0]}
-OTHERS = {CORES[1]} if len(CORES) > 1 else {CORES[0]}
-BOTH = SERVER | OTHERS
+FIRST, SECOND = {CORES[0]}, {CORES[min(1, len(CORES) - 1)]}
+
+
+class Places(NamedTuple):
+    """The cores of the server, and those of the generator and the databases."""
+
+    server: set[int]
+    others: set[int]
+
+
+APART = Places(FIRST, SECOND)
+ON_ONE = Places(FIRST, FIRST)
+"""Everything on one core, to be held against everything on two."""
+ON_TWO = Places(FIRST | SECOND, FIRST | SECOND)
 
 
 def pin(pid: int, cores: set[int]) -> None:
     """Keeps a process on those cores, with the threads it has and those it will have."""
     for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), cores)
+        with suppress(ProcessLookupError):  # it has just ended
+            os.sched_setaffinity(int(thread.name), cores)

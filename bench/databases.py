@@ -7,7 +7,6 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bench import cores
 from bench.seeds import CHUNK, Seed, plant
 from bihak.storage.mysql import open_mysql
 from bihak.storage.sqlite import open_sqlite
@@ -85,5 +84,4 @@ class Databases:
 def opened(folder: Path) -> Iterator[Databases]:
     """Starts MariaDB, and ends it."""
     with running_mariadb(folder / "mariadb") as server:
-        cores.pin(server.pid, cores.OTHERS)
         yield Databases(folder, server)

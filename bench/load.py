@@ -52,6 +52,7 @@ def run(
     watched: Sequence[int] = (),
     on_open: Callable[[], None] = lambda: None,
     *,
+    places: cores.Places = cores.APART,
     host: str = "127.0.0.1",
     path: str = "/",
 ) -> Outcome:
@@ -59,7 +60,7 @@ def run(
     command = [str(programs.load_generator()), "--host", host, "--port", str(port), "--path", path, *_flags(options)]
     command += [part for pid in watched for part in ("--watch", str(pid))]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    cores.pin(process.pid, cores.OTHERS)
+    cores.pin(process.pid, places.others)
     found: dict[str, Any] = {}
     assert process.stdout is not None
     for line in process.stdout:

@@ -1,7 +1,7 @@
 """Fills the tables of docs/performance.md from the file of results."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,17 @@ from bench.results import Results
 from bench.targets import judge
 
 Json = dict[str, Any]
-PAGE = Path(__file__).parent.parent / "docs" / "performance.md"
+DOCS = Path(__file__).parent.parent / "docs"
+PAGE = DOCS / "performance.md"
 
 
 def fill(results: Results, path: Path = PAGE) -> None:
-    """Writes what stands between a pair of marks anew: `<!-- targets -->` ... `<!-- end -->`, and so on."""
-    parts = {"machine": results.machine + ".", "targets": _targets(results), "figures": _figures(results)}
+    """Writes the tables of docs/performance.md anew."""
+    replace_parts(path, {"machine": results.machine + ".", "targets": _targets(results), "figures": _figures(results)})
+
+
+def replace_parts(path: Path, parts: Mapping[str, str]) -> None:
+    """Writes what stands between each pair of marks anew: `<!-- name -->` ... `<!-- end -->`."""
     text = path.read_text()
     for name, part in parts.items():
         marks = re.compile(rf"(<!-- {name} -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -29,7 +34,7 @@ def _targets(results: Results) -> str:
         (row.target.work, row.target.limits("least"), row.target.limits("aim"), row.shown, row.verdict)
         for row in judge(results.scenarios)
     ]
-    return _table(("work", "at least", "aim", "measured", ""), rows)
+    return markdown_table(("work", "at least", "aim", "measured", ""), rows)
 
 
 def _figures(results: Results) -> str:
@@ -39,7 +44,7 @@ def _figures(results: Results) -> str:
         for at, (who, figures) in enumerate(found.get("figures", {}).items())
     ]
     titles = ("scenario", "", "per second", "CPU: server", "database", "p50", "p99", "delivery p99", "memory")
-    return _table(titles, rows)
+    return markdown_table(titles, rows)
 
 
 def _cells(unit: str, figures: Json) -> tuple[str, ...]:
@@ -51,6 +56,6 @@ def _cells(unit: str, figures: Json) -> tuple[str, ...]:
     return (f"{figures['per_s']:,.0f}", *costs, *times, f"{figures['memory_mib']:.0f} MiB")
 
 
-def _table(titles: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [titles, tuple("---" for _ in titles), *rows]
+def markdown_table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [titles, ["---"] * len(titles), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -54,6 +54,7 @@ class Result:
         return {
             "what": self.scenario.what,
             "unit": self.scenario.unit,
+            "people": self.scenario.seed.people,
             "rounds": self.rounds,
             "measured": time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
             "figures": {name: asdict(figures) for name, figures in self.figures.items()},
@@ -89,7 +90,7 @@ def compare(scenario: Scenario, databases: Databases, rounds: int, told: Told) -
 def measure(scenario: Scenario, name: str, databases: Databases) -> tuple[Figures, str]:
     """One run against a server started for it, and what was wrong with it. Raises NotHere and LoadFailed."""
     with contestants.running(name, scenario.seed, databases) as server:
-        watched = [*server.processes, *([server.database] if server.database else [])]
+        watched = [*server.processes, *server.stores]
         memory = [_memory_bytes(server.processes)]
         questions: list[int] = []
 
@@ -99,8 +100,8 @@ def measure(scenario: Scenario, name: str, databases: Databases) -> tuple[Figure
             questions.append(databases.questions())
 
         options = {**scenario.load, **scenario.other_load.get(name, {})}
-        outcome = load.run(server.port, options, watched, opened)
-        asked = databases.questions() - questions[0] if scenario.name == "storm" and server.database else 0
+        outcome = load.run(server.port, options, watched, opened, places=server.places)
+        asked = databases.questions() - questions[0] if scenario.name == "storm" and server.stores else 0
         memory.append(_memory_bytes(server.processes))
         figures = figures_of(scenario, outcome, len(server.processes), memory, asked)
     return figures, outcome.fault

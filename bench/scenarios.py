@@ -162,5 +162,5 @@ def _mixed(size: Size) -> Scenario:
 def _workers(size: Size) -> Scenario:
     seed = Seed("pairs", 2 * size.pairs)
     load = _load(size, "pairs", seed, senders=size.pairs, window=8)
-    what = f"{size.pairs} direct conversations, 8 in flight; two workers have both cores"
+    what = f"{size.pairs} direct conversations, 8 in flight; all on one core, all on two"
     return Scenario("workers", what, "message", seed, ("one worker", "two workers"), load)
