@@ -79,7 +79,7 @@ typedef struct {
 } options;
 
 typedef struct {
-    int64_t sent, acknowledged, delivered, replayed, operations, errors, lost;
+    int64_t sent, acknowledged, delivered, replayed, missed, operations, errors, lost;
 } tally;
 
 extern options settings;
@@ -107,7 +107,7 @@ int64_t work_next_ns(void);      /* when something is due again */
 void work_stop(void);            /* nothing new from here on */
 bool work_is_done(void);         /* whether all that was sent has been answered and delivered */
 void work_received(connection *c, const char *text, size_t size);
-int64_t work_expected(void);     /* how many deliveries what was sent makes */
+int64_t work_expected(void);     /* how many deliveries what was sent, or missed before a storm, makes */
 
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

@@ -168,8 +168,10 @@ static void sign_in(connection *c) {
     }
     for (int i = 0; c->resumes && i < c->conversation_count; i++) {
         int64_t cursor = c->conversations[i].head;
-        if (i == 0 && cursor > 0)
+        if (i == 0 && cursor > 0) {
             cursor -= settings.missed;
+            total.missed += settings.missed;
+        }
         int size = snprintf(part, sizeof part, "%s\"%lld\":%lld", i == 0 ? ",\"resume\":{" : ",",
                             (long long)c->conversations[i].id, (long long)cursor);
         buffer_append(&text, part, (size_t)size);

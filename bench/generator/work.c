@@ -109,7 +109,7 @@ void work_due(void) {
 
 void work_stop(void) { is_stopped = true; }
 
-int64_t work_expected(void) { return total.sent * (is_room ? settings.connections : 2); }
+int64_t work_expected(void) { return total.sent * (is_room ? settings.connections : 2) + total.missed; }
 
 bool work_is_done(void) {
     return total.acknowledged == total.sent && total.delivered + total.replayed == work_expected() && awaited == 0 &&

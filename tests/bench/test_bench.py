@@ -22,7 +22,14 @@ TINY = Size(
     pairs=3, room=4, storm=12, idle=4, few=4, crowd=8, talks=3, mixed_per_s=300, seconds=0.2, warmup_s=0.1, settle_s=0.1
 )
 SCENARIOS = {scenario.name: scenario for scenario in scenarios(TINY)}
-TAKERS = {"pairs-1": "Node", "idle": "Node", "room-1": "C", "room-16": "websockets", "storm": "Node"}
+TAKERS = [
+    ("pairs-1", "Node"),
+    ("idle", "Node"),
+    ("storm", "Node"),
+    ("storm", "SQLite"),
+    ("room-1", "C"),
+    ("room-16", "websockets"),
+]
 
 
 @pytest.fixture
@@ -30,9 +37,10 @@ def databases(tmp_path: Path, mariadb: MariaDb) -> Databases:
     return Databases(tmp_path, mariadb)
 
 
-@pytest.mark.parametrize("name", TAKERS)
-def test_each_contestant_takes_its_load_and_is_counted_without_a_fault(name: str, databases: Databases) -> None:
-    taker = TAKERS[name]
+@pytest.mark.parametrize(("name", "taker"), TAKERS)
+def test_each_contestant_takes_its_load_and_is_counted_without_a_fault(
+    name: str, taker: str, databases: Databases
+) -> None:
     result = runs.compare(replace(SCENARIOS[name], contestants=(taker,)), databases, 1, lambda _what: None)
     figures = result.figures[taker]
     assert (result.faults, result.absent) == ({}, {})
@@ -40,7 +48,7 @@ def test_each_contestant_takes_its_load_and_is_counted_without_a_fault(name: str
     if name != "idle":
         assert min(figures.per_s, figures.server_us, figures.load_us) > 0
         assert 0 < figures.p50_ms <= figures.p95_ms <= figures.p99_ms
-    assert (figures.questions > 0) == (name == "storm")
+    assert (figures.questions > 0) == ((name, taker) == ("storm", "Node"))
 
 
 def test_one_server_takes_every_load_and_has_stored_what_was_sent(databases: Databases) -> None:
@@ -99,14 +107,14 @@ def test_results_become_tables_plots_and_the_page(tmp_path: Path) -> None:
     costs = dict.fromkeys(runs.Figures.__dataclass_fields__, 2.0)
     for name, scenario in SCENARIOS.items():
         found = {
-            who: runs.Figures(**{**costs, "per_s": 14.0 if who == "MariaDB" else 2.0}) for who in scenario.contestants
+            who: runs.Figures(**{**costs, "per_s": 16.0 if who == "MariaDB" else 2.0}) for who in scenario.contestants
         }
         results.put(name, runs.Result(scenario, found, {}, {}, 1).as_json())
     results.save()
     again = Results("made-up", tmp_path)
     assert again.scenarios == results.scenarios
     verdicts = {row.target.work: (row.shown, row.verdict) for row in judge(again.scenarios)}
-    assert verdicts["pairs, 100 x 8 in flight: acknowledged/s"] == ("7x", "aim")
+    assert verdicts["pairs, 100 x 8 in flight: acknowledged/s"] == ("8x", "aim")
     assert verdicts["pairs, 100 x 1: CPU of server and database a message"] == ("1x", "missed")
     assert verdicts["a page at 1,000,000 messages, over 1,000: time"] == ("", "not measured")
     plots.draw(again)
@@ -116,7 +124,7 @@ def test_results_become_tables_plots_and_the_page(tmp_path: Path) -> None:
     copy.write_text(page.PAGE.read_text())
     page.fill(again, copy)
     assert "Two cores." in copy.read_text()
-    assert "| pairs, 100 x 8 in flight: acknowledged/s | 5x | 7x | 7x | aim |" in copy.read_text()
+    assert "| pairs, 100 x 8 in flight: acknowledged/s | 5x | 7x | 8x | aim |" in copy.read_text()
     console = Console(width=200)
     with console.capture() as printed:
         console.print(*(tables.scenario_table(name, shown) for name, shown in again.scenarios.items()))
