@@ -28,7 +28,7 @@ check: setup ## formatting, lint, types, import contracts, then every test
 	@$(BIN)/lint-imports --no-logo
 	@$(MAKE) --no-print-directory test
 
-bench: setup ## how fast it is on this machine
+bench: setup ## how fast it is on this machine: all of it, or make bench ARGS="pairs --quick"
 	@echo "==> Measuring"
 	@$(BIN)/python -m bench $(ARGS)
 

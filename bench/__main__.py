@@ -1,80 +1,126 @@
-"""Prints the tables. Nothing here judges: figures depend on the machine, so read the ratios."""
+"""Measures, prints tables, writes JSON and plots. Nothing here judges: read the ratios of one run."""
 
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
 import sqlalchemy as sa
 from rich.console import Console
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import history, writer
-from bihak.storage.dialect import Database
+from bench import history, page, plots, runs, tables, visit, writer
+from bench.databases import opened
+from bench.results import Results
+from bench.scenarios import FULL, QUICK, Scenario, Size, scenarios
+from bench.targets import judge
 from bihak.storage.mysql import open_mysql
 from bihak.storage.sqlite import open_sqlite
 from tests.servers import running_mariadb
 
-console = Console(file=sys.stdout, width=110)
+console = Console(file=sys.stdout, width=130)
+
+INSIDE = ("history", "writer")
+"""Tables that need no server."""
 
 
 def main() -> None:
+    groups = dict.fromkeys(scenario.group for scenario in scenarios(FULL))
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("tables", nargs="*", choices=["writer", "history", []], help="which; all without any")
-    wanted = parser.parse_args().tables or ["writer", "history"]
-    with databases() as found:
-        for name, (database, server) in found.items():
-            if "writer" in wanted:
-                _print_writer(name, database, server)
-            if "history" in wanted:
-                _print_history(name, database)
+    parser.add_argument("words", nargs="*", metavar="WORD", help=f"{', '.join([*groups, *INSIDE])}; or all")
+    parser.add_argument("--quick", action="store_true", help="small and short, once: to see that it runs")
+    parser.add_argument("--rounds", type=int, help="interleaved runs of each (3)")
+    parser.add_argument("--seconds", type=float, help="how long each run measures (4)")
+    parser.add_argument("--url", help="ws://host:port of a server that runs already; it is visited by new people")
+    parser.add_argument("--secret", help="with --url: AUTH_SECRET, to sign tokens with; without it, trusted mode")
+    parser.add_argument("--page", action="store_true", help="only fill docs/performance.md from the results")
+    given = parser.parse_args()
+    size = QUICK if given.quick else FULL
+    changed = {name: value for name, value in (("rounds", given.rounds), ("seconds", given.seconds)) if value}
+    size = Size(**{**vars(size), **changed})
+    results = Results("quick" if given.quick else "latest")
+    if given.page:
+        page.fill(results)
+        return
+    words = given.words or [*groups, *INSIDE]
+    wanted = [s for s in scenarios(size) if s.group in words or s.name in words]
+    if unknown := set(words) - {s.name for s in wanted} - {s.group for s in wanted} - set(INSIDE):
+        parser.error(f"there is no {', '.join(sorted(unknown))}")
+    if given.url:
+        sys.exit(visit_all(given.url, given.secret, wanted))
+    sys.exit(measure_all(results, wanted, [word for word in words if word in INSIDE], size, is_quick=given.quick))
+
+
+def visit_all(url: str, secret: str | None, wanted: Sequence[Scenario]) -> int:
+    """The exit status: 1 if something was lost, doubled or refused."""
+    found = []
+    for scenario in wanted:
+        with console.status(f"{scenario.name}: {url}"):
+            result = visit.measure(scenario, url, secret)
+        console.print(tables.scenario_table(scenario.name, result.as_json()))
+        found.append(result)
+    return int(any(result.faults for result in found))
+
+
+def measure_all(
+    results: Results, wanted: Sequence[Scenario], inside: Sequence[str], size: Size, *, is_quick: bool
+) -> int:
+    """The exit status: 1 if a server lost, doubled or refused something."""
+    faults = False
+    results.machine = runs.machine()
+    with tempfile.TemporaryDirectory() as folder, _progress(wanted, size) as advance:
+        with opened(Path(folder)) as databases:
+            for scenario in wanted:
+                result = runs.compare(scenario, databases, size.rounds, advance)
+                faults = faults or bool(result.faults)
+                results.put(scenario.name, result.as_json())
+                console.print(tables.scenario_table(scenario.name, result.as_json()), "")
+        if inside:
+            _measure_inside(results, inside, Path(folder), is_quick=is_quick)
+    results.save()
+    plots.draw(results)
+    console.print(tables.target_table(judge(results.scenarios)))
+    console.print(f"[dim]{results.machine}. Written: {results.path} and the plots beside it")
+    return int(faults)
 
 
 @contextmanager
-def databases() -> Iterator[dict[str, tuple[Database, psutil.Process | None]]]:
-    """A new SQLite file and a private MariaDB with its defaults, both with tables."""
-    with tempfile.TemporaryDirectory() as folder, running_mariadb(Path(folder) / "mariadb") as server:
-        console.print("starting a private MariaDB with its defaults", style="dim")
+def _progress(wanted: Sequence[Scenario], size: Size) -> Iterator[runs.Told]:
+    """A bar with what is being measured."""
+    total = sum(len(scenario.contestants) for scenario in wanted) * size.rounds
+    columns = (TextColumn("{task.description:<40}"), BarColumn(), TextColumn("{task.completed}/{task.total}"))
+    with Progress(*columns, TimeElapsedColumn(), console=console, transient=True) as progress:
+        bar = progress.add_task("starting MariaDB", total=total, completed=-1)
+
+        def advance(what: str) -> None:
+            progress.update(bar, description=what, advance=1)
+
+        yield advance
+
+
+def _measure_inside(results: Results, words: Sequence[str], folder: Path, *, is_quick: bool) -> None:
+    with running_mariadb(folder / "inside") as server:
         url = sa.make_url(server.url(server.create_database()))
-        opened = {
-            "SQLite": (open_sqlite(Path(folder) / "bench.db"), None),
-            "MariaDB": (open_mysql(url, accept_unsafe=False), psutil.Process(server.pid)),
-        }
-        for database, _ in opened.values():
+        databases = {"SQLite": open_sqlite(folder / "inside.db"), "MariaDB": open_mysql(url, accept_unsafe=False)}
+        for database in databases.values():
             writer.prepare(database)
-        try:
-            yield opened
-        finally:
-            for database, _ in opened.values():
-                database.close()
-
-
-def _print_writer(name: str, database: Database, server: psutil.Process | None) -> None:
-    table = Table(title=f"{name}: a stored message, microseconds (medians of {writer.ROUNDS} interleaved rounds)")
-    for column in ("batch of", "CPU of Python", "of the database", "wall", "bare: Python", "database", "wall", "ratio"):
-        table.add_column(column, justify="right")
-    console.print(f"{name}: storing", style="dim")
-    for size, (ours, bare) in writer.compare(database, server).items():
-        cells = [f"{value:.0f}" for value in (*ours, *bare)]
-        table.add_row(str(size), *cells, f"{ours.wall_us / bare.wall_us:.2f}")
-    console.print(table)
-
-
-def _print_history(name: str, database: Database) -> None:
-    console.print(f"{name}: writing conversations of {', '.join(f'{n:,}' for n in history.LENGTHS)}", style="dim")
-    history.fill(database)
-    table = Table(title=f"{name}: a page of 50 messages, microseconds")
-    for column in ("messages in all", "latest page", "page in the middle", "over the shortest"):
-        table.add_column(column, justify="right")
-    costs = history.page_costs(database)
-    shortest = costs[min(costs)]
-    for length, cost in costs.items():
-        ratios = " / ".join(f"{cost[page] / shortest[page]:.2f}" for page in cost)
-        table.add_row(f"{length:,}", f"{cost['latest']:.0f}", f"{cost['middle']:.0f}", ratios)
-    console.print(table)
+        if "writer" in words:
+            processes = {"MariaDB": psutil.Process(server.pid)}
+            costs = {n: writer.compare(d, processes.get(n)) for n, d in databases.items()}
+            for name, cost in costs.items():
+                console.print(tables.writer_table(name, cost), "")
+            results.put("writer", writer.as_json(costs))
+        if "history" in words:
+            lengths = history.QUICK_LENGTHS if is_quick else history.LENGTHS
+            pages = {name: history.page_costs(database, lengths) for name, database in databases.items()}
+            for name, found in pages.items():
+                console.print(tables.history_table(name, found), "")
+            results.put("history", history.as_json(pages))
+        for database in databases.values():
+            database.close()
 
 
 if __name__ == "__main__":

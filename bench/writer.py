@@ -6,7 +6,7 @@ messages, move the heads, COMMIT; a plain loop over the driver, with no product 
 
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import psutil
@@ -68,6 +68,15 @@ def compare(database: Database, server: psutil.Process | None) -> dict[int, tupl
                 costs.append(_measure(run, size, batches, server))
         found[size] = (_median(rounds[0]), _median(rounds[1]))
     return found
+
+
+def as_json(found: Mapping[str, dict[int, tuple[Cost, Cost]]]) -> dict[str, Any]:
+    """`found` by database."""
+    costs = {
+        name: {size: {"ours": ours._asdict(), "bare": bare._asdict()} for size, (ours, bare) in sizes.items()}
+        for name, sizes in found.items()
+    }
+    return {"what": "a stored message by size of the batch, microseconds", "costs": costs}
 
 
 def product(database: Database) -> RunBatch:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# programs.sh: the programs that the tests start, installed where they are missing.
+# programs.sh: the programs that the tests and the benchmark start, installed where they are missing.
 set -eu
 
 PATH=$PATH:/usr/sbin:/usr/local/sbin
@@ -22,6 +22,9 @@ require_all() {
     require chromium chromium chromium-browser google-chrome
     require php-cli php
     require strace strace
+    # The benchmark's load generator is compiled; its Node reference stands on packages from npm.
+    require build-essential cc gcc
+    require npm npm
 }
 
 require_all

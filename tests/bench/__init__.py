@@ -1,0 +1,1 @@
+"""The benchmark, with numbers so small that only its counting is tried."""

@@ -1,0 +1,132 @@
+"""Every contestant takes a load and is counted right; no figure is judged."""
+
+import asyncio
+import json
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from rich.console import Console
+from websockets.asyncio.server import ServerConnection, serve
+
+from bench import contestants, load, page, plots, runs, tables, visit
+from bench.databases import Databases
+from bench.results import Results
+from bench.scenarios import Size, scenarios
+from bench.targets import judge
+from tests.servers import MariaDb
+
+TINY = Size(
+    pairs=3, room=4, storm=12, idle=4, few=4, crowd=8, talks=3, mixed_per_s=300, seconds=0.2, warmup_s=0.1, settle_s=0.1
+)
+SCENARIOS = {scenario.name: scenario for scenario in scenarios(TINY)}
+TAKERS = [
+    ("pairs-1", "Node"),
+    ("idle", "Node"),
+    ("storm", "Node"),
+    ("storm", "SQLite"),
+    ("room-1", "C"),
+    ("room-16", "websockets"),
+]
+
+
+@pytest.fixture
+def databases(tmp_path: Path, mariadb: MariaDb) -> Databases:
+    return Databases(tmp_path, mariadb)
+
+
+@pytest.mark.parametrize(("name", "taker"), TAKERS)
+def test_each_contestant_takes_its_load_and_is_counted_without_a_fault(
+    name: str, taker: str, databases: Databases
+) -> None:
+    result = runs.compare(replace(SCENARIOS[name], contestants=(taker,)), databases, 1, lambda _what: None)
+    figures = result.figures[taker]
+    assert (result.faults, result.absent) == ({}, {})
+    assert figures.memory_mib > 0
+    if name != "idle":
+        assert min(figures.per_s, figures.server_us, figures.load_us) > 0
+        assert 0 < figures.p50_ms <= figures.p95_ms <= figures.p99_ms
+    assert (figures.questions > 0) == ((name, taker) == ("storm", "Node"))
+
+
+def test_one_server_takes_every_load_and_has_stored_what_was_sent(databases: Databases) -> None:
+    """Each visit brings people of its own, so that one server does for all."""
+    seed = SCENARIOS["pairs-8"].seed
+    with contestants.running("SQLite", seed, databases) as server:
+        url = f"ws://127.0.0.1:{server.port}/"
+        for name in ("rate", "room-16", "storm", "mixed"):
+            scenario = SCENARIOS[name]
+            result = visit.measure(scenario, url, None)
+            assert result.faults == {}, name
+            assert next(iter(result.figures.values())).per_s > 0, name
+        outcome = load.run(server.port, SCENARIOS["pairs-8"].load)
+        where = databases.planted("sqlite", seed).removeprefix("sqlite:///")
+        with sqlite3.connect(where) as connection:
+            stored = "SELECT COUNT(*) FROM messages WHERE conversation_id <= ?"
+            assert connection.execute(stored, (TINY.pairs,)).fetchone() == (outcome.sent,)
+
+
+async def test_a_lost_delivery_is_told() -> None:
+    everybody: list[ServerConnection] = []
+
+    async def forget_one(socket: ServerConnection) -> None:
+        async for frame in socket:
+            request = json.loads(frame)
+            if request["type"] == "auth":
+                everybody.append(socket)
+                await socket.send('{"type":"auth_success","conversations":[1]}')
+                continue
+            is_first = " 0 " in request["content"]
+            for other in everybody[is_first:]:
+                await other.send(json.dumps({"type": "new_message", "content": request["content"]}))
+            await socket.send(json.dumps({"type": "message_sent", "temp_id": request["temp_id"]}))
+
+    async with serve(forget_one, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        options = {**SCENARIOS["room-1"].load, "window": 2, "patience": 0.1}
+        outcome = await asyncio.to_thread(load.run, port, options)
+    assert outcome.fault == f"{4 * outcome.sent - 1} deliveries instead of {4 * outcome.sent}"
+
+
+async def test_a_refusal_is_told_with_the_words_of_the_server() -> None:
+    async def refuse(socket: ServerConnection) -> None:
+        async for _ in socket:
+            await socket.send('{"type":"error","message":"Not today."}')
+
+    async with serve(refuse, "127.0.0.1", 0) as server:
+        port = next(iter(server.sockets)).getsockname()[1]
+        with pytest.raises(load.LoadFailed, match=r"Not today\."):
+            await asyncio.to_thread(load.run, port, SCENARIOS["room-1"].load)
+
+
+def test_results_become_tables_plots_and_the_page(tmp_path: Path) -> None:
+    results = Results("made-up", tmp_path)
+    results.machine = "Two cores"
+    costs = dict.fromkeys(runs.Figures.__dataclass_fields__, 2.0)
+    for name, scenario in SCENARIOS.items():
+        found = {
+            who: runs.Figures(**{**costs, "per_s": 16.0 if who == "MariaDB" else 2.0}) for who in scenario.contestants
+        }
+        results.put(name, runs.Result(scenario, found, {}, {}, 1).as_json())
+    results.save()
+    again = Results("made-up", tmp_path)
+    assert again.scenarios == results.scenarios
+    verdicts = {row.target.work: (row.shown, row.verdict) for row in judge(again.scenarios)}
+    assert verdicts["pairs, 100 x 8 in flight: acknowledged/s"] == ("8x", "aim")
+    assert verdicts["pairs, 100 x 1: CPU of server and database a message"] == ("1x", "missed")
+    assert verdicts["a page at 1,000,000 messages, over 1,000: time"] == ("", "not measured")
+    plots.draw(again)
+    drawn = [ElementTree.fromstring(path.read_text()).tag for path in tmp_path.glob("*.svg")]  # noqa: S314 - our own
+    assert drawn == ["{http://www.w3.org/2000/svg}svg"] * len(SCENARIOS)
+    copy = tmp_path / "performance.md"
+    copy.write_text(page.PAGE.read_text())
+    page.fill(again, copy)
+    assert "Two cores." in copy.read_text()
+    assert "| pairs, 100 x 8 in flight: acknowledged/s | 5x | 7x | 8x | aim |" in copy.read_text()
+    console = Console(width=200)
+    with console.capture() as printed:
+        console.print(*(tables.scenario_table(name, shown) for name, shown in again.scenarios.items()))
+        console.print(tables.target_table(judge(again.scenarios)))
+    assert all(shown["what"] in printed.get() for shown in again.scenarios.values())
