@@ -27,6 +27,7 @@ def test_the_wait_is_any_moment_up_to_a_ceiling_that_doubles() -> None:
         (None, After.RECONNECT),
         (1001, After.RECONNECT),
         (1006, After.RECONNECT),
+        (1002, After.RECONNECT_LATER),
         (1008, After.RECONNECT_LATER),
         (1009, After.RECONNECT_LATER),
         (1011, After.RECONNECT),

@@ -22,6 +22,7 @@ _AFTER: dict[int, After] = {
     CloseCode.NORMAL: After.RECONNECT,
     CloseCode.GOING_AWAY: After.RECONNECT,
     CloseCode.LOST: After.RECONNECT,
+    CloseCode.PROTOCOL: After.RECONNECT_LATER,
     CloseCode.INVALID_PAYLOAD: After.RECONNECT_LATER,
     CloseCode.POLICY: After.RECONNECT_LATER,
     CloseCode.TOO_LARGE: After.RECONNECT_LATER,
