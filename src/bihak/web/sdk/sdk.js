@@ -6,6 +6,8 @@
  */
 
 // `../sdk/` finds its neighbours both from /sdk.js and from /sdk/sdk.js, where this file is served.
+import { Cache } from "../sdk/cache.js";
+import { Commands } from "../sdk/commands.js";
 import { Cursors } from "../sdk/cursors.js";
 import { Fault } from "../sdk/fault.js";
 import { Link } from "../sdk/link.js";
@@ -33,7 +35,9 @@ const TOKEN_REFUSED = 4401;
 const SESSION_REVOKED = 4403;
 const TRY_AGAIN_LATER = 1013;
 
-export class Bihak extends EventTarget {
+export class Bihak extends Commands {
+  /** What this person last saw, for a start without network. */
+  cache = new Cache();
   #options;
   #link;
   #requests = new Requests((frame) => this.#link.send(frame));
