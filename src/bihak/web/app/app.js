@@ -6,6 +6,7 @@ import { el, fill, find } from "./dom.js";
 import { correct, currentRoute, go, takeToken } from "./route.js";
 import { signIn } from "./signin.js";
 import { Store } from "./store.js";
+import { speak, spoken } from "./words.js";
 
 /**
  * @typedef {Object} Config
@@ -103,6 +104,8 @@ function identityOf(userId) {
 
 async function start() {
   accept(takeToken());
+  await speak();
+  document.documentElement.lang = spoken();
   try {
     const answer = await fetch("config.json");
     if (!answer.ok) throw new Error(`config.json: ${answer.status}`);
