@@ -145,7 +145,7 @@ export class MessageLog {
 
   #fillScreen() {
     if (this.#conversation && this.#settled && this.#scroller.scrollTop < NEAR_TOP_PX) {
-      void this.#store.loadOlder(this.#conversation.conversation_id);
+      void this.#store.history.more(this.#conversation.conversation_id, "older");
     }
   }
 

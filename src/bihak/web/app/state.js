@@ -5,6 +5,7 @@
  */
 
 import { People } from "./people.js";
+import { withReaction, withoutReaction } from "./reactions.js";
 import { Timeline } from "./timeline.js";
 
 /** @typedef {import("../sdk/wire.js").Frame} Frame */
@@ -67,7 +68,7 @@ export class State {
   /** @param {number} id @returns {number} the highest seq that somebody else is known to have read */
   readSeq(id) {
     const timeline = this.timeline(id);
-    const seqs = [...(this.#readers.get(id)?.values() ?? [])].map((messageId) => timeline.find(messageId)?.seq ?? 0);
+    const seqs = [...(this.#readers.get(id)?.values() ?? [])].map((messageId) => timeline.seqOf(messageId));
     return Math.max(0, ...seqs);
   }
 
@@ -86,7 +87,7 @@ export class State {
 
   /** A message of ours is stored; its event may come before or after this. @param {Message} message */
   acknowledged(message) {
-    this.timeline(message.conversation_id).add(message);
+    this.timeline(message.conversation_id).arrive(message);
     const last = this.find(message.conversation_id)?.last_message;
     if (!last || last.seq < message.seq) this.update(message.conversation_id, { last_message: message });
   }
@@ -105,23 +106,31 @@ export class State {
   #folds = {
     new_message: (/** @type {Message} */ message) => {
       const { conversation_id: id } = message;
-      this.timeline(id).add(message);
+      this.timeline(id).arrive(message);
       this.people.typed({ ...message, ...identityOf(message), is_typing: false });
       const known = this.#conversations.get(id);
       if (!known) return false;
       const last_message = known.last_message && known.last_message.seq > message.seq ? known.last_message : message;
       this.update(id, { last_message, unread: known.unread + (this.isMine(message) ? 0 : 1) });
     },
-    message_edited: (/** @type {import("../sdk/wire.js").MessageEdited} */ change) => {
-      this.timeline(change.conversation_id).edit(change);
-      this.#changeLast(change, { content: change.content, edited_at: change.edited_at });
+    message_edited: (/** @type {import("../sdk/wire.js").MessageEdited} */ frame) => {
+      const { content, edited_at, mentions = [] } = frame;
+      this.#change(frame, (message) => ({ ...message, content, edited_at, mentions }));
     },
-    message_deleted: (/** @type {import("../sdk/wire.js").MessageDeleted} */ change) => {
-      this.timeline(change.conversation_id).remove(change);
-      this.#changeLast(change, { content: "", deleted_at: change.deleted_at });
+    message_deleted: (/** @type {import("../sdk/wire.js").MessageDeleted} */ frame) => {
+      const { deleted_at } = frame;
+      this.#change(frame, (message) => ({ ...message, content: "", deleted_at, reactions: [], pinned: false }));
       // Whether it was one of the unread is for the server to say: it may lie before what has been loaded.
-      return this.find(change.conversation_id)?.unread === 0;
+      return this.find(frame.conversation_id)?.unread === 0;
     },
+    reaction_added: (/** @type {import("../sdk/wire.js").ReactionChange} */ frame) =>
+      this.#change(frame, (message) => withReaction(message, frame.emoji, frame.user_id)),
+    reaction_removed: (/** @type {import("../sdk/wire.js").ReactionChange} */ frame) =>
+      this.#change(frame, (message) => withoutReaction(message, frame.emoji, frame.user_id)),
+    message_pinned: (/** @type {import("../sdk/wire.js").PinChange} */ frame) =>
+      this.#change(frame, (message) => ({ ...message, pinned: true })),
+    message_unpinned: (/** @type {import("../sdk/wire.js").PinChange} */ frame) =>
+      this.#change(frame, (message) => ({ ...message, pinned: false })),
     message_read: (/** @type {import("../sdk/wire.js").MessageRead} */ read) => {
       const { conversation_id: id, user_id, message_id } = read;
       if (user_id !== this.myId) this.#readBy(id, user_id, message_id);
@@ -160,10 +169,11 @@ export class State {
     this.#conversations.set(fresh.conversation_id, { ...fresh, last_seq, last_message, unread });
   }
 
-  /** @param {{conversation_id: number, message_id: number}} change @param {Partial<Message>} fields */
-  #changeLast({ conversation_id, message_id }, fields) {
+  /** @param {{conversation_id: number, message_id: number}} frame @param {(message: Message) => Message} change */
+  #change({ conversation_id, message_id }, change) {
+    this.timeline(conversation_id).change(message_id, change);
     const last = this.#conversations.get(conversation_id)?.last_message;
-    if (last?.message_id === message_id) this.update(conversation_id, { last_message: { ...last, ...fields } });
+    if (last?.message_id === message_id) this.update(conversation_id, { last_message: change(last) });
   }
 
   /** @param {number} id @param {string} userId @param {number} messageId */
@@ -180,7 +190,7 @@ export class State {
   #readElsewhere(id, messageId) {
     const timeline = this.timeline(id);
     const read = timeline.find(messageId) ?? this.find(id)?.last_message;
-    if (read?.message_id !== messageId) return this.find(id)?.unread === 0;
+    if (read?.message_id !== messageId || timeline.hasNewer) return this.find(id)?.unread === 0;
     const isUnread = (/** @type {Message} */ message) =>
       message.seq > read.seq && !message.deleted_at && !this.isMine(message);
     this.update(id, { unread: timeline.messages.filter(isUnread).length, last_read_message_id: messageId });

@@ -1,5 +1,6 @@
 /** Keeps the state in step with the server, and tells the views when to look again. */
 
+import { History } from "./history.js";
 import { State } from "./state.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
@@ -8,7 +9,6 @@ import { State } from "./state.js";
 /** @typedef {import("../sdk/outbox.js").Entry} Entry */
 
 const CHANGES_GATHER_MS = 16;
-const PAGE = 50;
 const CONVERSATIONS_PAGE = 100;
 const CONVERSATIONS_MOST = 1_000;
 const ASK_AGAIN_MS = 3_000;
@@ -31,6 +31,11 @@ export class Store extends EventTarget {
     super();
     this.#bihak = bihak;
     this.state = new State(() => this.#changed());
+    this.history = new History(
+      bihak,
+      (id) => this.state.timeline(id),
+      () => this.#changed(),
+    );
     bihak.on("event", (frame) => this.#happened(frame));
     bihak.on("resync", ({ conversation_id }) => this.#resync(conversation_id));
     bihak.on("outbox", (entry) => this.#outboxMoved(entry));
@@ -49,7 +54,7 @@ export class Store extends EventTarget {
     if (this.#open !== null) this.#bihak.stopTyping(this.#open);
     this.#open = id;
     this.#attended = false;
-    if (id !== null) void this.#loadNewest(id);
+    if (id !== null) void this.#load(id);
     this.#changed();
   }
 
@@ -57,13 +62,6 @@ export class Store extends EventTarget {
   attend(inView) {
     this.#attended = inView;
     this.#markRead();
-  }
-
-  /** @param {number} id */
-  async loadOlder(id) {
-    const timeline = this.state.timeline(id);
-    const oldest = timeline.messages[0];
-    if (timeline.loaded && timeline.hasOlder && oldest) await this.#load(id, { before: oldest.message_id });
   }
 
   async #refresh() {
@@ -75,7 +73,7 @@ export class Store extends EventTarget {
       await this.#fetchConversations();
     }
     this.#refreshing = false;
-    if (this.#open !== null) await this.#loadNewest(this.#open);
+    if (this.#open !== null) await this.#load(this.#open);
   }
 
   async #fetchConversations() {
@@ -99,28 +97,10 @@ export class Store extends EventTarget {
   }
 
   /** @param {number} id */
-  async #loadNewest(id) {
-    if (this.state.find(id) && !this.state.timeline(id).loaded) await this.#load(id, {});
+  async #load(id) {
+    const conversation = this.state.find(id);
+    if (conversation) await this.history.open(conversation);
     this.#markRead();
-  }
-
-  /** @param {number} id @param {{before?: number}} range */
-  async #load(id, range) {
-    const timeline = this.state.timeline(id);
-    if (timeline.loading) return;
-    timeline.loading = true;
-    this.#changed();
-    try {
-      const page = await this.#bihak.request("history", { conversation_id: id, limit: PAGE, ...range });
-      for (const message of page.messages) timeline.add(message);
-      timeline.hasOlder = page.has_more;
-      timeline.loaded = true;
-    } catch {
-      // Asked for again with the next scroll, or when the connection is back.
-    } finally {
-      timeline.loading = false;
-      this.#changed();
-    }
   }
 
   #markRead() {
