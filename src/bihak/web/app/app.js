@@ -42,8 +42,6 @@ function begin(config, as, token) {
   const bihak = new Bihak({
     url: new URL(".", location.href).href.replace(/^http/, "ws"),
     ...(token === null ? { participant: identityOf(as) } : { token }),
-    storage: sessionStorage,
-    storageName: `bihak.outbox.${as}`,
   });
   const view = chat(root, bihak, new Store(bihak), { leaveLabel: token === null ? "Switch person" : "Sign out" });
   /** @type {Session} */

@@ -1,18 +1,28 @@
 /**
- * The client library of Bihak Messaging, for browsers: `new Bihak({url, token}).connect()`.
+ * The client library of Bihak Messaging, for browsers and Node: `new Bihak({url, token}).connect()`.
  *
- * Keeps one authenticated connection alive, applies each conversation's events exactly once and in order, and sends
- * each message exactly once.
+ * Keeps one authenticated connection alive, applies each conversation's events exactly once and in order, and sends each
+ * message exactly once, in the order written, over reconnects, reloads and several tabs. `send` queues a message and
+ * tells by `outbox` what becomes of it; the methods of `commands.js` ask the server; `cache` is what to show before it
+ * answers. Types are in `/sdk/types/sdk.d.ts`.
+ *
+ * Node 22 has a WebSocket. Node 20 has one behind `--experimental-websocket`, or takes that of the package `ws`:
+ * `new Bihak({url, token, WebSocket})`.
  */
 
 // `../sdk/` finds its neighbours both from /sdk.js and from /sdk/sdk.js, where this file is served.
 import { Cache } from "../sdk/cache.js";
+import { closingOf } from "../sdk/closing.js";
 import { Commands } from "../sdk/commands.js";
 import { Cursors } from "../sdk/cursors.js";
+import { Database } from "../sdk/database.js";
 import { Fault } from "../sdk/fault.js";
 import { Link } from "../sdk/link.js";
 import { Outbox } from "../sdk/outbox.js";
+import { databaseName, ownerOf } from "../sdk/owner.js";
 import { Requests } from "../sdk/requests.js";
+import { DatabaseShelf } from "../sdk/shelf.js";
+import { Turns } from "../sdk/turns.js";
 import { Typing } from "../sdk/typing.js";
 
 export { Fault };
@@ -31,40 +41,47 @@ export { Fault };
 /** @typedef {import("./contract.js").Options} Options */
 /** @typedef {import("./contract.js").Events} Events */
 
-const TOKEN_REFUSED = 4401;
-const SESSION_REVOKED = 4403;
 const TRY_AGAIN_LATER = 1013;
 
 export class Bihak extends Commands {
   /** What this person last saw, for a start without network. */
   cache = new Cache();
+  /** @type {Welcome | null} */
+  me = null;
   #options;
   #link;
-  #requests = new Requests((frame) => this.#link.send(frame));
+  #requests = new Requests((frame) => this.#transmit(frame));
   #cursors = new Cursors(
     (frame) => this.#applied(frame),
     (id, afterSeq) => this.#repair(id, afterSeq),
   );
-  #typing = new Typing((type, conversation_id) => this.#ready && this.#link.send({ type, conversation_id }));
+  #typing = new Typing((type, conversation_id) => this.#ready && this.#transmit({ type, conversation_id }));
   #outbox;
   /** @type {StateChange} */
   #state = { state: "closed" };
+  #attempts = 0;
   #tokensRefused = 0;
-  /** @type {Welcome | null} */
-  me = null;
+  /** Whose messages these are. @type {string | null} */
+  #owner = null;
+  #restored = Promise.resolve();
+  /** @type {Promise<Database | null>} */
+  #database = Promise.resolve(null);
 
   /** @param {Options} options */
   constructor(options) {
     super();
-    this.#options = options;
+    const url = options.url.replace(/^http/, "ws");
+    const Socket = options.WebSocket ?? globalThis.WebSocket;
+    if (!Socket) throw new TypeError('There is no WebSocket here: pass one, as in `import WebSocket from "ws"`.');
+    this.#options = { ...options, url };
     this.#outbox = new Outbox({
       post: (entry) => this.#post(entry),
       changed: (entry) => this.#emit("outbox", { ...entry }),
-      shelf: options.storage,
-      shelfName: options.storageName,
+      random: options.random,
     });
     this.#link = new Link({
-      url: options.url,
+      url,
+      Socket,
       random: options.random,
       ends: {
         connecting: () => this.#become({ state: "connecting" }),
@@ -74,6 +91,8 @@ export class Bihak extends Commands {
         closed: (code, reason) => this.#closed(code, reason),
       },
     });
+    const owner = options.userId ?? ownerOf({ token: options.token, ...options.participant });
+    if (owner) this.#restored = this.#restore(owner);
   }
 
   get state() {
@@ -91,10 +110,18 @@ export class Bihak extends Commands {
     this.#link.wake();
   }
 
+  /** Ends the connection. What is not sent yet is kept, for the next time. */
   close() {
     this.#link.stop();
     this.#disconnected();
+    this.#outbox.close();
     this.#become({ state: "closed" });
+  }
+
+  /** Ends the connection, and forgets what this browser knows of the person: the cache, and what is not sent. */
+  async signOut() {
+    this.close();
+    await this.#forget();
   }
 
   /**
@@ -109,12 +136,17 @@ export class Bihak extends Commands {
   }
 
   /**
+   * Any command, by the `type` and the fields of its frame.
+   * @override
    * @template {keyof Replies} K
    * @param {K} type @param {object} [fields]
    * @returns {Promise<Replies[K]>} rejects with a Fault
    */
-  request(type, fields = {}) {
-    return this.#ready ? this.#requests.ask(type, fields) : Promise.reject(Fault.disconnected());
+  async request(type, fields = {}) {
+    if (!this.#ready) throw Fault.disconnected();
+    const reply = await this.#requests.ask(type, fields);
+    this.#learned(type, fields, reply);
+    return reply;
   }
 
   /**
@@ -125,7 +157,7 @@ export class Bihak extends Commands {
   send(conversationId, content, { replyToId = null } = {}) {
     this.#typing.stop(conversationId);
     // Whoever writes wants the connection now, whatever the backoff says.
-    if (this.#state.state === "waiting") this.#link.wake();
+    this.#link.want();
     return this.#outbox.add(conversationId, content, replyToId);
   }
 
@@ -136,7 +168,7 @@ export class Bihak extends Commands {
 
   /** @param {string} key */
   retry(key) {
-    this.#outbox.retry(key);
+    return this.#outbox.retry(key);
   }
 
   /** @param {string} key */
@@ -158,13 +190,43 @@ export class Bihak extends Commands {
     return this.#state.state === "ready";
   }
 
+  /** Opens what this browser has kept for the person. @param {string} owner */
+  async #restore(owner) {
+    const { storage, url } = this.#options;
+    this.#owner = owner;
+    if (storage) await this.#outbox.adopt(storage);
+    if (storage !== undefined) return;
+    const name = databaseName(url, owner);
+    this.#database = Database.open(name);
+    this.cache.adopt(owner, this.#database);
+    const database = await this.#database;
+    if (!database) return;
+    await this.#outbox.adopt(new DatabaseShelf(database), new Turns(name, () => void this.#outbox.refresh()));
+    this.#cursors.begin(await this.cache.heads());
+  }
+
+  async #forget() {
+    await Promise.all([this.#outbox.clear(), this.cache.clear()]);
+    const database = await this.#database;
+    database?.close();
+    if (database && this.#owner) Database.forget(databaseName(this.#options.url, this.#owner));
+  }
+
   async #authenticate() {
+    const attempt = ++this.#attempts;
+    const isOver = () => attempt !== this.#attempts;
     try {
+      const credential = await this.#credential();
+      if (isOver()) return;
+      await this.#belongTo(ownerOf(credential));
+      if (isOver()) return;
       const resume = this.#cursors.resume();
       const { device } = this.#options;
-      this.#welcomed(await this.#requests.ask("auth", { ...(await this.#credential()), resume, device }));
+      const welcome = await this.#requests.ask("auth", { ...credential, resume, device });
+      await this.#belongTo(welcome.user_id);
+      if (!isOver()) this.#welcomed(welcome, resume !== undefined);
     } catch (error) {
-      this.#unwelcome(error);
+      if (!isOver()) this.#unwelcome(error);
     }
   }
 
@@ -174,13 +236,28 @@ export class Bihak extends Commands {
     return { token: typeof token === "function" ? await token() : token };
   }
 
-  /** @param {Welcome} welcome */
-  #welcomed(welcome) {
+  /** What was written by one person is never sent as another. @param {string | null} userId */
+  async #belongTo(userId) {
+    if (userId && this.#owner && userId !== this.#owner) throw Fault.anotherPerson();
+    if (userId && !this.#owner) this.#restored = this.#restore(userId);
+    await this.#restored;
+  }
+
+  /** @param {Welcome} welcome @param {boolean} resumed */
+  #welcomed(welcome, resumed) {
     this.#tokensRefused = 0;
     this.me = welcome;
     this.#become({ state: "ready" });
     this.#emit("ready", welcome);
     this.#outbox.connected();
+    void this.#reconcile(welcome, resumed);
+  }
+
+  /** @param {Welcome} welcome @param {boolean} resumed */
+  async #reconcile(welcome, resumed) {
+    const me = { ...welcome, name: welcome.name ?? welcome.user_id };
+    const outdated = await this.cache.began(me, welcome.conversations, resumed);
+    for (const conversation_id of outdated) this.#emit("resync", { conversation_id });
   }
 
   /** @param {unknown} error */
@@ -207,14 +284,18 @@ export class Bihak extends Commands {
   /** @param {number} code @param {string} reason @returns {boolean} whether to connect again */
   #closed(code, reason) {
     this.#disconnected();
-    if (code === SESSION_REVOKED) this.#refuse("forbidden", reason || "This session was ended.");
-    else if (code === TOKEN_REFUSED && !this.#mayTryFreshToken()) {
+    const { final, freshToken } = closingOf(code);
+    if (final) {
+      this.#refuse("revoked", reason || "This session was ended.");
+      void this.#forget();
+    } else if (freshToken && !this.#mayTryFreshToken()) {
       this.#refuse("invalid_token", "The sign-in is no longer valid.");
     }
     return this.#state.state !== "refused";
   }
 
   #disconnected() {
+    this.#attempts += 1;
     this.#cursors.disconnected();
     this.#outbox.disconnected();
     this.#typing.disconnected();
@@ -223,12 +304,20 @@ export class Bihak extends Commands {
     this.#requests.failAll();
   }
 
+  /** @param {Frame} frame @returns {boolean} whether there was a connection to hand it to; throws a Fault */
+  #transmit(frame) {
+    const text = JSON.stringify(frame);
+    // The server ends a connection for it, and a message in the outbox would do so again and again.
+    const limit = this.me?.limits?.max_frame_bytes ?? Infinity;
+    if (3 * text.length > limit && new TextEncoder().encode(text).length > limit) throw Fault.tooLarge();
+    return this.#link.send(text);
+  }
+
   /** @param {Frame} frame */
   #received(frame) {
     switch (frame.type) {
       case "auth_success":
-        // At once, not when the promise is continued: the replay is right behind it.
-        this.#cursors.begin(/** @type {Head[]} */ (frame.heads ?? []));
+        this.#begun(/** @type {Head[]} */ (frame.heads ?? []));
         break;
       case "subscribed":
         this.#cursors.replaying(/** @type {Head & Frame} */ (frame));
@@ -236,11 +325,18 @@ export class Bihak extends Commands {
       case "resumed":
         return this.#resumed(/** @type {Head[]} */ (frame.conversations));
       case "pong":
-        return this.#cursors.compare(/** @type {Head[]} */ (frame.heads ?? []));
+        this.#cursors.compare(/** @type {Head[]} */ (frame.heads ?? []));
     }
     if (frame.request_id !== undefined) this.#requests.settle(frame);
     else if (frame.type === "error") this.#failed(/** @type {any} */ (frame));
-    else this.#happened(frame);
+    else if (frame.type !== "pong") this.#happened(frame);
+  }
+
+  /** At once, not when the promise is continued: the replay is right behind it. @param {Head[]} heads */
+  #begun(heads) {
+    // A refreshed token replays nothing.
+    if (this.#ready) this.#cursors.compare(heads);
+    else this.#cursors.begin(heads);
   }
 
   /** @param {Frame} frame */
@@ -248,26 +344,57 @@ export class Bihak extends Commands {
     if (frame.type === "conversation_created") {
       const { conversation_id, last_seq } = /** @type {Conversation} */ (frame.conversation ?? frame);
       this.#cursors.skipTo(conversation_id, last_seq ?? 0);
-      this.#emit("event", frame);
+      this.cache.happened(frame);
+      this.#tell(frame);
     } else if (typeof frame.seq === "number" && typeof frame.conversation_id === "number") {
       this.#cursors.receive(/** @type {DurableFrame} */ (frame));
-    } else this.#emit("event", frame);
+    } else {
+      if (frame.type === "message_read") this.#wasRead(/** @type {any} */ (frame));
+      this.#tell(frame);
+    }
   }
 
   /** @param {DurableFrame} frame */
   #applied(frame) {
+    this.cache.happened(frame);
+    if (frame.type === "new_message") this.#outbox.noticed(/** @type {any} */ (frame));
     if (frame.type === "new_message" && typeof frame.idempotency_key === "string" && this.#isMine(frame)) {
-      this.#outbox.stored(frame.idempotency_key, /** @type {any} */ (frame));
+      void this.#outbox.stored(frame.idempotency_key, /** @type {any} */ (frame));
     }
     if (frame.type === "participant_left" && frame.user_id === this.me?.user_id) {
       this.#cursors.forget(frame.conversation_id);
     }
-    this.#emit("event", frame);
+    this.#tell(frame);
   }
 
   /** @param {Frame} frame */
   #isMine(frame) {
-    return frame.sender_type === this.me?.participant_type && frame.sender_id === this.me?.participant_id;
+    return `${frame.sender_type}_${frame.sender_id}` === this.#owner;
+  }
+
+  /** @param {Frame & import("./wire.js").MessageRead} read */
+  #wasRead(read) {
+    this.cache.happened(read);
+    if (read.user_id !== this.#owner) this.#outbox.read(read);
+  }
+
+  /** What a reply tells beyond the one who asked. @param {string} type @param {any} fields @param {any} reply */
+  #learned(type, fields, reply) {
+    if (type === "history" && fields.after === undefined) {
+      this.cache.read(fields.conversation_id, reply, fields.before);
+    } else if (type === "conversations") this.#met(reply.conversations);
+    else if (type === "get_conversation" || type === "create_conversation") this.#met([reply.conversation]);
+  }
+
+  /** @param {Conversation[]} conversations */
+  #met(conversations) {
+    this.cache.told(conversations);
+    // Nobody tells again who has read what while we were away.
+    for (const { conversation_id, participants } of conversations) {
+      for (const { user_id, last_read_message_id: message_id } of participants) {
+        if (message_id && user_id !== this.#owner) this.#outbox.read({ conversation_id, message_id });
+      }
+    }
   }
 
   /** @param {Head[]} heads */
@@ -275,6 +402,7 @@ export class Bihak extends Commands {
     for (const head of heads) {
       if (head.resync) {
         this.#cursors.restart(head);
+        this.cache.resync(head);
         this.#emit("resync", { conversation_id: head.conversation_id });
       } else this.#cursors.replayed(head);
     }
@@ -282,7 +410,7 @@ export class Bihak extends Commands {
 
   /** @param {number} conversation_id @param {number} after_seq */
   #repair(conversation_id, after_seq) {
-    this.request("subscribe_conversation", { conversation_id, after_seq }).catch((fault) => {
+    this.subscribe(conversation_id, after_seq).catch((fault) => {
       this.#cursors.repairFailed(conversation_id);
       if (fault.code === "not_found") this.#cursors.forget(conversation_id);
     });
@@ -296,7 +424,11 @@ export class Bihak extends Commands {
 
   /** The connection stays open while its token is replaced; should that fail, the server closes it and we resume. */
   async #refreshToken() {
-    await this.#requests.ask("auth", await this.#credential()).catch(() => {});
+    try {
+      await this.#requests.ask("auth", await this.#credential());
+    } catch {
+      // Told by the close that follows.
+    }
   }
 
   /** @param {Entry} entry @returns {Promise<MessageSent>} */
@@ -311,8 +443,17 @@ export class Bihak extends Commands {
     this.#emit("state", change);
   }
 
+  /** An event of the server, to those who listen to all of them and to those who listen to its type. @param {Frame} frame */
+  #tell(frame) {
+    this.#emit("event", frame);
+    if (!OWN_EVENTS.has(frame.type)) this.dispatchEvent(new CustomEvent(frame.type, { detail: frame }));
+  }
+
   /** @template {keyof Events} K @param {K} type @param {Events[K]} detail */
   #emit(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
+
+/** Names that no event of the server may take. */
+const OWN_EVENTS = new Set(["event", "ready", "resync", "outbox", "state", "error"]);
