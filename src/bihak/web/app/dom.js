@@ -86,9 +86,12 @@ export class KeyedChildren {
   }
 }
 
+/** What has the focus around `node`, also where that is in a shadow root. @param {Node} node @returns {Element | null} */
+export const focused = (node) => /** @type {Document | ShadowRoot} */ (node.getRootNode()).activeElement ?? null;
+
 /** @param {HTMLElement} before @param {HTMLElement} after */
 function replaceKeepingFocus(before, after) {
-  const position = focusable(before).indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const position = focusable(before).indexOf(/** @type {HTMLElement} */ (focused(before)));
   before.replaceWith(after);
   if (position >= 0) focusable(after)[position]?.focus({ preventScroll: true });
 }
