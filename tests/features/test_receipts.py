@@ -86,3 +86,11 @@ async def test_ones_own_messages_are_never_unread(cluster: Cluster) -> None:
     assert await cursor(bob, cid) == (None, 3)
     await alice.do("mark_read", conversation_id=cid, message_id=ids[0])
     assert await cursor(alice, cid) == (ids[0], 1)
+
+
+async def test_who_keeps_reading_private_can_see_that_they_do(cluster: Cluster) -> None:
+    bob = await cluster.connect("user_2")
+    assert (await bob.do("settings"))["read_receipts"] is True
+    await bob.do("update_settings", read_receipts=False)
+    elsewhere = await cluster.connect("user_2", 1)
+    assert (await elsewhere.do("settings"))["read_receipts"] is False
