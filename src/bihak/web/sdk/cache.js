@@ -11,7 +11,7 @@
  * cache of their own. Without IndexedDB (Node, `storage: null`) it is always empty.
  */
 
-import { Pages } from "../sdk/pages.js";
+import { Pages } from "./pages.js";
 
 /** @typedef {import("./wire.js").Frame} Frame */
 /** @typedef {import("./wire.js").Conversation} Conversation */

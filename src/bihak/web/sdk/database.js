@@ -74,3 +74,9 @@ export function answer(request) {
     request.onerror = () => reject(request.error);
   });
 }
+
+/** One for each person on each server. @param {string} url @param {string} userId */
+export function databaseName(url, userId) {
+  const { host, pathname } = new URL(url);
+  return `bihak ${host}${pathname} ${userId}`;
+}

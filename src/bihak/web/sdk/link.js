@@ -3,8 +3,8 @@
  * protocol.
  */
 
-import { Backoff } from "../sdk/backoff.js";
-import { closingOf } from "../sdk/closing.js";
+import { Backoff } from "./backoff.js";
+import { closingOf } from "./closing.js";
 
 /** @typedef {import("./wire.js").Frame} Frame */
 

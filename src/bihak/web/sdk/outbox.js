@@ -6,10 +6,10 @@
  * or refused for good: were two on their way and the first refused for the moment, they would change places.
  */
 
-import { Backoff } from "../sdk/backoff.js";
-import { Fault } from "../sdk/fault.js";
-import { Receipts } from "../sdk/receipts.js";
-import { MemoryShelf } from "../sdk/shelf.js";
+import { Backoff } from "./backoff.js";
+import { Fault } from "./fault.js";
+import { Receipts } from "./receipts.js";
+import { MemoryShelf } from "./shelf.js";
 
 /** @typedef {import("./wire.js").MessageSent} MessageSent */
 /** @typedef {import("./shelf.js").Shelf} Shelf */
@@ -39,8 +39,10 @@ export class Outbox {
   #draining = new Map();
   /** @type {Map<number, ReturnType<typeof setTimeout>>} */
   #pauses = new Map();
-  /** Keys that are just leaving the shelf. @type {Set<string>} */
-  #leaving = new Set();
+  /** What is on its way, and may be told to be stored by its event. @type {Map<string, (sent: MessageSent) => void>} */
+  #underway = new Map();
+  /** What is just leaving the shelf, by key. @type {Map<string, Promise<void>>} */
+  #leaving = new Map();
   /** @type {Shelf} */
   #shelf = new MemoryShelf();
   #tabs = ALONE;
@@ -163,6 +165,7 @@ export class Outbox {
    * @param {string} key @param {MessageSent} sent
    */
   async stored(key, sent) {
+    this.#underway.get(key)?.(sent);
     const entry = this.#entries.get(key);
     if (!entry) return;
     this.#entries.delete(key);
@@ -199,7 +202,7 @@ export class Outbox {
       while (this.#open && !this.#pauses.has(id)) {
         const next = await this.#shelf.next(id).catch(() => undefined);
         if (!next) return;
-        if (!this.#leaving.has(next.key)) await this.#send(next);
+        await (this.#leaving.get(next.key) ?? this.#send(next));
       }
     });
     const more = this.#draining.get(id);
@@ -212,11 +215,15 @@ export class Outbox {
     const entry = this.#entries.get(kept.key) ?? kept;
     this.#entries.set(entry.key, entry);
     try {
-      const sent = await this.#post(entry);
+      /** @type {Promise<MessageSent>} */
+      const event = new Promise((resolve) => this.#underway.set(entry.key, resolve));
+      const sent = await Promise.race([event, this.#post(entry)]);
       this.#backoff.reset();
       await this.stored(entry.key, sent);
     } catch (fault) {
       if (this.#entries.has(entry.key)) await this.#refused(entry, fault);
+    } finally {
+      this.#underway.delete(entry.key);
     }
   }
 
@@ -257,8 +264,9 @@ export class Outbox {
 
   /** @param {string} key */
   async #drop(key) {
-    this.#leaving.add(key);
-    await this.#shelf.delete(key).catch(() => this.#doWithout());
+    const leaving = this.#shelf.delete(key).catch(() => this.#doWithout());
+    this.#leaving.set(key, leaving);
+    await leaving;
     this.#leaving.delete(key);
     this.#tabs.tell();
   }

@@ -5,8 +5,8 @@
  * of them. Several tabs write the same events, each in order: what is older than the record is left out.
  */
 
-import { answer } from "../sdk/database.js";
-import { foldConversation, foldMessage, messageOf } from "../sdk/fold.js";
+import { answer } from "./database.js";
+import { foldConversation, foldMessage, messageOf } from "./fold.js";
 
 /** @typedef {import("./wire.js").Frame} Frame */
 /** @typedef {import("./wire.js").Conversation} Conversation */

@@ -1,6 +1,6 @@
 /** Requests that wait for their reply, by `request_id`. */
 
-import { Fault } from "../sdk/fault.js";
+import { Fault } from "./fault.js";
 
 /** @typedef {import("./wire.js").Frame} Frame */
 /** @typedef {import("./wire.js").Failure} Failure */

@@ -10,30 +10,27 @@
  * `new Bihak({url, token, WebSocket})`.
  */
 
-// `../sdk/` finds its neighbours both from /sdk.js and from /sdk/sdk.js, where this file is served.
-import { Cache } from "../sdk/cache.js";
-import { closingOf } from "../sdk/closing.js";
-import { Commands } from "../sdk/commands.js";
-import { Cursors } from "../sdk/cursors.js";
-import { Database } from "../sdk/database.js";
-import { Fault } from "../sdk/fault.js";
-import { Link } from "../sdk/link.js";
-import { Outbox } from "../sdk/outbox.js";
-import { databaseName, ownerOf } from "../sdk/owner.js";
-import { Requests } from "../sdk/requests.js";
-import { DatabaseShelf } from "../sdk/shelf.js";
-import { Turns } from "../sdk/turns.js";
-import { Typing } from "../sdk/typing.js";
+import { Cache } from "./cache.js";
+import { closingOf } from "./closing.js";
+import { Commands } from "./commands.js";
+import { Credentials, ownerOf } from "./credentials.js";
+import { Database, databaseName } from "./database.js";
+import { Fault } from "./fault.js";
+import { Feed } from "./feed.js";
+import { Link } from "./link.js";
+import { Outbox } from "./outbox.js";
+import { Requests } from "./requests.js";
+import { DatabaseShelf } from "./shelf.js";
+import { Turns } from "./turns.js";
+import { Typing } from "./typing.js";
 
 export { Fault };
 
 /** @typedef {import("./wire.js").Frame} Frame */
-/** @typedef {import("./wire.js").DurableFrame} DurableFrame */
 /** @typedef {import("./wire.js").Head} Head */
 /** @typedef {import("./wire.js").Welcome} Welcome */
 /** @typedef {import("./wire.js").Replies} Replies */
 /** @typedef {import("./wire.js").MessageSent} MessageSent */
-/** @typedef {import("./wire.js").Conversation} Conversation */
 /** @typedef {import("./outbox.js").Entry} Entry */
 
 /** @typedef {import("./contract.js").State} State */
@@ -41,7 +38,10 @@ export { Fault };
 /** @typedef {import("./contract.js").Options} Options */
 /** @typedef {import("./contract.js").Events} Events */
 
+const ABNORMAL_CLOSURE = 1006;
 const TRY_AGAIN_LATER = 1013;
+/** Names that no event of the server may take. */
+const OWN_EVENTS = new Set(["event", "ready", "resync", "outbox", "state", "error"]);
 
 export class Bihak extends Commands {
   /** What this person last saw, for a start without network. */
@@ -51,18 +51,13 @@ export class Bihak extends Commands {
   #options;
   #link;
   #requests = new Requests((frame) => this.#transmit(frame));
-  #cursors = new Cursors(
-    (frame) => this.#applied(frame),
-    (id, afterSeq) => this.#repair(id, afterSeq),
-  );
   #typing = new Typing((type, conversation_id) => this.#ready && this.#transmit({ type, conversation_id }));
   #outbox;
+  #feed;
+  #credentials;
   /** @type {StateChange} */
   #state = { state: "closed" };
   #attempts = 0;
-  #tokensRefused = 0;
-  /** Whose messages these are. @type {string | null} */
-  #owner = null;
   #restored = Promise.resolve();
   /** @type {Promise<Database | null>} */
   #database = Promise.resolve(null);
@@ -79,6 +74,13 @@ export class Bihak extends Commands {
       changed: (entry) => this.#emit("outbox", { ...entry }),
       random: options.random,
     });
+    this.#feed = new Feed({
+      cache: this.cache,
+      outbox: this.#outbox,
+      tell: (frame) => this.#tell(frame),
+      resync: (conversation_id) => this.#emit("resync", { conversation_id }),
+      subscribe: (id, afterSeq) => this.subscribe(id, afterSeq),
+    });
     this.#link = new Link({
       url,
       Socket,
@@ -91,7 +93,8 @@ export class Bihak extends Commands {
         closed: (code, reason) => this.#closed(code, reason),
       },
     });
-    const owner = options.userId ?? ownerOf({ token: options.token, ...options.participant });
+    this.#credentials = new Credentials(options);
+    const owner = options.userId ?? this.#credentials.owner;
     if (owner) this.#restored = this.#restore(owner);
   }
 
@@ -100,7 +103,7 @@ export class Bihak extends Commands {
   }
 
   connect() {
-    this.#tokensRefused = 0;
+    this.#credentials.accepted();
     this.#link.start();
     return this;
   }
@@ -145,7 +148,7 @@ export class Bihak extends Commands {
   async request(type, fields = {}) {
     if (!this.#ready) throw Fault.disconnected();
     const reply = await this.#requests.ask(type, fields);
-    this.#learned(type, fields, reply);
+    this.#feed.learned(type, fields, reply);
     return reply;
   }
 
@@ -193,7 +196,7 @@ export class Bihak extends Commands {
   /** Opens what this browser has kept for the person. @param {string} owner */
   async #restore(owner) {
     const { storage, url } = this.#options;
-    this.#owner = owner;
+    this.#feed.userId = owner;
     if (storage) await this.#outbox.adopt(storage);
     if (storage !== undefined) return;
     const name = databaseName(url, owner);
@@ -202,25 +205,26 @@ export class Bihak extends Commands {
     const database = await this.#database;
     if (!database) return;
     await this.#outbox.adopt(new DatabaseShelf(database), new Turns(name, () => void this.#outbox.refresh()));
-    this.#cursors.begin(await this.cache.heads());
+    this.#feed.begin(await this.cache.heads());
   }
 
   async #forget() {
     await Promise.all([this.#outbox.clear(), this.cache.clear()]);
     const database = await this.#database;
+    const { userId } = this.#feed;
     database?.close();
-    if (database && this.#owner) Database.forget(databaseName(this.#options.url, this.#owner));
+    if (database && userId) Database.forget(databaseName(this.#options.url, userId));
   }
 
   async #authenticate() {
     const attempt = ++this.#attempts;
     const isOver = () => attempt !== this.#attempts;
     try {
-      const credential = await this.#credential();
+      const credential = await this.#credentials.next();
       if (isOver()) return;
       await this.#belongTo(ownerOf(credential));
       if (isOver()) return;
-      const resume = this.#cursors.resume();
+      const resume = this.#feed.resume();
       const { device } = this.#options;
       const welcome = await this.#requests.ask("auth", { ...credential, resume, device });
       await this.#belongTo(welcome.user_id);
@@ -230,22 +234,17 @@ export class Bihak extends Commands {
     }
   }
 
-  async #credential() {
-    const { token, participant } = this.#options;
-    if (token === undefined) return participant ?? {};
-    return { token: typeof token === "function" ? await token() : token };
-  }
-
   /** What was written by one person is never sent as another. @param {string | null} userId */
   async #belongTo(userId) {
-    if (userId && this.#owner && userId !== this.#owner) throw Fault.anotherPerson();
-    if (userId && !this.#owner) this.#restored = this.#restore(userId);
+    const { userId: owner } = this.#feed;
+    if (userId && owner && userId !== owner) throw Fault.anotherPerson();
+    if (userId && !owner) this.#restored = this.#restore(userId);
     await this.#restored;
   }
 
   /** @param {Welcome} welcome @param {boolean} resumed */
   #welcomed(welcome, resumed) {
-    this.#tokensRefused = 0;
+    this.#credentials.accepted();
     this.me = welcome;
     this.#become({ state: "ready" });
     this.#emit("ready", welcome);
@@ -262,16 +261,11 @@ export class Bihak extends Commands {
 
   /** @param {unknown} error */
   #unwelcome(error) {
-    if (!(error instanceof Fault)) this.#link.drop(TRY_AGAIN_LATER, String(error));
+    if (!(error instanceof Fault)) this.#link.drop(ABNORMAL_CLOSURE, String(error));
     else if (error.code === "disconnected") return;
     else if (error.retryable) this.#link.drop(TRY_AGAIN_LATER, error.message);
-    else if (this.#mayTryFreshToken()) this.#link.drop(TRY_AGAIN_LATER, error.message);
+    else if (this.#credentials.refused()) this.#link.drop(ABNORMAL_CLOSURE, error.message);
     else this.#refuse(error.code, error.message);
-  }
-
-  /** A fresh token is worth one try; a second refusal in a row is the server's answer. */
-  #mayTryFreshToken() {
-    return typeof this.#options.token === "function" && this.#tokensRefused++ === 0;
   }
 
   /** @param {string} code @param {string} message */
@@ -288,7 +282,7 @@ export class Bihak extends Commands {
     if (final) {
       this.#refuse("revoked", reason || "This session was ended.");
       void this.#forget();
-    } else if (freshToken && !this.#mayTryFreshToken()) {
+    } else if (freshToken && !this.#credentials.refused()) {
       this.#refuse("invalid_token", "The sign-in is no longer valid.");
     }
     return this.#state.state !== "refused";
@@ -296,7 +290,7 @@ export class Bihak extends Commands {
 
   #disconnected() {
     this.#attempts += 1;
-    this.#cursors.disconnected();
+    this.#feed.disconnected();
     this.#outbox.disconnected();
     this.#typing.disconnected();
     // The state changes first, or whoever hears of a lost request would ask again on the same dead connection.
@@ -320,112 +314,35 @@ export class Bihak extends Commands {
         this.#begun(/** @type {Head[]} */ (frame.heads ?? []));
         break;
       case "subscribed":
-        this.#cursors.replaying(/** @type {Head & Frame} */ (frame));
+        this.#feed.replaying(/** @type {Head & Frame} */ (frame));
         break;
       case "resumed":
-        return this.#resumed(/** @type {Head[]} */ (frame.conversations));
+        return this.#feed.resumed(/** @type {Head[]} */ (frame.conversations));
       case "pong":
-        this.#cursors.compare(/** @type {Head[]} */ (frame.heads ?? []));
+        this.#feed.compare(/** @type {Head[]} */ (frame.heads ?? []));
     }
     if (frame.request_id !== undefined) this.#requests.settle(frame);
     else if (frame.type === "error") this.#failed(/** @type {any} */ (frame));
-    else if (frame.type !== "pong") this.#happened(frame);
+    else if (frame.type !== "pong") this.#feed.happened(frame);
   }
 
   /** At once, not when the promise is continued: the replay is right behind it. @param {Head[]} heads */
   #begun(heads) {
     // A refreshed token replays nothing.
-    if (this.#ready) this.#cursors.compare(heads);
-    else this.#cursors.begin(heads);
-  }
-
-  /** @param {Frame} frame */
-  #happened(frame) {
-    if (frame.type === "conversation_created") {
-      const { conversation_id, last_seq } = /** @type {Conversation} */ (frame.conversation ?? frame);
-      this.#cursors.skipTo(conversation_id, last_seq ?? 0);
-      this.cache.happened(frame);
-      this.#tell(frame);
-    } else if (typeof frame.seq === "number" && typeof frame.conversation_id === "number") {
-      this.#cursors.receive(/** @type {DurableFrame} */ (frame));
-    } else {
-      if (frame.type === "message_read") this.#wasRead(/** @type {any} */ (frame));
-      this.#tell(frame);
-    }
-  }
-
-  /** @param {DurableFrame} frame */
-  #applied(frame) {
-    this.cache.happened(frame);
-    if (frame.type === "new_message") this.#outbox.noticed(/** @type {any} */ (frame));
-    if (frame.type === "new_message" && typeof frame.idempotency_key === "string" && this.#isMine(frame)) {
-      void this.#outbox.stored(frame.idempotency_key, /** @type {any} */ (frame));
-    }
-    if (frame.type === "participant_left" && frame.user_id === this.me?.user_id) {
-      this.#cursors.forget(frame.conversation_id);
-    }
-    this.#tell(frame);
-  }
-
-  /** @param {Frame} frame */
-  #isMine(frame) {
-    return `${frame.sender_type}_${frame.sender_id}` === this.#owner;
-  }
-
-  /** @param {Frame & import("./wire.js").MessageRead} read */
-  #wasRead(read) {
-    this.cache.happened(read);
-    if (read.user_id !== this.#owner) this.#outbox.read(read);
-  }
-
-  /** What a reply tells beyond the one who asked. @param {string} type @param {any} fields @param {any} reply */
-  #learned(type, fields, reply) {
-    if (type === "history" && fields.after === undefined) {
-      this.cache.read(fields.conversation_id, reply, fields.before);
-    } else if (type === "conversations") this.#met(reply.conversations);
-    else if (type === "get_conversation" || type === "create_conversation") this.#met([reply.conversation]);
-  }
-
-  /** @param {Conversation[]} conversations */
-  #met(conversations) {
-    this.cache.told(conversations);
-    // Nobody tells again who has read what while we were away.
-    for (const { conversation_id, participants } of conversations) {
-      for (const { user_id, last_read_message_id: message_id } of participants) {
-        if (message_id && user_id !== this.#owner) this.#outbox.read({ conversation_id, message_id });
-      }
-    }
-  }
-
-  /** @param {Head[]} heads */
-  #resumed(heads) {
-    for (const head of heads) {
-      if (head.resync) {
-        this.#cursors.restart(head);
-        this.cache.resync(head);
-        this.#emit("resync", { conversation_id: head.conversation_id });
-      } else this.#cursors.replayed(head);
-    }
-  }
-
-  /** @param {number} conversation_id @param {number} after_seq */
-  #repair(conversation_id, after_seq) {
-    this.subscribe(conversation_id, after_seq).catch((fault) => {
-      this.#cursors.repairFailed(conversation_id);
-      if (fault.code === "not_found") this.#cursors.forget(conversation_id);
-    });
+    if (this.#ready) this.#feed.compare(heads);
+    else this.#feed.begin(heads);
   }
 
   /** @param {import("./wire.js").Failure} failure */
   #failed(failure) {
-    if (failure.code === "token_expired" && typeof this.#options.token === "function") void this.#refreshToken();
+    if (failure.code === "token_expired" && this.#credentials.renewable) void this.#refreshToken();
     this.#emit("error", failure);
   }
 
   /** The connection stays open while its token is replaced; should that fail, the server closes it and we resume. */
   async #refreshToken() {
     try {
-      await this.#requests.ask("auth", await this.#credential());
+      await this.#requests.ask("auth", await this.#credentials.next());
     } catch {
       // Told by the close that follows.
     }
@@ -454,6 +371,3 @@ export class Bihak extends Commands {
     this.dispatchEvent(new CustomEvent(type, { detail }));
   }
 }
-
-/** Names that no event of the server may take. */
-const OWN_EVENTS = new Set(["event", "ready", "resync", "outbox", "state", "error"]);

@@ -3,7 +3,7 @@
  * tabs of one person share them and a reload leaves them.
  */
 
-import { answer } from "../sdk/database.js";
+import { answer } from "./database.js";
 
 /** @typedef {import("./outbox.js").Entry} Entry */
 
