@@ -119,6 +119,7 @@
  * @property {Ok} pin_message
  * @property {Ok} unpin_message
  * @property {Ok} mark_read
+ * @property {{conversation_id: number, messages: Message[]}} pins  the one pinned last comes first
  * @property {{message_id: number, receipts: Receipt[]}} receipts
  * @property {{unread: number, conversations: {conversation_id: number, unread: number}[]}} unread
  * @property {Ok} update_settings
