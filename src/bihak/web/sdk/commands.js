@@ -109,6 +109,11 @@ export class Commands extends EventTarget {
     return this.request("unread");
   }
 
+  /** What one keeps private. */
+  settings() {
+    return this.request("settings");
+  }
+
   /** @param {{read_receipts: boolean}} settings  whether others hear of what one has read */
   updateSettings(settings) {
     return this.request("update_settings", settings);
@@ -152,8 +157,10 @@ export class Commands extends EventTarget {
     return this.request("mark_notifications_read", { notification_ids });
   }
 
-  /** Asks for the events after a seq; the library does so by itself when it finds a gap. */
-  /** @param {number} conversation_id @param {number} [after_seq] */
+  /**
+   * Asks for the events after a seq; the library does so by itself when it finds a gap.
+   * @param {number} conversation_id @param {number} [after_seq]
+   */
   subscribe(conversation_id, after_seq) {
     return this.request("subscribe_conversation", { conversation_id, after_seq });
   }

@@ -73,6 +73,10 @@ export class Commands extends EventTarget {
             unread: number;
         }[];
     }>;
+    /** What one keeps private. */
+    settings(): Promise<{
+        read_receipts: boolean;
+    }>;
     /** @param {{read_receipts: boolean}} settings  whether others hear of what one has read */
     updateSettings(settings: {
         read_receipts: boolean;
@@ -105,8 +109,10 @@ export class Commands extends EventTarget {
     }>;
     /** @param {number[]} [notification_ids]  all of them unless told */
     markNotificationsRead(notification_ids?: number[]): Promise<Object>;
-    /** Asks for the events after a seq; the library does so by itself when it finds a gap. */
-    /** @param {number} conversation_id @param {number} [after_seq] */
+    /**
+     * Asks for the events after a seq; the library does so by itself when it finds a gap.
+     * @param {number} conversation_id @param {number} [after_seq]
+     */
     subscribe(conversation_id: number, after_seq?: number): Promise<{
         conversation_id: number;
         last_seq: number;

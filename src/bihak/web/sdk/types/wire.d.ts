@@ -224,6 +224,13 @@ export type Replies = {
     pin_message: Ok;
     unpin_message: Ok;
     mark_read: Ok;
+    /**
+     * the one pinned last comes first
+     */
+    pins: {
+        conversation_id: number;
+        messages: Message[];
+    };
     receipts: {
         message_id: number;
         receipts: Receipt[];
@@ -234,6 +241,9 @@ export type Replies = {
             conversation_id: number;
             unread: number;
         }[];
+    };
+    settings: {
+        read_receipts: boolean;
     };
     update_settings: Ok;
     set_status: Ok;
