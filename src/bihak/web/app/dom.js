@@ -48,7 +48,7 @@ export class KeyedChildren {
   #parent;
   #build;
 
-  /** @param {Element} parent @param {(item: T, isNew: boolean) => HTMLElement} build */
+  /** @param {Element} parent @param {(item: T, isNew: boolean, before?: HTMLElement) => HTMLElement} build  may change `before` */
   constructor(parent, build) {
     this.#parent = parent;
     this.#build = build;
@@ -62,7 +62,7 @@ export class KeyedChildren {
     let place = this.#parent.firstElementChild;
     for (const { key, print, item } of rows) {
       const known = before.get(key);
-      const node = known?.print === print ? known.node : this.#build(item, !known);
+      const node = known?.print === print ? known.node : this.#build(item, !known, known?.node);
       if (known && known.node !== node) {
         if (place === known.node) place = node;
         replaceKeepingFocus(known.node, node);

@@ -1,6 +1,7 @@
 /** Fetches the stretch of a conversation that its reader looks at. */
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
+/** @typedef {import("../sdk/sdk.js").Fault} Fault */
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("./timeline.js").Timeline} Timeline */
@@ -14,6 +15,8 @@ export class History {
   #bihak;
   #timelineOf;
   #changed;
+  /** Quoted messages that were asked for, found or not. @type {Set<number>} */
+  #asked = new Set();
 
   /** @param {Bihak} bihak @param {(id: number) => Timeline} timelineOf @param {() => void} changed */
   constructor(bihak, timelineOf, changed) {
@@ -72,6 +75,31 @@ export class History {
     this.#changed();
   }
 
+  /**
+   * A message that is quoted, wherever it is. Where it is not known yet, it is fetched, and there is a change later.
+   * @param {number} id @param {number} messageId @returns {Message | undefined}
+   */
+  recall(id, messageId) {
+    const known = this.#timelineOf(id).recall(messageId);
+    if (!known && !this.#asked.has(messageId)) void this.#fetchQuoted(id, messageId);
+    return known;
+  }
+
+  /** @param {number} id @param {number} messageId */
+  async #fetchQuoted(id, messageId) {
+    this.#asked.add(messageId);
+    try {
+      const { messages } = await this.#page(id, { after: messageId, limit: 1 });
+      const [next] = messages;
+      const { messages: found } = await this.#page(id, { ...(next && { before: next.message_id }), limit: 1 });
+      if (found[0]?.message_id === messageId) this.#timelineOf(id).quote(found[0]);
+      this.#changed();
+    } catch (fault) {
+      // One that one may not see is not asked for again; a lost connection is another matter.
+      if (/** @type {Fault} */ (fault).retryable) this.#asked.delete(messageId);
+    }
+  }
+
   /** @param {number} id @param {() => Promise<Stretch>} fetch */
   async #replace(id, fetch) {
     const timeline = this.#timelineOf(id);
@@ -89,7 +117,10 @@ export class History {
     }
   }
 
-  /** @param {number} conversation_id @param {{before?: number, after?: number}} range @returns {Promise<Page>} */
+  /**
+   * @param {number} conversation_id @param {{before?: number, after?: number, limit?: number}} range
+   * @returns {Promise<Page>}
+   */
   #page(conversation_id, range) {
     return this.#bihak.request("history", { conversation_id, limit: PAGE, ...range });
   }

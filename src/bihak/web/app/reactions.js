@@ -1,25 +1,33 @@
-/** Who reacted with what: one emoji counts each person once. No I/O. */
+/** The reactions below a message: each emoji with its count; a press adds one's own, or takes it back. */
+
+import { el } from "./dom.js";
+import { list, number, t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Message} Message */
+/** @typedef {{emoji: string, names: string[], isMine: boolean}} Chip */
 
-/** @param {Message} message @param {string} emoji @param {string} userId @returns {Message} */
-export function withReaction(message, emoji, userId) {
-  const reactions = message.reactions ?? [];
-  if (hasReacted(message, emoji, userId)) return message;
-  if (!reactions.some((reaction) => reaction.emoji === emoji))
-    return { ...message, reactions: [...reactions, { emoji, user_ids: [userId] }] };
-  const more = reactions.map((reaction) =>
-    reaction.emoji === emoji ? { emoji, user_ids: [...reaction.user_ids, userId] } : reaction,
-  );
-  return { ...message, reactions: more };
+/** @param {Chip[]} chips @param {(emoji: string) => void} onToggle */
+export function reactionChips(chips, onToggle) {
+  if (chips.length === 0) return null;
+  return el("div", { class: "reactions" }, ...chips.map((chip) => reactionChip(chip, onToggle)));
 }
 
-/** @param {Message} message @param {string} emoji @param {string} userId @returns {Message} */
-export function withoutReaction(message, emoji, userId) {
-  const fewer = (message.reactions ?? []).map((reaction) =>
-    reaction.emoji === emoji ? { emoji, user_ids: reaction.user_ids.filter((id) => id !== userId) } : reaction,
+/** @param {Chip} chip @param {(emoji: string) => void} onToggle */
+function reactionChip({ emoji, names, isMine }, onToggle) {
+  const label = t("emoji.by", { emoji, names: list(names) });
+  return el(
+    "button",
+    {
+      class: "reaction",
+      type: "button",
+      "aria-pressed": String(isMine),
+      "aria-label": label,
+      title: label,
+      onclick: () => onToggle(emoji),
+    },
+    el("span", { class: "reaction-emoji" }, emoji),
+    el("span", { class: "reaction-count" }, number(names.length)),
   );
-  return { ...message, reactions: fewer.filter(({ user_ids }) => user_ids.length > 0) };
 }
 
 /** @param {Message} message @param {string} emoji @param {string} userId */

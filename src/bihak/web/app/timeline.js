@@ -20,6 +20,8 @@ export class Timeline {
   #byId = new Map();
   /** @type {Message[] | null} */
   #inOrder = null;
+  /** Messages from elsewhere in the conversation that are quoted here. @type {Map<number, Message>} */
+  #quoted = new Map();
   /** @type {Meanwhile | null} */
   #meanwhile = null;
   loaded = false;
@@ -39,6 +41,16 @@ export class Timeline {
   /** @param {number} messageId */
   find(messageId) {
     return this.#byId.get(messageId);
+  }
+
+  /** @param {number} messageId @returns {Message | undefined} also one that is only quoted here */
+  recall(messageId) {
+    return this.#byId.get(messageId) ?? this.#quoted.get(messageId);
+  }
+
+  /** @param {Message} message */
+  quote(message) {
+    this.#quoted.set(message.message_id, message);
   }
 
   /**
@@ -61,9 +73,10 @@ export class Timeline {
   change(messageId, change) {
     const { changes } = this.#meanwhile ?? {};
     changes?.set(messageId, [...(changes.get(messageId) ?? []), change]);
-    const message = this.#byId.get(messageId);
-    if (!message) return;
-    this.#byId.set(messageId, change(message));
+    for (const known of [this.#byId, this.#quoted]) {
+      const message = known.get(messageId);
+      if (message) known.set(messageId, change(message));
+    }
     this.#inOrder = null;
   }
 
@@ -114,6 +127,7 @@ export class Timeline {
   /** Forgets everything: what is loaded next need not join what was loaded before. */
   clear() {
     this.#byId.clear();
+    this.#quoted.clear();
     this.#meanwhile = null;
     this.#inOrder = null;
     this.loaded = false;
