@@ -94,6 +94,11 @@ export class Commands extends EventTarget {
     return this.request("unpin_message", { message_id });
   }
 
+  /** The pinned messages, the one pinned last first. @param {number} conversation_id */
+  async pins(conversation_id) {
+    return (await this.request("pins", { conversation_id })).messages;
+  }
+
   /** @param {number} conversation_id @param {number} message_id  everything up to it is read */
   markRead(conversation_id, message_id) {
     return this.request("mark_read", { conversation_id, message_id });

@@ -61,6 +61,8 @@ export class Commands extends EventTarget {
     pin(message_id: number): Promise<Object>;
     /** @param {number} message_id */
     unpin(message_id: number): Promise<Object>;
+    /** The pinned messages, the one pinned last first. @param {number} conversation_id */
+    pins(conversation_id: number): Promise<import("./wire.js").Message[]>;
     /** @param {number} conversation_id @param {number} message_id  everything up to it is read */
     markRead(conversation_id: number, message_id: number): Promise<Object>;
     /** Who has read a message, and when. @param {number} message_id */
