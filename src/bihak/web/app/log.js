@@ -234,13 +234,19 @@ export class MessageLog {
       edited: this.#tools.editor?.messageId ?? null,
       recall: (messageId) => history.recall(id, messageId),
     });
-    if (this.#settled && !this.#viewport.atBottom) this.#viewport.remember();
+    if (this.#settled) this.#lookAgain();
     this.#focus.begin();
     this.#rows.show(rows);
     this.#list.classList.toggle("is-empty", state.timeline(id).loaded && rows.length === 0);
     this.#list.dataset.empty = t("log.empty");
     this.#focus.settle();
     this.#viewport.restore();
+  }
+
+  /** Before rows change: the reader may have moved since. */
+  #lookAgain() {
+    if (this.#viewport.hasMoved) this.#viewport.atBottom = this.#isAtEnd && this.#viewport.isNearBottom;
+    this.#viewport.remember();
   }
 
   #scrolled() {

@@ -16,6 +16,8 @@ export class MentionList {
   /** @type {Participant[]} */
   #shown = [];
   #chosen = 0;
+  /** The text for which the list was closed. @type {string | null} */
+  #declined = null;
   node = el("ul", { class: "mention-list", role: "listbox", id: this.#id, "aria-label": t("composer.people") });
 
   /** @param {HTMLTextAreaElement} field @param {() => readonly Participant[]} people */
@@ -32,7 +34,7 @@ export class MentionList {
 
   /** Shows who fits what is being written. */
   look() {
-    const written = this.#written();
+    const written = this.#field.value === this.#declined ? null : this.#written();
     this.#show(written ? fitting(this.#people(), written.query) : []);
   }
 
@@ -43,11 +45,16 @@ export class MentionList {
     if (event.key === "ArrowDown") this.#choose((this.#chosen + 1) % count);
     else if (event.key === "ArrowUp") this.#choose((this.#chosen + count - 1) % count);
     else if (event.key === "Enter" || event.key === "Tab") this.#take(this.#shown[this.#chosen]);
-    else if (event.key === "Escape") this.#show([]);
+    else if (event.key === "Escape") this.#decline();
     else return false;
     event.preventDefault();
     event.stopPropagation();
     return true;
+  }
+
+  #decline() {
+    this.#declined = this.#field.value;
+    this.#show([]);
   }
 
   #written() {

@@ -17,9 +17,9 @@ import { openPopup } from "./popup.js";
 
 /**
  * @param {Element} host @param {Element} anchor
- * @param {{label: string, items: Item[], quick?: Quick[], onClose?: () => void}} content
+ * @param {{label: string, items: Item[], quick?: Quick[], isHeld?: boolean}} content
  */
-export function openMenu(host, anchor, { label, items, quick = [], onClose }) {
+export function openMenu(host, anchor, { label, items, quick = [], isHeld }) {
   const choose = (/** @type {() => void} */ act) => {
     popup.close();
     act();
@@ -31,7 +31,7 @@ export function openMenu(host, anchor, { label, items, quick = [], onClose }) {
     quick.length > 0 ? el("div", { class: "menu-quick", role: "group" }, ...quick.map((one) => quickItem(one, choose))) : null,
     ...items.map((one) => menuItem(one, choose)),
   );
-  const popup = openPopup(host, anchor, node, { onClose });
+  const popup = openPopup(host, anchor, node, { isHeld });
   stops(node)[0]?.focus();
 }
 

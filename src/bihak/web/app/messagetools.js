@@ -56,7 +56,7 @@ export class MessageTools {
     list.addEventListener("pointerover", equip);
     list.addEventListener("focusin", equip);
     list.addEventListener("click", (event) => this.#touched(event));
-    onLongPress(list, (target) => this.#open(rowOf(target)));
+    onLongPress(list, (target) => this.#open(rowOf(target), { isHeld: true }));
   }
 
   /** The conversation is another one. */
@@ -136,7 +136,7 @@ export class MessageTools {
     const tools = toolbar({
       react: again((now) => void this.#pickEmoji(now, row.querySelector(".tool-react"))),
       reply: again(this.#around.reply),
-      more: again(() => this.#open(row, row.querySelector(".tool-more"))),
+      more: again(() => this.#open(row, { anchor: row.querySelector(".tool-more") })),
     });
     place.append(tools);
     this.#equipped.add(row);
@@ -149,14 +149,15 @@ export class MessageTools {
     if (isTouch && !target.closest("a, button, textarea")) rowOf(target)?.focus({ preventScroll: true });
   }
 
-  /** @param {HTMLElement | null} row @param {Element | null} [anchor] @returns {boolean} */
-  #open(row, anchor) {
+  /** @param {HTMLElement | null} row @param {{anchor?: Element | null, isHeld?: boolean}} [how] @returns {boolean} */
+  #open(row, { anchor, isHeld } = {}) {
     const message = this.#messageIn(row);
     if (!row || !message) return false;
     openMenu(this.#host, anchor ?? this.#anchorOf(message), {
       label: t("action.menu"),
       items: this.deeds.items(message),
       quick: this.deeds.quick(message),
+      isHeld,
     });
     return true;
   }

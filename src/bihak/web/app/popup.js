@@ -11,16 +11,20 @@ const GAP_PX = 6;
  * @param {Element} host  where it is put, so that it is in the same tree and takes the same style
  * @param {Element} anchor
  * @param {HTMLElement} node
- * @param {{onClose?: () => void}} [options]
+ * @param {{onClose?: () => void, isHeld?: boolean}} [options]  `isHeld`: the finger that opens it is still down
  * @returns {Popup}
  */
-export function openPopup(host, anchor, node, { onClose } = {}) {
+export function openPopup(host, anchor, node, { onClose, isHeld = false } = {}) {
   const cameFrom = focused(host);
   node.classList.add("popup");
-  node.setAttribute("popover", "auto");
+  // One that the browser closes at a touch elsewhere would be closed when that finger leaves.
+  node.setAttribute("popover", isHeld ? "manual" : "auto");
+  const touched = (/** @type {Event} */ event) => !event.composedPath().includes(node) && node.hidePopover();
+  if (isHeld) document.addEventListener("pointerdown", touched, { capture: true });
   node.addEventListener("toggle", (event) => {
     if (/** @type {ToggleEvent} */ (event).newState === "open") return;
     resized.disconnect();
+    document.removeEventListener("pointerdown", touched, { capture: true });
     node.remove();
     onClose?.();
   });

@@ -21,6 +21,8 @@ export class RowFocus {
   /** @type {HTMLElement | null} */
   #current = null;
   #hadFocus = false;
+  /** Somebody is among the messages; else the stop is the newest one. */
+  #isChosen = false;
 
   /** @param {HTMLElement} list @param {Viewport} viewport @param {Keys} keys */
   constructor(list, viewport, keys) {
@@ -28,6 +30,7 @@ export class RowFocus {
     this.#viewport = viewport;
     this.#keys = keys;
     list.addEventListener("focusin", (event) => this.#entered(/** @type {Element} */ (event.target)));
+    list.addEventListener("focusout", (event) => this.#left(/** @type {Node | null} */ (event.relatedTarget)));
     list.addEventListener("keydown", (event) => this.#key(event));
   }
 
@@ -39,7 +42,8 @@ export class RowFocus {
   /** To be called whenever rows have changed. */
   settle() {
     const rows = this.#rows;
-    const current = this.#current && rows.includes(this.#current) ? this.#current : (rows.at(-1) ?? null);
+    const isThere = this.#isChosen && this.#current && rows.includes(this.#current);
+    const current = isThere ? this.#current : (rows.at(-1) ?? null);
     this.#become(current);
     // The row that had the focus is out of the page, far from where the reader has scrolled to.
     if (this.#hadFocus && !this.#list.contains(focused(this.#list)))
@@ -61,7 +65,16 @@ export class RowFocus {
   /** @param {Element} target */
   #entered(target) {
     const row = target.closest("[data-row]");
-    if (row instanceof HTMLElement) this.#become(row);
+    if (!(row instanceof HTMLElement)) return;
+    this.#isChosen = true;
+    this.#become(row);
+  }
+
+  /** @param {Node | null} to  null also while a row is made anew, or the window loses the focus */
+  #left(to) {
+    if (!to || this.#list.contains(to)) return;
+    this.#isChosen = false;
+    this.#become(this.#rows.at(-1) ?? null);
   }
 
   /** @param {HTMLElement | null} row */

@@ -24,12 +24,6 @@ export function onLongPress(node, onLong) {
     if (Math.hypot(event.clientX - x, event.clientY - y) > STILL_WITHIN_PX) end();
   });
   for (const type of ["pointerup", "pointercancel", "pointerleave", "scroll"]) node.addEventListener(type, end);
-  // The finger that leaves after it has stayed must not press what is below it, nor ask for the browser's own menu.
-  const swallow = (/** @type {Event} */ event) => {
-    if (!isLong) return;
-    event.preventDefault();
-    event.stopPropagation();
-  };
-  node.addEventListener("contextmenu", swallow);
-  node.addEventListener("click", swallow, { capture: true });
+  // The finger that leaves after it has stayed must not press what is below it by then, nor ask for the browser's menu.
+  for (const type of ["touchend", "contextmenu"]) node.addEventListener(type, (event) => isLong && event.preventDefault());
 }

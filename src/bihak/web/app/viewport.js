@@ -11,6 +11,8 @@ export class Viewport {
   #list;
   /** @type {Anchor | null} */
   #anchor = null;
+  /** Where the reader was when last looked at. */
+  #top = 0;
   /** Follows what is added at the end. */
   atBottom = true;
 
@@ -39,8 +41,14 @@ export class Viewport {
     return this.below < NEAR_BOTTOM_PX;
   }
 
+  /** The reader has scrolled, and the event that tells of it is still to come. */
+  get hasMoved() {
+    return this.#scroller.scrollTop !== this.#top;
+  }
+
   /** The reader has moved. */
   remember() {
+    this.#top = this.#scroller.scrollTop;
     this.#anchor = this.#look();
   }
 
