@@ -14,6 +14,8 @@ Handler = Callable[[web.Request], Awaitable[web.Response]]
 WORTH_COMPRESSING = 512
 """Bytes; what is smaller fits into one packet anyway."""
 _LEVEL = 9
+FOR_ALL_PAGES = {hdrs.ACCESS_CONTROL_ALLOW_ORIGIN: "*", "Cross-Origin-Resource-Policy": "cross-origin"}
+"""Pages of other origins import the modules; there is nothing secret in them."""
 
 
 class Packed(NamedTuple):
@@ -52,7 +54,7 @@ class Files:
     def _respond(self, request: web.Request, path: Path) -> web.Response:
         """That file, or 304 for a browser that has it."""
         packed = self._pack(path)
-        headers = {hdrs.VARY: hdrs.ACCEPT_ENCODING, hdrs.ETAG: f'"{packed.etag}"'}
+        headers = {hdrs.VARY: hdrs.ACCEPT_ENCODING, hdrs.ETAG: f'"{packed.etag}"', **FOR_ALL_PAGES}
         if ETag(packed.etag) in (request.if_none_match or ()):
             return web.Response(status=304, headers=headers)
         headers[hdrs.CONTENT_TYPE] = packed.content_type

@@ -163,6 +163,7 @@ def make_app(
         return await health.metrics(request)
 
     files = Files(WEB)
+    folders = ("app", "sdk", "widget", *(("demo",) if client_config["people"] else ()))
     index = files.serve_one("app/index.html")
     described = [*describe_all(api.commands), CREATE_TOKEN]
     documents = Documents(described, PAGE_HEADERS, version=str(client_config["version"]))
@@ -181,7 +182,8 @@ def make_app(
             web.get("/sdk.js", files.serve_one("sdk.js")),
             # A service worker answers for the folder that it comes from.
             web.get("/service.js", files.serve_one("app/service.js")),
-            web.get("/{path:(?:app|sdk)/.+}", files.serve),
+            web.get("/widget.js", files.serve_one("widget.js")),
+            web.get(f"/{{path:(?:{'|'.join(folders)})/.+}}", files.serve),
         ]
     )
 
