@@ -123,13 +123,15 @@ function words({ message: { content, deleted_at }, mentioned }) {
 function quoted({ messageId, who, text }, { onShow }) {
   return el(
     "button",
-    {
-      class: "quote",
-      type: "button",
-      "aria-label": who ? t("message.quoteOf", { name: who, text }) : null,
-      onclick: () => onShow(messageId),
-    },
-    who ? el("span", { class: "quote-who" }, el("bdi", {}, who)) : null,
+    { class: "quote", type: "button", onclick: () => onShow(messageId) },
+    who
+      ? el(
+          "span",
+          { class: "quote-who" },
+          el("span", { class: "unseen" }, `${t("message.replyTo")} `),
+          el("bdi", {}, who),
+        )
+      : null,
     el("span", { class: "quote-text", dir: "auto" }, text),
   );
 }

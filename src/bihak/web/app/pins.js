@@ -77,7 +77,6 @@ export class Pins {
     this.node.hidden = !latest;
     if (!latest) return;
     this.#all.hidden = messages.length < 2;
-    this.#latest.setAttribute("aria-label", t("pins.show", { text: latest.content }));
     fill(
       this.#latest,
       icon("pin"),

@@ -14,19 +14,19 @@ export function reactionChips(chips, onToggle) {
 
 /** @param {Chip} chip @param {(emoji: string) => void} onToggle */
 function reactionChip({ emoji, names, isMine }, onToggle) {
-  const label = t("emoji.by", { emoji, names: list(names) });
+  const by = t("emoji.by", { names: list(names) });
   return el(
     "button",
     {
       class: "reaction",
       type: "button",
       "aria-pressed": String(isMine),
-      "aria-label": label,
-      title: label,
+      title: `${emoji} ${by}`,
       onclick: () => onToggle(emoji),
     },
     el("span", { class: "reaction-emoji" }, emoji),
     el("span", { class: "reaction-count" }, number(names.length)),
+    el("span", { class: "unseen" }, ` ${by}`),
   );
 }
 

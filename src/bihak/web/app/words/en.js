@@ -166,7 +166,7 @@ export const words = {
   "message.editedAt": "Edited {time}",
   "message.deleted": "Message deleted",
   "message.pinned": "Pinned",
-  "message.quoteOf": "Reply to {name}: {text}. Show it",
+  "message.replyTo": "Reply to",
   "message.earlier": "An earlier message",
   "message.sending": "Sending",
   "message.sent": "Sent",
@@ -199,7 +199,7 @@ export const words = {
   "emoji.recent": "Used lately",
   "emoji.none": "No emoji for that. Type or paste one.",
   "emoji.more": "More emoji",
-  "emoji.by": "{emoji} from {names}",
+  "emoji.by": "from {names}",
 
   "details.title": "Details",
   "details.sent": "Sent {time}",
@@ -210,7 +210,6 @@ export const words = {
 
   "pins.title": "Pinned messages",
   "pins.count": { one: "{count} pinned message", other: "{count} pinned messages" },
-  "pins.show": "Show pinned message: {text}",
   "pins.all": "All pinned messages",
 
   "composer.label": "Message",

@@ -171,7 +171,7 @@ export const words = {
   "message.editedAt": "Modifié {time}",
   "message.deleted": "Message supprimé",
   "message.pinned": "Épinglé",
-  "message.quoteOf": "Réponse à {name}\u00a0: {text}. L’afficher",
+  "message.replyTo": "Réponse à",
   "message.earlier": "Un message plus ancien",
   "message.sending": "Envoi",
   "message.sent": "Envoyé",
@@ -204,7 +204,7 @@ export const words = {
   "emoji.recent": "Utilisés récemment",
   "emoji.none": "Aucun emoji pour cela. Saisissez-en ou collez-en un.",
   "emoji.more": "Plus d’emojis",
-  "emoji.by": "{emoji} de {names}",
+  "emoji.by": "de {names}",
 
   "details.title": "Détails",
   "details.sent": "Envoyé {time}",
@@ -215,7 +215,6 @@ export const words = {
 
   "pins.title": "Messages épinglés",
   "pins.count": { one: "{count} message épinglé", other: "{count} messages épinglés" },
-  "pins.show": "Afficher le message épinglé\u00a0: {text}",
   "pins.all": "Tous les messages épinglés",
 
   "composer.label": "Message",
