@@ -18,9 +18,8 @@ INSERT INTO conversations
     (id, conversation_type, direct_key, last_seq, last_message_ms, member_count, changed_ms, created_ms)
     VALUES (1, 'direct', 'user_1 user_2', {COUNT}, 1, 2, 1, 1);
 INSERT INTO conversation_participants
-    (conversation_id, participant_type, participant_id, role, joined_seq, joined_ms, last_read_seq, last_read_message_id)
-    VALUES (1, 'user', 1, 'member', 0, 1, {COUNT}, {COUNT}),
-           (1, 'user', 2, 'member', 0, 1, {READ_BY_SECOND}, {READ_BY_SECOND});
+    (conversation_id, participant_type, participant_id, joined_ms, last_read_seq, last_read_message_id)
+    VALUES (1, 'user', 1, 1, {COUNT}, {COUNT}), (1, 'user', 2, 1, {READ_BY_SECOND}, {READ_BY_SECOND});
 WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {COUNT})
 INSERT INTO messages (id, conversation_id, seq, sender_type, sender_id, content, reply_to_id, created_ms)
     SELECT n, 1, n, 'user', 1 + n / 3 % 2, 'No ' || n || '.' || substr('{" and more of it" * 20}', 1, n * 7919 % 320),
