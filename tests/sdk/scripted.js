@@ -83,15 +83,26 @@ export class ScriptedServer {
 
   /** The next socket, open. */
   async accept() {
-    const socket = this.#arrived.shift() ?? (await new Promise((resolve) => this.#waiting.push(resolve)));
+    const socket = await this.#next();
     socket.readyState = 1;
     socket.onopen?.();
+    return socket.connection;
+  }
+
+  /** The next socket, which will never open; nobody has told it yet. */
+  async refuse() {
+    const socket = await this.#next();
+    socket.readyState = 3;
     return socket.connection;
   }
 
   /** Sockets that were opened and that nobody has accepted. */
   get knocking() {
     return this.#arrived.length;
+  }
+
+  async #next() {
+    return this.#arrived.shift() ?? (await new Promise((resolve) => this.#waiting.push(resolve)));
   }
 
   #arrive(socket) {

@@ -140,6 +140,19 @@ test("the pauses double up to a limit, with full jitter", async () => {
   bihak.close();
 });
 
+test("a connection that cannot be made is tried again, whether or not its end is told", async () => {
+  const server = new ScriptedServer();
+  const bihak = clientOf(server).connect();
+  for (const told of [["onerror"], ["onerror", "onclose"], ["onclose"]]) {
+    const { socket } = await server.refuse();
+    for (const type of told) socket[type]?.({ code: 1006, reason: "" });
+  }
+  await (await server.accept()).welcome();
+  await settled();
+  assert.deepEqual([bihak.state.state, server.knocking], ["ready", 0]);
+  bihak.close();
+});
+
 test("a restored session forgets what it asked on the lost connection", async () => {
   const server = new ScriptedServer();
   const bihak = clientOf(server).connect();

@@ -55,6 +55,8 @@ export class Link {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #pingTimer;
   #running = false;
+  /** Whether the present socket has ever been open. */
+  #isOpen = false;
   /** The server has asked to be left alone until the timer ends. */
   #resting = false;
   #backoff;
@@ -137,11 +139,15 @@ export class Link {
       this.#release();
       this.#ended(code, reason);
     };
-    // `close` tells the rest; without a listener the package `ws` would end the program.
-    socket.onerror = () => {};
+    // Node 20 leaves it at that when a connection cannot be made; everywhere else `close` would follow. A listener there
+    // must be in any case, or the package `ws` ends the program.
+    socket.onerror = () => {
+      if (this.#socket === socket && !this.#isOpen) this.drop(ABNORMAL_CLOSURE);
+    };
   }
 
   #opened() {
+    this.#isOpen = true;
     clearTimeout(this.#openTimer);
     this.#pingTimer = setInterval(() => this.#ping(ANSWER_WITHIN_MS), PING_EVERY_MS);
     // Reset only after a while: a server that accepts and at once closes must still see its clients slow down.
@@ -181,6 +187,7 @@ export class Link {
   #release() {
     const socket = this.#socket;
     this.#socket = null;
+    this.#isOpen = false;
     clearTimeout(this.#openTimer);
     clearTimeout(this.#stableTimer);
     clearTimeout(this.#answerTimer);
