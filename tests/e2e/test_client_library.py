@@ -23,8 +23,9 @@ ARRIVE = """async ([number, connects]) => {
   for (const type of ["outbox", "new_message", "resync"]) {
     bihak.on(type, (detail) => told.push([type, detail.state ?? "", detail.content ?? ""].join(" ").trim()));
   }
-  globalThis.until = (type, isIt) => new Promise((resolve) => {
+  globalThis.until = (type, isIt) => new Promise((resolve, reject) => {
     const off = bihak.on(type, (detail) => isIt(detail) && (off(), resolve(detail)));
+    setTimeout(() => reject(new Error(`no ${type}; told: ${told}`)), 15_000);
   });
   const { me, conversations } = await bihak.cache.load();
   if (connects) {
