@@ -12,6 +12,7 @@ import { t } from "./words.js";
 /** @typedef {import("./drafts.js").Drafts} Drafts */
 /** @typedef {import("./state.js").State} State */
 
+/** What the server takes, unless it says otherwise. */
 const LONGEST = 10_000;
 /** From here on it is told how much room is left. */
 const TELL_FROM = 500;
@@ -123,6 +124,7 @@ export class Composer {
   #key(event) {
     if (event.key === "Escape" && this.#draft.replyTo) {
       event.preventDefault();
+      event.stopPropagation();
       this.#endReply();
     } else if (event.key === "ArrowUp" && !this.#field.text && this.#on.editLast()) event.preventDefault();
   }
@@ -170,7 +172,8 @@ export class Composer {
   /** Nothing, and more than the server takes, cannot be sent. */
   #measure() {
     const text = this.#field.text.trim();
-    const left = LONGEST - [...text].length;
+    const longest = this.#bihak.me?.limits?.max_content_chars ?? LONGEST;
+    const left = longest - [...text].length;
     this.#send.disabled = text === "" || left < 0;
     this.#room.hidden = left > TELL_FROM;
     this.#room.classList.toggle("is-over", left < 0);

@@ -44,7 +44,13 @@ export class Deeds {
     return [
       { label: t("action.reply"), icon: "reply", key: "R", act: () => reply(message) },
       { label: t("action.react"), icon: "react", key: "+", act: () => pickEmoji(message) },
-      { label: t("action.copy"), icon: "copy", key: "C", act: () => void this.#copy(message) },
+      // A plain-http page of another machine has no clipboard.
+      ...may(navigator.clipboard !== undefined, {
+        label: t("action.copy"),
+        icon: "copy",
+        key: "C",
+        act: () => void this.#copy(message),
+      }),
       ...may(isMine, { label: t("action.edit"), icon: "write", key: "E", act: () => edit(message) }),
       {
         label: pinned ? t("action.unpin") : t("action.pin"),

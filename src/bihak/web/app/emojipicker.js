@@ -78,7 +78,6 @@ const STEPS = /** @type {Record<string, number>} */ ({
 
 /** The arrow keys go from the search into the grid, and back over its top. @param {HTMLElement} node @param {KeyboardEvent} event */
 function steer(node, event) {
-  event.stopPropagation();
   const all = buttons(node);
   const search = /** @type {HTMLInputElement} */ (node.querySelector("input"));
   const at = all.indexOf(/** @type {HTMLElement} */ (focused(node)));

@@ -33,6 +33,14 @@ export class History {
     else await this.latest(id);
   }
 
+  /** Another look: what is loaded may be far from where a look begins. @param {Conversation} conversation */
+  reopen(conversation) {
+    const timeline = this.#timelineOf(conversation.conversation_id);
+    if (!timeline.hasNewer) return;
+    timeline.clear();
+    void this.open(conversation);
+  }
+
   /** @param {number} id @returns {Promise<boolean>} whether the end is here now */
   latest(id) {
     return this.#replace(id, async () => {

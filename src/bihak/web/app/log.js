@@ -5,7 +5,7 @@ import { KeyedChildren, el, fill } from "./dom.js";
 import { Jump } from "./jump.js";
 import { MessageTools } from "./messagetools.js";
 import { RowFocus, makeStop } from "./rowfocus.js";
-import { logRows } from "./rows.js";
+import { firstUnread, logRows } from "./rows.js";
 import { Span } from "./span.js";
 import { Viewport } from "./viewport.js";
 import { t } from "./words.js";
@@ -186,6 +186,7 @@ export class MessageLog {
 
   /** @param {Conversation} conversation */
   #enter(conversation) {
+    this.#store.history.reopen(conversation);
     fill(this.#list);
     this.#rows = this.#freshRows();
     this.#tools.leave();
@@ -290,18 +291,4 @@ export class MessageLog {
     if (this.#viewport.atBottom) this.#timeline?.trim("older");
     this.#jump.show(this.#settled && !this.#viewport.atBottom, this.#conversation?.unread ?? 0);
   }
-}
-
-/**
- * @param {readonly Message[]} messages
- * @param {number | null | undefined} readBefore  the last message that had been read; undefined where all had
- * @param {number} unread @param {(message: Message) => boolean} isMine
- * @returns {number | null} a message id
- */
-function firstUnread(messages, readBefore, unread, isMine) {
-  if (readBefore === undefined || unread === 0) return null;
-  const read = messages.find(({ message_id }) => message_id === readBefore);
-  const theirs = messages.filter((message) => !isMine(message) && !message.deleted_at);
-  if (read) return theirs.find(({ seq }) => seq > read.seq)?.message_id ?? null;
-  return theirs[Math.max(0, theirs.length - unread)]?.message_id ?? null;
 }

@@ -85,8 +85,6 @@ const STEPS = /** @type {Record<string, (at: number, count: number) => number>} 
 
 /** @param {HTMLElement} menu @param {KeyboardEvent} event */
 function steer(menu, event) {
-  // What is typed in a menu is meant for the menu, not for the message below it.
-  event.stopPropagation();
   const all = stops(menu);
   const at = all.indexOf(/** @type {HTMLElement} */ (focused(menu)));
   const next = Object.hasOwn(STEPS, event.key) ? all[STEPS[event.key](at, all.length)] : startingWith(all, event.key);

@@ -20,6 +20,8 @@ export function openPopup(host, anchor, node, { onClose, isHeld = false } = {}) 
   // One that the browser closes at a touch elsewhere would be closed when that finger leaves.
   node.setAttribute("popover", isHeld ? "manual" : "auto");
   const touched = (/** @type {Event} */ event) => !event.composedPath().includes(node) && node.hidePopover();
+  // What is typed in it is meant for it, not for what is below.
+  node.addEventListener("keydown", (event) => event.stopPropagation());
   if (isHeld) document.addEventListener("pointerdown", touched, { capture: true });
   node.addEventListener("toggle", (event) => {
     if (/** @type {ToggleEvent} */ (event).newState === "open") return;

@@ -30,7 +30,6 @@ export function openReaders(host, anchor, { message, state, bihak, onClose }) {
       "aria-label": t("details.title"),
       tabindex: -1,
       autofocus: true,
-      onkeydown: (event) => event.stopPropagation(),
     },
     el("p", { class: "readers-when" }, t("details.sent", { time: exactly(created_at) })),
     edited_at ? el("p", { class: "readers-when" }, t("message.editedAt", { time: exactly(edited_at) })) : null,

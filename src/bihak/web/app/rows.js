@@ -79,6 +79,20 @@ export function logRows(shown) {
   return rows;
 }
 
+/**
+ * @param {readonly Message[]} messages
+ * @param {number | null | undefined} readBefore  the last message that had been read; undefined where all had
+ * @param {number} unread @param {(message: Message) => boolean} isMine
+ * @returns {number | null} a message id
+ */
+export function firstUnread(messages, readBefore, unread, isMine) {
+  if (readBefore === undefined || unread === 0) return null;
+  const read = messages.find(({ message_id }) => message_id === readBefore);
+  const theirs = messages.filter((message) => !isMine(message) && !message.deleted_at);
+  if (read) return theirs.find(({ seq }) => seq > read.seq)?.message_id ?? null;
+  return theirs[Math.max(0, theirs.length - unread)]?.message_id ?? null;
+}
+
 /** @param {Message} message @param {Entry | null} entry @param {number} readSeq @param {Shown} shown @returns {MessageItem} */
 function itemOf(message, entry, readSeq, { state, conversation, edited, recall }) {
   const isMine = state.isMine(message);

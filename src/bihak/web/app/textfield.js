@@ -25,6 +25,7 @@ export class TextField {
       dir: "auto",
       ...props,
       oninput: () => this.#written(),
+      onfocus: () => this.fit(),
       onkeydown: (event) => this.#key(event),
     });
     this.#mentions = new MentionList(this.input, people);
@@ -47,7 +48,9 @@ export class TextField {
   /** The style sheet sets the limit. */
   fit() {
     this.input.style.height = "auto";
-    this.input.style.height = `${this.input.scrollHeight}px`;
+    const { scrollHeight } = this.input;
+    // Out of sight nothing can be measured; it is, as soon as somebody comes to write.
+    this.input.style.height = scrollHeight > 0 ? `${scrollHeight}px` : "";
   }
 
   #written() {
