@@ -176,6 +176,8 @@ async def test_a_bubble_tells_what_waits_and_opens_by_keyboard(
     assert box == {"x": 0, "y": 0, "width": 390, "height": 700}
     await panel(page).get_by_role("button", name="Close").click()
     await expect(panel(page)).to_be_hidden()
+    await friend.send(type="message", conversation_id=conversation_id, content="While you look elsewhere")
+    await expect(page.get_by_role("button", name="Messages, 1 unread message")).to_be_visible()
 
 
 async def test_it_works_on_a_page_of_another_origin_whose_users_sign_in_there(
