@@ -26,6 +26,8 @@ check: setup ## formatting, lint, types, import contracts, then every test
 	@$(BIN)/mypy
 	@echo "==> Checking which module may import which"
 	@$(BIN)/lint-imports --no-logo
+	@echo "==> Checking the types of the web client"
+	@node_modules/.bin/tsc -p .
 	@$(MAKE) --no-print-directory test
 
 bench: setup ## how fast it is on this machine: all of it, or make bench ARGS="pairs --quick"
@@ -45,14 +47,19 @@ format: $(VENV)/.dev ## put the code into shape
 	@$(BIN)/ruff format .
 
 clean: ## remove what the targets above made
-	@echo "==> Removing $(VENV), caches and demo data"
-	@rm -rf $(VENV) .autobahn build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@echo "==> Removing $(VENV), node_modules, caches and demo data"
+	@rm -rf $(VENV) node_modules .autobahn build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@rm -rf src/*.egg-info bihak-demo.db bihak-demo.db-wal bihak-demo.db-shm bihak-demo.db.lock
 	@find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 
+# In this order: npm may be among the programs.
 setup: $(VENV)/.dev
 	@sh tools/programs.sh
 	@sh tools/autobahn.sh
+	@$(MAKE) --no-print-directory node_modules/.installed
+
+node_modules/.installed: package.json package-lock.json tools/javascript.sh
+	@sh tools/javascript.sh
 
 $(VENV)/.runtime: pyproject.toml constraints.txt tools/environment.sh
 	@sh tools/environment.sh $(VENV) runtime

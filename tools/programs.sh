@@ -19,6 +19,7 @@ require_all() {
     require mariadb-server-core mariadbd
     require mariadb-client-core my_print_defaults
     require nodejs node
+    require npm npm
     require chromium chromium chromium-browser google-chrome
     require php-cli php
     require strace strace

@@ -50,3 +50,23 @@ class Person:
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(f"{message.type}: {message.text}")
+
+
+class People:
+    """Those who visit in one test."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self.all: list[Person] = []
+
+    async def arrive(self, **options: Any) -> Person:
+        """Somebody new, with a profile of their own."""
+        person = await Person.arrive(self._browser, **options)
+        self.all.append(person)
+        return person
+
+    async def open(self, url: str, **options: Any) -> Page:
+        """Somebody new, at that address."""
+        person = await self.arrive(**options)
+        await person.page.goto(url)
+        return person.page

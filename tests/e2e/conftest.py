@@ -7,7 +7,9 @@ from typing import Any
 
 import aiohttp
 import pytest
+from playwright.async_api import Browser
 
+from tests.e2e.browser import People, running_chromium
 from tests.e2e.client import Client
 from tests.e2e.server import ServerProcess
 
@@ -78,6 +80,21 @@ async def pair(demo: ServerProcess, http: aiohttp.ClientSession, person: Callabl
     """Two people that only this test knows, and the direct conversation between them."""
     ann, bob = person(), person()
     return ann, bob, await make_conversation(demo, http, ann, bob)
+
+
+@pytest.fixture
+async def browser() -> AsyncIterator[Browser]:
+    """The system's Chromium."""
+    async with running_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+async def people(browser: Browser) -> AsyncIterator[People]:
+    """People with a browser each; whatever their pages complain of fails the test."""
+    people = People(browser)
+    yield people
+    assert [person.complaints for person in people.all] == [[] for _ in people.all]
 
 
 async def make_conversation(

@@ -135,6 +135,16 @@ async def test_the_page_shows_who_is_logged_in_and_holds_no_token(
     assert parse_qs(target.fragment).keys() == {"token", "c"}
 
 
+async def test_the_widget_gets_a_token_from_php(
+    site: str, http: aiohttp.ClientSession, connect: Connect, server: ServerProcess
+) -> None:
+    async with http.get(f"{site}/token.php") as response:
+        assert response.headers["Cache-Control"] == "no-store"
+        token = (await response.json())["token"]
+    reply = await (await connect(server)).ask("auth_success", type="auth", token=token)
+    assert (reply["user_id"], reply["name"]) == ("user_1", "Aline Uwase")
+
+
 async def test_following_the_link_signs_in_and_leaves_no_token_behind(site: str) -> None:
     async with running_chromium() as browser:
         person = await Person.arrive(browser)

@@ -1,47 +1,17 @@
 """The web client in a real browser: two people who talk to each other."""
 
 import re
-from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.e2e.browser import Person, running_chromium
+from tests.e2e.browser import People, Person
 from tests.e2e.conftest import StartServer
 from tests.e2e.server import SECRET, ServerProcess, run_bihak
 
 expect.set_options(timeout=15_000)
 
 Pair = tuple[str, str, int]
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """A browser; whatever a page in it complains of fails the test."""
-    async with running_chromium() as browser:
-        yield browser
-
-
-class People:
-    """Those who visit in one test."""
-
-    def __init__(self, browser: Browser) -> None:
-        self._browser = browser
-        self.all: list[Person] = []
-
-    async def open(self, url: str) -> Page:
-        """Somebody new, with a profile of their own, at that address."""
-        person = await Person.arrive(self._browser)
-        self.all.append(person)
-        await person.page.goto(url)
-        return person.page
-
-
-@pytest.fixture
-async def people(browser: Browser) -> AsyncIterator[People]:
-    people = People(browser)
-    yield people
-    assert [person.complaints for person in people.all] == [[] for _ in people.all]
 
 
 def message(page: Page, text: str) -> Locator:

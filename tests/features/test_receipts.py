@@ -177,3 +177,11 @@ async def test_unread_counts_are_right_after_sends_reads_deletes_and_joins(clust
     await carol.do("leave_conversation", conversation_id=cid)
     assert await unread(carol) == {other: 1}
     assert await unread(alice) == {cid: 1}
+
+
+async def test_who_keeps_reading_private_can_see_that_they_do(cluster: Cluster) -> None:
+    bob = await cluster.connect("user_2")
+    assert (await bob.do("settings"))["read_receipts"] is True
+    await bob.do("update_settings", read_receipts=False)
+    elsewhere = await cluster.connect("user_2", 1)
+    assert (await elsewhere.do("settings"))["read_receipts"] is False

@@ -13,10 +13,12 @@ from bihak.client.replies import (
     NotificationList,
     Ok,
     PeopleFound,
+    PinList,
     Pong,
     ReceiptList,
     Reply,
     SearchResults,
+    Settings,
     Statuses,
     Subscribed,
     Unread,
@@ -100,6 +102,14 @@ class Commands(ABC):
 
     async def unread(self) -> Unread:
         return await self.ask(Unread, "unread")
+
+    async def pins(self, conversation_id: int) -> PinList:
+        """What is pinned in a conversation, the one pinned last first."""
+        return await self.ask(PinList, "pins", conversation_id=conversation_id)
+
+    async def settings(self) -> Settings:
+        """What one keeps private."""
+        return await self.ask(Settings, "settings")
 
     async def update_settings(self, *, read_receipts: bool) -> None:
         """False keeps what one has read from the others."""

@@ -93,6 +93,17 @@ class ReceiptList(Reply, tag="receipts", kw_only=True):
     receipts: list[Receipt]
 
 
+class PinList(Reply, tag="pins", kw_only=True):
+    """The one pinned last comes first."""
+
+    conversation_id: int
+    messages: list[Message]
+
+
+class Settings(Reply, tag="settings", kw_only=True):
+    read_receipts: bool
+
+
 class Unread(Reply, tag="unread", kw_only=True):
     """How much is unread in all, and in each conversation that has something unread."""
 

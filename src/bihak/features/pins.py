@@ -5,13 +5,13 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bihak.core.context import Transaction
-from bihak.core.feature import Feature, Route, write
+from bihak.core.context import Query, Transaction
+from bihak.core.feature import Feature, Route, read, write
 from bihak.errors import Conflict
-from bihak.features.messages import Message, Messages, Ok, require_message
-from bihak.protocol.envelope import DurableEvent, Request
-from bihak.protocol.types import MessageId
-from bihak.storage.schema import big, participant_type, table
+from bihak.features.messages import Message, Messages, Ok, require_joined_seq, require_message, select_messages
+from bihak.protocol.envelope import DurableEvent, Reply, Request
+from bihak.protocol.types import ConversationId, MessageId
+from bihak.storage.schema import big, messages, participant_type, table
 
 MAX_PINS = 100
 
@@ -38,6 +38,18 @@ class UnpinMessage(Request, tag="unpin_message", kw_only=True):
     message_id: MessageId
 
 
+class ListPins(Request, tag="pins", kw_only=True):
+    """What is pinned in a conversation."""
+
+    conversation_id: ConversationId
+
+
+class PinList(Reply, tag="pins", kw_only=True):
+    conversation_id: int
+    messages: list[Message]
+    """The one pinned last comes first."""
+
+
 class MessagePinned(DurableEvent, tag="message_pinned", kw_only=True):
     """Somebody pinned a message."""
 
@@ -58,8 +70,22 @@ class Pins(Feature):
     events = (MessagePinned, MessageUnpinned)
 
     def __init__(self, messages: Messages) -> None:
+        self._messages = messages
         messages.decorate(add_pins)
         messages.when_deleted(remove_pin)
+
+    @read(ListPins, route=Route("GET", "/conversations/{conversation_id}/pins"))
+    def pins(self, query: Query, request: ListPins) -> PinList:
+        """Of the messages that one may see, those that are pinned; at most `MAX_PINS`."""
+        joined_seq = require_joined_seq(query, request.conversation_id)
+        m, c = messages.c, message_pins.c
+        rows = query.connection.execute(
+            select_messages()
+            .join(message_pins, c.message_id == m.id)
+            .where(c.conversation_id == request.conversation_id, m.seq > joined_seq, m.deleted_ms.is_(None))
+            .order_by(c.pinned_ms.desc(), m.seq.desc())
+        ).all()
+        return PinList(conversation_id=request.conversation_id, messages=self._messages.load(query.connection, rows))
 
     @write(PinMessage, route=Route("PUT", "/messages/{message_id}/pin"))
     def pin(self, tx: Transaction, request: PinMessage) -> Ok:

@@ -47,6 +47,10 @@ class UpdateSettings(Request, tag="update_settings", kw_only=True):
     read_receipts: bool
 
 
+class ShowSettings(Request, tag="settings", kw_only=True):
+    """What one keeps private."""
+
+
 class Receipt(msgspec.Struct, kw_only=True):
     user_id: str
     name: str
@@ -69,6 +73,10 @@ class Unread(Reply, tag="unread", kw_only=True):
     unread: int
     conversations: list[UnreadConversation]
     """Those with something unread."""
+
+
+class Settings(Reply, tag="settings", kw_only=True):
+    read_receipts: bool
 
 
 class MessageRead(Event, tag="message_read", kw_only=True):
@@ -220,6 +228,10 @@ class Receipts(Feature):
             if count
         ]
         return Unread(unread=sum(each.unread for each in found), conversations=found)
+
+    @read(ShowSettings, route=Route("GET", "/settings"))
+    def settings(self, query: Query, request: ShowSettings) -> Settings:
+        return Settings(read_receipts=_shares_reads(query.connection, query.actor.participant))
 
     @write(UpdateSettings, route=Route("PATCH", "/settings"))
     def update_settings(self, tx: Transaction, request: UpdateSettings) -> Ok:

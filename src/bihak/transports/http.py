@@ -23,6 +23,7 @@ from bihak.protocol.types import Participant
 from bihak.transports.auth import ApiKeys, FailedAttempts
 from bihak.transports.bodies import RequestReader, bearer, error_response, path_pattern, reply_response
 from bihak.transports.documents import Documents, describe_all
+from bihak.transports.files import Files
 from bihak.transports.health import Health
 from bihak.transports.platform import CREATE_TOKEN, PlatformApi
 from bihak.transports.websocket import WebSocketEndpoint
@@ -157,7 +158,7 @@ def make_app(
     async def root(request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await endpoint.serve(request)
-        return web.FileResponse(WEB / "app" / "index.html", headers=PAGE_HEADERS)
+        return await index(request)
 
     async def config(request: web.Request) -> web.Response:
         return web.json_response(client_config, headers={"Cache-Control": "no-store"})
@@ -168,6 +169,9 @@ def make_app(
             raise web.HTTPForbidden(text="From this machine, or with the API key, only.\n")
         return await health.metrics(request)
 
+    files = Files(WEB)
+    folders = ("app", "sdk", "widget", *(("demo",) if client_config["people"] else ()))
+    index = files.serve_one("app/index.html")
     described = [*describe_all(api.commands), CREATE_TOKEN]
     documents = Documents(described, PAGE_HEADERS, version=str(client_config["version"]))
     app = web.Application(middlewares=[errors_as_json])
@@ -182,9 +186,11 @@ def make_app(
             *api.routes(),
             *platform.routes(api.commands),
             *documents.routes(),
-            web.get("/sdk.js", _file(WEB / "sdk" / "sdk.js")),
-            web.static("/sdk", WEB / "sdk"),
-            web.static("/app", WEB / "app"),
+            web.get("/sdk.js", files.serve_one("sdk.js")),
+            # A service worker answers for the folder that it comes from.
+            web.get("/service.js", files.serve_one("app/service.js")),
+            web.get("/widget.js", files.serve_one("widget.js")),
+            web.get(f"/{{path:(?:{'|'.join(folders)})/.+}}", files.serve),
         ]
     )
 
@@ -195,13 +201,6 @@ def make_app(
 
     app.on_response_prepare.append(protect)
     return app
-
-
-def _file(path: Path) -> Handler:
-    async def serve(request: web.Request) -> web.FileResponse:
-        return web.FileResponse(path)
-
-    return serve
 
 
 def _is_local(request: web.Request) -> bool:

@@ -6,6 +6,7 @@ import { el, fill, find } from "./dom.js";
 import { correct, currentRoute, go, takeToken } from "./route.js";
 import { signIn } from "./signin.js";
 import { Store } from "./store.js";
+import { speak, spoken } from "./words.js";
 
 /**
  * @typedef {Object} Config
@@ -41,8 +42,6 @@ function begin(config, as, token) {
   const bihak = new Bihak({
     url: new URL(".", location.href).href.replace(/^http/, "ws"),
     ...(token === null ? { participant: identityOf(as) } : { token }),
-    storage: sessionStorage,
-    storageName: `bihak.outbox.${as}`,
   });
   const view = chat(root, bihak, new Store(bihak), { leaveLabel: token === null ? "Switch person" : "Sign out" });
   /** @type {Session} */
@@ -103,6 +102,8 @@ function identityOf(userId) {
 
 async function start() {
   accept(takeToken());
+  await speak();
+  document.documentElement.lang = spoken();
   try {
     const answer = await fetch("config.json");
     if (!answer.ok) throw new Error(`config.json: ${answer.status}`);

@@ -1,58 +1,86 @@
 /** One row of the log: a message, or a divider. */
 
 import { avatar, hueOf } from "./avatar.js";
-import { el } from "./dom.js";
+import { el, fill, focused } from "./dom.js";
 import { icon } from "./icon.js";
-import { isFewEmoji, linked } from "./richtext.js";
+import { reactionChips } from "./reactions.js";
+import { isFewEmoji, rich } from "./richtext.js";
 import { senderOf } from "./state.js";
 import { exactly, timeOf } from "./when.js";
+import { t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("./rows.js").Row} Row */
 /** @typedef {import("./rows.js").MessageItem} MessageItem */
+/** @typedef {import("./rows.js").Quote} Quote */
 /** @typedef {import("./rows.js").Tick} Tick */
 
 /**
  * @typedef {Object} Actions
  * @property {boolean} arrives  it has just been said, and may make an entrance
- * @property {(message: Message) => void} onReply
  * @property {(messageId: number) => void} onShow
+ * @property {(message: Message, emoji: string) => void} onReact
  * @property {(key: string) => void} onRetry
  * @property {(key: string) => void} onDiscard
+ * @property {() => HTMLElement | null} editor  of the message that is being edited
  */
 
-/** @type {Record<Tick, string>} */
-const TICK_WORDS = { sending: "Sending", sent: "Sent", read: "Read", failed: "Not sent" };
+/** @type {Record<Tick, import("./words.js").Key>} */
+const TICK_WORDS = {
+  sending: "message.sending",
+  sent: "message.sent",
+  read: "message.read",
+  failed: "message.failed",
+};
 
-/** @param {Row} row @param {Actions} actions */
-export function messageRow(row, actions) {
-  if (row.kind !== "message") {
-    return el(
-      "div",
-      { class: `divider divider-${row.kind}`, role: "separator", "aria-label": row.label },
-      el("span", {}, row.label),
-    );
-  }
-  const { message, isMine, isFirst, isLast, isGroup, tick } = row;
-  const who = isMine ? "You" : message.sender_name;
-  const names = [
-    "message",
-    isMine ? "mine" : "theirs",
-    isFirst && "first",
-    isLast && "last",
-    tick,
-    actions.arrives && "arrives",
-  ];
+/**
+ * @param {Row} row @param {Actions} actions
+ * @param {HTMLElement} [before]  the same row as it was: it is changed, so that it keeps its place and the focus
+ * @returns {HTMLElement}
+ */
+export function logRow(row, actions, before) {
+  if (row.kind === "message") return messageRow(row, actions, before ?? el("article", { tabindex: -1, "data-row": true }));
   return el(
-    "article",
-    {
-      class: names.filter(Boolean).join(" "),
-      "aria-label": `${who}, ${timeOf(message.created_at)}`,
-      "data-message-id": message.message_id || null,
-    },
-    isGroup && !isMine ? face(row) : null,
-    el("div", { class: "message-column" }, speaker(row, who), bubble(row, actions), failure(row, actions)),
+    "div",
+    { class: `divider divider-${row.kind}`, role: "separator", "aria-label": row.label },
+    el("span", {}, row.label),
   );
+}
+
+/** @param {MessageItem} row @param {Actions} actions @param {HTMLElement} node */
+function messageRow(row, actions, node) {
+  const { message, isMine, isFirst, isLast, isGroup, tick, isEdited } = row;
+  const who = isMine ? t("message.you") : message.sender_name;
+  const names = {
+    message: true,
+    mine: isMine,
+    theirs: !isMine,
+    first: isFirst,
+    last: isLast,
+    deleted: Boolean(message.deleted_at),
+    editing: isEdited,
+    arrives: actions.arrives,
+  };
+  node.className = Object.entries({ ...names, [tick ?? ""]: tick !== null })
+    .flatMap(([name, has]) => (has ? [name] : []))
+    .join(" ");
+  node.dataset.row = String(message.message_id || message.idempotency_key);
+  node.setAttribute("aria-label", t("message.label", { name: who, time: timeOf(message.created_at) }));
+  const editor = isEdited ? actions.editor() : null;
+  const body = editor ? [editor] : [bubble(row, actions), chips(row, actions), failure(row, actions)];
+  keepingFocus(node, () =>
+    fill(node, isGroup && !isMine ? face(row) : null, el("div", { class: "message-column" }, speaker(row, who), ...body)),
+  );
+  return node;
+}
+
+/** @param {HTMLElement} node @param {() => void} change */
+function keepingFocus(node, change) {
+  const had = focused(node);
+  const stops = () => /** @type {HTMLElement[]} */ ([...node.querySelectorAll("a, button, textarea")]);
+  const at = had ? stops().indexOf(/** @type {HTMLElement} */ (had)) : -1;
+  change();
+  if (at >= 0 && focused(node) !== had) (stops()[at] ?? node).focus({ preventScroll: true });
 }
 
 /** @param {MessageItem} row */
@@ -78,37 +106,48 @@ function bubble(row, actions) {
     el(
       "div",
       { class: isLarge ? "bubble large" : "bubble" },
-      quote ? quoted(quote, actions) : null,
+      quote && !message.deleted_at ? quoted(quote, actions) : null,
       // Inside the paragraph, so that it floats at the end of its last line, whichever way the text runs.
-      el("p", { class: "text", dir: "auto" }, words(message), meta(row)),
+      el("p", { class: "text", dir: "auto" }, words(row), meta(row)),
     ),
-    message.message_id && !message.deleted_at ? replyButton(message, actions) : null,
   );
 }
 
-/** @param {Message} message */
-function words({ content, deleted_at }) {
-  if (deleted_at) return el("span", { class: "gone" }, "Message deleted");
-  return el("span", { class: "words" }, ...linked(content));
+/** @param {MessageItem} row */
+function words({ message: { content, deleted_at }, mentioned }) {
+  if (deleted_at) return el("span", { class: "gone" }, t("message.deleted"));
+  return el("span", { class: "words" }, ...rich(content, mentioned));
 }
 
-/** @param {NonNullable<MessageItem["quote"]>} quote @param {Actions} actions */
+/** @param {Quote} quote @param {Actions} actions */
 function quoted({ messageId, who, text }, { onShow }) {
   return el(
     "button",
     { class: "quote", type: "button", onclick: () => onShow(messageId) },
-    el("span", { class: "quote-who" }, el("bdi", {}, who)),
+    who
+      ? el(
+          "span",
+          { class: "quote-who" },
+          el("span", { class: "unseen" }, `${t("message.replyTo")} `),
+          el("bdi", {}, who),
+        )
+      : null,
     el("span", { class: "quote-text", dir: "auto" }, text),
   );
 }
 
 /** @param {MessageItem} row */
 function meta({ message, tick }) {
-  const { created_at, edited_at, deleted_at } = message;
+  const { created_at, edited_at, deleted_at, pinned } = message;
+  const mark = pinned ? el("span", { class: "meta-pin", role: "img", "aria-label": t("message.pinned") }) : null;
+  mark?.append(icon("pin"));
   return el(
     "span",
     { class: "meta" },
-    edited_at && !deleted_at ? el("span", { title: `Edited ${exactly(edited_at)}` }, "edited") : null,
+    mark,
+    edited_at && !deleted_at
+      ? el("span", { title: t("message.editedAt", { time: exactly(edited_at) }) }, t("message.edited"))
+      : null,
     el("time", { dir: "auto", datetime: created_at, title: exactly(created_at) }, timeOf(created_at)),
     tick ? tickMark(tick) : null,
   );
@@ -116,21 +155,15 @@ function meta({ message, tick }) {
 
 /** @param {Tick} tick */
 function tickMark(tick) {
-  const mark = el("span", {
-    class: `tick tick-${tick}`,
-    role: "img",
-    "aria-label": TICK_WORDS[tick],
-    title: TICK_WORDS[tick],
-  });
+  const label = t(TICK_WORDS[tick]);
+  const mark = el("span", { class: `tick tick-${tick}`, role: "img", "aria-label": label, title: label });
   mark.append(icon(tick === "sending" ? "clock" : tick));
   return mark;
 }
 
-/** @param {Message} message @param {Actions} actions */
-function replyButton(message, { onReply }) {
-  const label = "Reply";
-  const props = { class: "icon-button reply", type: "button", "aria-label": label, title: label };
-  return el("button", { ...props, onclick: () => onReply(message) }, icon("reply"));
+/** @param {MessageItem} row @param {Actions} actions */
+function chips({ message, chips: all }, { onReact }) {
+  return message.deleted_at ? null : reactionChips(all, (emoji) => onReact(message, emoji));
 }
 
 /** @param {MessageItem} row @param {Actions} actions */
@@ -140,8 +173,8 @@ function failure({ message, tick, reason }, { onRetry, onDiscard }) {
   return el(
     "div",
     { class: "failure", role: "alert" },
-    el("span", {}, `Not sent. ${reason ?? ""}`),
-    el("button", { class: "link-button", type: "button", onclick: () => onRetry(key) }, "Try again"),
-    el("button", { class: "link-button", type: "button", onclick: () => onDiscard(key) }, "Discard"),
+    el("span", {}, t("message.failure", { reason: reason ?? "" })),
+    el("button", { class: "link-button", type: "button", onclick: () => onRetry(key) }, t("app.tryAgain")),
+    el("button", { class: "link-button", type: "button", onclick: () => onDiscard(key) }, t("message.discard")),
   );
 }

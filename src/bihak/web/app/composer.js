@@ -1,109 +1,145 @@
-/** Where a message is written. Keeps a draft for each conversation. */
+/** Where a message is written. */
 
-import { el, fill } from "./dom.js";
+import { el, fill, say } from "./dom.js";
 import { icon } from "./icon.js";
+import { senderOf } from "./state.js";
+import { TextField } from "./textfield.js";
+import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
 /** @typedef {import("../sdk/wire.js").Message} Message */
-/** @typedef {{text: string, replyTo: Message | null}} Draft */
+/** @typedef {import("../sdk/wire.js").Conversation} Conversation */
+/** @typedef {import("./drafts.js").Drafts} Drafts */
+/** @typedef {import("./state.js").State} State */
+
+/** What the server takes, unless it says otherwise. */
+const LONGEST = 10_000;
+/** From here on it is told how much room is left. */
+const TELL_FROM = 500;
 
 export class Composer {
   #bihak;
-  /** @type {number | null} */
-  #conversationId = null;
-  /** @type {Map<number, Draft>} */
-  #drafts = new Map();
+  #state;
+  #drafts;
+  #on;
+  /** @type {Conversation | null} */
+  #conversation = null;
   #quote = el("div", { class: "composer-quote" });
-  #text = el("textarea", {
-    class: "composer-text",
-    rows: 1,
-    "aria-label": "Message",
-    placeholder: "Write a message",
-    dir: "auto",
-    enterkeyhint: "send",
-    oninput: () => this.#written(),
-    onkeydown: (event) => this.#key(event),
-  });
-  #send = el("button", { class: "send", type: "submit", "aria-label": "Send", disabled: true }, icon("send"));
-  node = el(
-    "form",
-    {
-      class: "composer",
-      onsubmit: (event) => {
-        event.preventDefault();
-        this.#submit();
-      },
-    },
-    this.#quote,
-    el("div", { class: "composer-row" }, this.#text, this.#send),
+  #room = el("p", { class: "composer-room", "aria-live": "polite" });
+  #field;
+  #send = el(
+    "button",
+    { class: "send", type: "submit", "aria-label": t("composer.send"), disabled: true },
+    icon("send"),
   );
+  #row;
+  #readOnly = el("p", { class: "composer-closed" }, t("composer.readOnly"));
+  node;
 
-  /** @param {Bihak} bihak */
-  constructor(bihak) {
+  /**
+   * @param {Bihak} bihak @param {State} state @param {Drafts} drafts
+   * @param {{sent: () => void, editLast: () => boolean}} on  `editLast` says whether there was one to edit
+   */
+  constructor(bihak, state, drafts, on) {
     this.#bihak = bihak;
+    this.#state = state;
+    this.#drafts = drafts;
+    this.#on = on;
+    this.#field = new TextField(
+      {
+        class: "composer-text",
+        "aria-label": t("composer.label"),
+        placeholder: t("composer.placeholder"),
+        enterkeyhint: "send",
+      },
+      () => (this.#conversation ? state.othersIn(this.#conversation) : []),
+      { written: () => this.#written(), enter: () => this.#submit(), key: (event) => this.#key(event) },
+    );
+    this.#row = el("div", { class: "composer-row" }, this.#field.input, this.#send);
+    this.node = el(
+      "form",
+      {
+        class: "composer",
+        onsubmit: (event) => {
+          event.preventDefault();
+          this.#submit();
+        },
+      },
+      this.#field.list,
+      this.#quote,
+      this.#row,
+      this.#room,
+      this.#readOnly,
+    );
     this.#quote.hidden = true;
   }
 
-  /** @param {number} conversationId */
-  show(conversationId) {
-    if (this.#conversationId === conversationId) return;
-    this.#conversationId = conversationId;
-    this.#text.value = this.#draft.text;
+  /** @param {Conversation} conversation */
+  show(conversation) {
+    const isNew = this.#conversation?.conversation_id !== conversation.conversation_id;
+    this.#conversation = conversation;
+    const mayWrite = this.#state.mayPost(conversation);
+    this.#row.hidden = !mayWrite;
+    this.#readOnly.hidden = mayWrite;
+    if (!isNew) return;
+    this.#field.text = this.#draft.text;
     this.#showQuote();
-    this.#fit();
+    this.#measure();
   }
 
   focus() {
-    this.#text.focus();
+    this.#field.input.focus();
   }
 
   /** @param {Message} message */
   replyTo(message) {
-    this.#keep({ replyTo: message });
+    const who = this.#state.people.nameOf(senderOf(message));
+    this.#keep({ replyTo: { messageId: message.message_id, who, text: message.content } });
     this.#showQuote();
     this.focus();
   }
 
-  /** @returns {Draft} */
-  get #draft() {
-    return this.#drafts.get(this.#conversationId ?? 0) ?? { text: "", replyTo: null };
+  get #id() {
+    return this.#conversation?.conversation_id ?? 0;
   }
 
-  /** @param {Partial<Draft>} change */
+  get #draft() {
+    return this.#drafts.find(this.#id);
+  }
+
+  /** @param {Partial<import("./drafts.js").Draft>} change */
   #keep(change) {
-    this.#drafts.set(this.#conversationId ?? 0, { ...this.#draft, ...change });
+    this.#drafts.keep(this.#id, change);
   }
 
   #written() {
-    this.#keep({ text: this.#text.value });
-    this.#fit();
-    if (this.#conversationId === null) return;
-    if (this.#text.value.trim()) this.#bihak.typing(this.#conversationId);
-    else this.#bihak.stopTyping(this.#conversationId);
+    const { text } = this.#field;
+    this.#keep({ text });
+    this.#measure();
+    if (text.trim()) this.#bihak.typing(this.#id);
+    else this.#bihak.stopTyping(this.#id);
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    // While an input method composes, Enter picks a candidate.
-    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+    if (event.key === "Escape" && this.#draft.replyTo) {
       event.preventDefault();
-      this.#submit();
-    } else if (event.key === "Escape" && this.#draft.replyTo) {
-      event.preventDefault();
+      event.stopPropagation();
       this.#endReply();
-    }
+    } else if (event.key === "ArrowUp" && !this.#field.text && this.#on.editLast()) event.preventDefault();
   }
 
   #submit() {
-    const content = this.#text.value.trim();
-    if (!content || this.#conversationId === null) return;
+    const content = this.#field.text.trim();
+    if (!content || this.#send.disabled) return;
     const { replyTo } = this.#draft;
-    this.#drafts.delete(this.#conversationId);
-    this.#text.value = "";
+    this.#keep({ text: "", replyTo: null });
+    this.#field.text = "";
     this.#showQuote();
-    this.#fit();
+    this.#measure();
     this.focus();
-    this.#bihak.send(this.#conversationId, content, { replyToId: replyTo?.message_id });
+    this.#bihak.send(this.#id, content, { replyToId: replyTo?.messageId });
+    this.#on.sent();
   }
 
   #endReply() {
@@ -116,14 +152,14 @@ export class Composer {
     const { replyTo } = this.#draft;
     this.#quote.hidden = !replyTo;
     if (!replyTo) return;
-    const label = "Do not reply to this message";
+    const label = t("composer.endReply");
     fill(
       this.#quote,
       el(
         "div",
         { class: "quote" },
-        el("span", { class: "quote-who" }, "Replying to ", el("bdi", {}, replyTo.sender_name)),
-        el("span", { class: "quote-text", dir: "auto" }, replyTo.content),
+        el("span", { class: "quote-who" }, t("composer.replyingTo", { name: replyTo.who })),
+        el("span", { class: "quote-text", dir: "auto" }, replyTo.text),
       ),
       el(
         "button",
@@ -133,10 +169,14 @@ export class Composer {
     );
   }
 
-  /** As high as what is written; the style sheet sets the limit. */
-  #fit() {
-    this.#send.disabled = !this.#text.value.trim();
-    this.#text.style.height = "auto";
-    this.#text.style.height = `${this.#text.scrollHeight}px`;
+  /** Nothing, and more than the server takes, cannot be sent. */
+  #measure() {
+    const text = this.#field.text.trim();
+    const longest = this.#bihak.me?.limits?.max_content_chars ?? LONGEST;
+    const left = longest - [...text].length;
+    this.#send.disabled = text === "" || left < 0;
+    this.#room.hidden = left > TELL_FROM;
+    this.#room.classList.toggle("is-over", left < 0);
+    say(this.#room, left < 0 ? t("composer.over", { count: -left }) : t("composer.left", { count: left }));
   }
 }

@@ -48,7 +48,7 @@ export class KeyedChildren {
   #parent;
   #build;
 
-  /** @param {Element} parent @param {(item: T, isNew: boolean) => HTMLElement} build */
+  /** @param {Element} parent @param {(item: T, isNew: boolean, before?: HTMLElement) => HTMLElement} build  may change `before` */
   constructor(parent, build) {
     this.#parent = parent;
     this.#build = build;
@@ -62,7 +62,7 @@ export class KeyedChildren {
     let place = this.#parent.firstElementChild;
     for (const { key, print, item } of rows) {
       const known = before.get(key);
-      const node = known?.print === print ? known.node : this.#build(item, !known);
+      const node = known?.print === print ? known.node : this.#build(item, !known, known?.node);
       if (known && known.node !== node) {
         if (place === known.node) place = node;
         replaceKeepingFocus(known.node, node);
@@ -86,9 +86,12 @@ export class KeyedChildren {
   }
 }
 
+/** What has the focus around `node`, also where that is in a shadow root. @param {Node} node @returns {Element | null} */
+export const focused = (node) => /** @type {Document | ShadowRoot} */ (node.getRootNode()).activeElement ?? null;
+
 /** @param {HTMLElement} before @param {HTMLElement} after */
 function replaceKeepingFocus(before, after) {
-  const position = focusable(before).indexOf(/** @type {HTMLElement} */ (document.activeElement));
+  const position = focusable(before).indexOf(/** @type {HTMLElement} */ (focused(before)));
   before.replaceWith(after);
   if (position >= 0) focusable(after)[position]?.focus({ preventScroll: true });
 }

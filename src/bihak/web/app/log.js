@@ -1,53 +1,76 @@
-/** The messages on the screen: what is shown of them, and where the reader is among them. */
+/** The messages on the screen: which of them are shown, and where the reader is among them. */
 
-import { messageRow } from "./bubble.js";
+import { logRow } from "./bubble.js";
 import { KeyedChildren, el, fill } from "./dom.js";
-import { icon } from "./icon.js";
-import { logRows } from "./rows.js";
+import { Jump } from "./jump.js";
+import { MessageTools } from "./messagetools.js";
+import { RowFocus, makeStop } from "./rowfocus.js";
+import { firstUnread, logRows } from "./rows.js";
+import { Span } from "./span.js";
+import { Viewport } from "./viewport.js";
+import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./rows.js").Row} Row */
+/** @typedef {import("./timeline.js").Side} Side */
 
-const NEAR_BOTTOM_PX = 60;
-const NEAR_TOP_PX = 300;
+/** @typedef {{reply: (message: Message) => void, tell: (words: string) => void, write: () => void}} Around */
+
 const FLASH_MS = 1_600;
-/** A longer way is faster gone than watched. */
-const SMOOTH_WITHIN_SCREENS = 4;
+/** Rows are added when one comes so near to their end, in screens; pages are fetched a little before. */
+const NEAR_SCREENS = 1;
+const FETCH_SCREENS = 3;
+const LEAST_PX = 600;
 
 export class MessageLog {
   #bihak;
   #store;
-  #onReply;
+  #around;
   #rows;
   #list = el("div", { class: "log-list" });
   #scroller = el(
     "div",
-    { class: "log", role: "log", "aria-label": "Messages", tabindex: 0, onscroll: () => this.#scrolled() },
+    { class: "log", role: "log", "aria-live": "off", "aria-label": t("log.label"), onscroll: () => this.#scrolled() },
     this.#list,
   );
-  #jump = el("button", { class: "jump", type: "button", onclick: () => this.#jumpToLatest() });
-  node = el("div", { class: "log-frame" }, this.#scroller, this.#jump);
-  #resized = new ResizeObserver(() => this.#keepPlace());
+  #jump = new Jump(() => void this.toLatest({ smooth: true }));
+  #viewport = new Viewport(this.#scroller, this.#list);
+  #span = new Span();
+  #focus;
+  #tools;
+  node = el("div", { class: "log-frame" }, this.#scroller, this.#jump.node);
+  #resized = new ResizeObserver(() => this.#viewport.restore());
   /** @type {Conversation | null} */
   #conversation = null;
-  #atBottom = true;
   /** The first page of this conversation is on the screen. */
   #settled = false;
   /** @type {number | null} the message above which "New messages" stands */
   #firstUnread = null;
-  #newestSeen = 0;
+  /** How far it had been read when it was opened. @type {number | null | undefined} */
+  #readBefore;
   #looked = () => this.#attend();
 
-  /** @param {Bihak} bihak @param {Store} store @param {(message: Message) => void} onReply */
-  constructor(bihak, store, onReply) {
+  /** @param {Bihak} bihak @param {Store} store @param {Around} around */
+  constructor(bihak, store, around) {
     this.#bihak = bihak;
     this.#store = store;
-    this.#onReply = onReply;
+    this.#around = around;
+    this.#tools = new MessageTools(bihak, store, this.#list, {
+      ...around,
+      find: (row) => this.#timeline?.find(Number(row.dataset.row)),
+      changed: () => this.#draw(),
+    });
+    this.#focus = new RowFocus(this.#list, this.#viewport, {
+      out: around.write,
+      toEnd: () => void this.toLatest().then(() => this.#focus.focus(this.#lastRow)),
+      act: (row, key) => this.#tools.act(row, key),
+    });
     this.#rows = this.#freshRows();
     this.#resized.observe(this.#scroller);
+    this.#resized.observe(this.#list);
     document.addEventListener("visibilitychange", this.#looked);
   }
 
@@ -58,148 +81,214 @@ export class MessageLog {
 
   /** @param {Conversation} conversation */
   render(conversation) {
-    const id = conversation.conversation_id;
-    const { state } = this.#store;
-    const timeline = state.timeline(id);
-    if (this.#conversation?.conversation_id !== id) this.#enter();
+    if (this.#conversation?.conversation_id !== conversation.conversation_id) this.#enter(conversation);
     this.#conversation = conversation;
-    const settling = !this.#settled && timeline.loaded;
-    if (settling)
-      this.#firstUnread = firstUnread(timeline.messages, conversation.unread, (message) => state.isMine(message));
-
-    const unsent = this.#bihak.unsent(id);
-    const rows = logRows({ state, conversation, unsent, firstUnread: this.#firstUnread });
-    const anchor = this.#atBottom ? null : this.#anchor();
+    const timeline = this.#store.state.timeline(conversation.conversation_id);
     this.#scroller.setAttribute("aria-busy", String(timeline.loading || !this.#settled));
-    this.#rows.show(rows);
-    this.#list.classList.toggle("is-empty", timeline.loaded && rows.length === 0);
-
-    if (settling) this.#settle();
-    else if (anchor) this.#restore(anchor);
-    else if (this.#atBottom) this.#toBottom();
-    if (timeline.loaded && this.#newestSeen === 0) this.#newestSeen = timeline.messages.at(-1)?.seq ?? 0;
-    this.#renderJump();
+    if (!timeline.loaded && this.#settled) return;
+    if (timeline.loaded && !this.#settled) this.#settle(conversation);
+    else this.#draw();
+    this.#reach();
     this.#attend();
-    this.#fillScreen();
+  }
+
+  /** Edits the last message that is one's own and on the page. @returns {boolean} whether there is one */
+  editLast() {
+    const last = this.#messages.findLast((message) => this.#store.state.isMine(message) && !message.deleted_at);
+    if (!last || !this.#isAtEnd) return false;
+    this.#tools.edit(last, this.#around.write);
+    return true;
+  }
+
+  /** @param {{smooth?: boolean}} [how] */
+  async toLatest({ smooth = false } = {}) {
+    const timeline = this.#timeline;
+    if (!this.#conversation || !timeline) return;
+    const id = this.#conversation.conversation_id;
+    if (timeline.hasNewer && !(await this.#store.history.latest(id))) return;
+    if (this.#conversation.conversation_id !== id) return;
+    const isHere = this.#span.isAtEnd(this.#messages);
+    if (!isHere) this.#span.toEnd(this.#messages);
+    this.#viewport.atBottom = isHere && smooth ? this.#viewport.atBottom : true;
+    this.#draw();
+    this.#viewport.toBottom({ smooth: smooth && isHere });
+    this.#reach();
+    this.#attend();
+  }
+
+  /** Shows a message, wherever in the conversation it is. @param {number} messageId */
+  async showMessage(messageId) {
+    const timeline = this.#timeline;
+    if (!this.#conversation || !timeline) return;
+    const id = this.#conversation.conversation_id;
+    if (!timeline.find(messageId)) {
+      const found = await this.#store.history.around(id, messageId);
+      if (this.#conversation.conversation_id !== id) return;
+      if (!found) return this.#around.tell(t("log.gone"));
+    }
+    this.#settled = true;
+    const seq = timeline.seqOf(messageId);
+    if (!this.#rowOf(messageId)) this.#span.around(this.#messages, seq);
+    this.#viewport.atBottom = false;
+    this.#draw();
+    const row = this.#rowOf(messageId);
+    if (!row) return;
+    this.#viewport.toNode(row, 0.4);
+    this.#reach();
+    row.focus({ preventScroll: true });
+    row.classList.add("flash");
+    setTimeout(() => row.classList.remove("flash"), FLASH_MS);
+  }
+
+  get #timeline() {
+    return this.#conversation && this.#store.state.timeline(this.#conversation.conversation_id);
+  }
+
+  get #messages() {
+    return this.#timeline?.messages ?? [];
+  }
+
+  get #isAtEnd() {
+    return !this.#timeline?.hasNewer && this.#span.isAtEnd(this.#messages);
+  }
+
+  get #lastRow() {
+    return /** @type {HTMLElement | undefined} */ ([...this.#list.querySelectorAll("[data-row]")].at(-1));
+  }
+
+  /** @param {number} messageId @returns {HTMLElement | null} */
+  #rowOf(messageId) {
+    return this.#list.querySelector(`[data-row="${messageId}"]`);
   }
 
   #freshRows() {
-    return new KeyedChildren(this.#list, (/** @type {Row} */ row, isNew) =>
-      messageRow(row, {
-        arrives: isNew && this.#settled && this.#atBottom,
-        onReply: this.#onReply,
-        onShow: (messageId) => this.#showMessage(messageId),
-        onRetry: (key) => this.#bihak.retry(key),
-        onDiscard: (key) => this.#bihak.discard(key),
-      }),
-    );
+    return new KeyedChildren(this.#list, (/** @type {Row} */ row, isNew, before) => {
+      const node = logRow(row, this.#actions(isNew), before);
+      if (row.kind === "message") {
+        makeStop(node, false);
+        if (before) this.#tools.equipAgain(node);
+      }
+      return node;
+    });
   }
 
-  #enter() {
+  /** @param {boolean} isNew @returns {import("./bubble.js").Actions} */
+  #actions(isNew) {
+    return {
+      arrives: isNew && this.#settled && this.#viewport.atBottom,
+      onShow: (messageId) => void this.showMessage(messageId),
+      onReact: (message, emoji) => void this.#tools.deeds.toggle(message, emoji),
+      onRetry: (key) => this.#bihak.retry(key),
+      onDiscard: (key) => this.#bihak.discard(key),
+      editor: () => this.#tools.editor?.node ?? null,
+    };
+  }
+
+  /** @param {Conversation} conversation */
+  #enter(conversation) {
+    this.#store.history.reopen(conversation);
     fill(this.#list);
     this.#rows = this.#freshRows();
+    this.#tools.leave();
     this.#settled = false;
-    this.#atBottom = true;
+    this.#viewport.atBottom = true;
     this.#firstUnread = null;
-    this.#newestSeen = 0;
+    this.#readBefore = conversation.unread > 0 ? conversation.last_read_message_id : undefined;
   }
 
-  /** The first look at a conversation begins at what is new in it. */
-  #settle() {
+  /** The first look at a conversation begins at what is new in it. @param {Conversation} conversation */
+  #settle(conversation) {
+    const { state } = this.#store;
+    const messages = this.#messages;
+    this.#firstUnread = firstUnread(messages, this.#readBefore, conversation.unread, (message) => state.isMine(message));
+    const at = this.#timeline?.hasNewer ? state.timeline(conversation.conversation_id).find(this.#firstUnread ?? 0) : null;
+    if (at) this.#span.around(messages, at.seq);
+    else this.#span.toEnd(messages);
+    this.#viewport.atBottom = this.#isAtEnd;
+    this.#draw();
     this.#settled = true;
     const divider = this.#firstUnread === null ? undefined : this.#rows.node("unread");
-    this.#toBottom();
-    if (divider && divider.offsetTop < this.#scroller.scrollTop) {
-      this.#scroller.scrollTop = divider.offsetTop - this.#scroller.clientHeight / 4;
-      this.#atBottom = this.#isAtBottom();
-    }
+    if (!divider) return;
+    const isAbove = divider.offsetTop < this.#scroller.scrollTop;
+    if (isAbove || at) this.#viewport.toNode(divider, 0.25);
+    this.#viewport.atBottom = this.#isAtEnd && this.#viewport.isNearBottom;
   }
 
-  /** @param {ScrollBehavior} [behavior] */
-  #toBottom(behavior = "instant") {
-    this.#atBottom = true;
-    this.#scroller.scrollTo({ top: this.#scroller.scrollHeight, behavior });
+  /** Puts the rows on the page, and leaves the reader where they are. */
+  #draw() {
+    const conversation = this.#conversation;
+    if (!conversation) return;
+    const { state, history } = this.#store;
+    const id = conversation.conversation_id;
+    const messages = state.timeline(id).loaded ? this.#messages : [];
+    this.#span.fit(messages, this.#viewport.atBottom ? "newer" : "older");
+    // What is loaded now need not join what was: the rows of before say nothing of it.
+    if (this.#span.start(messages) >= this.#span.end(messages)) this.#span.toEnd(messages);
+    const rows = logRows({
+      state,
+      conversation,
+      messages,
+      start: this.#span.start(messages),
+      end: this.#span.end(messages),
+      unsent: this.#isAtEnd ? this.#bihak.unsent(id) : [],
+      firstUnread: this.#firstUnread,
+      edited: this.#tools.editor?.messageId ?? null,
+      recall: (messageId) => history.recall(id, messageId),
+    });
+    if (this.#settled) this.#lookAgain();
+    this.#focus.begin();
+    this.#rows.show(rows);
+    this.#list.classList.toggle("is-empty", state.timeline(id).loaded && rows.length === 0);
+    this.#list.dataset.empty = t("log.empty");
+    this.#focus.settle();
+    this.#viewport.restore();
   }
 
-  #jumpToLatest() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    this.#toBottom(scrollHeight - scrollTop < SMOOTH_WITHIN_SCREENS * clientHeight ? "smooth" : "instant");
-  }
-
-  #isAtBottom() {
-    const { scrollHeight, scrollTop, clientHeight } = this.#scroller;
-    return scrollHeight - scrollTop - clientHeight < NEAR_BOTTOM_PX;
+  /** Before rows change: the reader may have moved since. */
+  #lookAgain() {
+    if (this.#viewport.hasMoved) this.#viewport.atBottom = this.#isAtEnd && this.#viewport.isNearBottom;
+    this.#viewport.remember();
   }
 
   #scrolled() {
-    this.#atBottom = this.#isAtBottom();
-    this.#renderJump();
+    if (!this.#settled) return;
+    this.#viewport.atBottom = this.#isAtEnd && this.#viewport.isNearBottom;
+    this.#viewport.remember();
+    this.#reach();
     this.#attend();
-    if (this.#settled) this.#fillScreen();
   }
 
-  /** The keyboard of a phone, or a longer draft, takes room away. */
-  #keepPlace() {
-    if (this.#atBottom) this.#toBottom();
+  /** Adds rows where the reader comes near their end, and fetches pages where those come to an end. */
+  #reach() {
+    if (!this.#settled || this.#viewport.height === 0) return;
+    const near = Math.max(LEAST_PX, NEAR_SCREENS * this.#viewport.height);
+    const messages = this.#messages;
+    while (this.#viewport.above < near && this.#span.start(messages) > 0) this.#extend("older");
+    while (!this.#viewport.atBottom && this.#viewport.below < near && !this.#span.isAtEnd(messages)) this.#extend("newer");
+    this.#viewport.atBottom ||= this.#isAtEnd && this.#viewport.below <= 1;
+    this.#fetch();
   }
 
-  #fillScreen() {
-    if (this.#conversation && this.#settled && this.#scroller.scrollTop < NEAR_TOP_PX) {
-      void this.#store.loadOlder(this.#conversation.conversation_id);
-    }
+  /** @param {Side} side */
+  #extend(side) {
+    this.#span.extend(this.#messages, side);
+    this.#viewport.atBottom &&= this.#isAtEnd;
+    this.#draw();
+  }
+
+  #fetch() {
+    const far = Math.max(LEAST_PX, FETCH_SCREENS * this.#viewport.height);
+    const messages = this.#messages;
+    if (!this.#conversation) return;
+    const { conversation_id: id } = this.#conversation;
+    if (this.#viewport.above < far && this.#span.start(messages) === 0) void this.#store.history.more(id, "older");
+    else if (this.#viewport.below < far && this.#span.isAtEnd(messages)) void this.#store.history.more(id, "newer");
   }
 
   #attend() {
-    this.#store.attend(this.#settled && this.#atBottom && !document.hidden && this.#scroller.offsetParent !== null);
-    if (!this.#atBottom || !this.#conversation) return;
-    const newest = this.#store.state.timeline(this.#conversation.conversation_id).messages.at(-1);
-    this.#newestSeen = newest?.seq ?? this.#newestSeen;
+    const isSeen = this.#settled && this.#viewport.atBottom && !document.hidden && this.#scroller.offsetParent !== null;
+    this.#store.attend(isSeen);
+    if (this.#viewport.atBottom) this.#timeline?.trim("older");
+    this.#jump.show(this.#settled && !this.#viewport.atBottom, this.#conversation?.unread ?? 0);
   }
-
-  #renderJump() {
-    if (!this.#conversation) return;
-    const { messages } = this.#store.state.timeline(this.#conversation.conversation_id);
-    const below = messages.filter(({ seq }) => seq > this.#newestSeen).length;
-    this.#jump.hidden = this.#atBottom || !this.#settled;
-    const print = String(below);
-    if (this.#jump.dataset.shown === print) return;
-    this.#jump.dataset.shown = print;
-    this.#jump.setAttribute("aria-label", below > 0 ? `Jump to ${below} new` : "Jump to latest");
-    fill(this.#jump, below > 0 ? el("span", { class: "badge" }, print) : null, icon("down"));
-  }
-
-  /** @returns {{key: string, top: number} | null} what the reader is looking at, and where on the screen it is */
-  #anchor() {
-    const edge = this.#scroller.scrollTop;
-    for (const [key, node] of this.#rows.entries()) {
-      if (node.offsetTop + node.offsetHeight > edge) return { key, top: node.offsetTop - edge };
-    }
-    return null;
-  }
-
-  /** @param {{key: string, top: number}} anchor */
-  #restore({ key, top }) {
-    const node = this.#rows.node(key);
-    // Writing the same place again would end a smooth scroll that is under way.
-    if (node && node.offsetTop - top !== this.#scroller.scrollTop) this.#scroller.scrollTop = node.offsetTop - top;
-  }
-
-  /** @param {number} messageId */
-  #showMessage(messageId) {
-    const node = this.#list.querySelector(`[data-message-id="${messageId}"]`);
-    if (!(node instanceof HTMLElement)) return;
-    const still = matchMedia("(prefers-reduced-motion: reduce)").matches;
-    node.scrollIntoView({ block: "center", behavior: still ? "instant" : "smooth" });
-    node.classList.add("flash");
-    setTimeout(() => node.classList.remove("flash"), FLASH_MS);
-  }
-}
-
-/**
- * @param {readonly Message[]} messages @param {number} unread @param {(message: Message) => boolean} isMine
- * @returns {number | null} a message id
- */
-function firstUnread(messages, unread, isMine) {
-  const theirs = messages.filter((message) => !isMine(message));
-  return unread > 0 ? (theirs[Math.max(0, theirs.length - unread)]?.message_id ?? null) : null;
 }

@@ -1,23 +1,36 @@
 /** The open conversation: who is in it, what was said, and where one answers. */
 
+import { Announcer } from "./announcer.js";
 import { avatar, groupAvatar } from "./avatar.js";
 import { Composer } from "./composer.js";
+import { Drafts } from "./drafts.js";
 import { el, fill, say } from "./dom.js";
 import { icon } from "./icon.js";
 import { MessageLog } from "./log.js";
+import { Notice } from "./notice.js";
+import { Pins } from "./pins.js";
 import { hrefOf } from "./route.js";
 import { membersWords, presenceOf, typingWords } from "./wording.js";
+import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./route.js").Route} Route */
+/**
+ * @typedef {Object} Around
+ * @property {(place: {conversationId: number | null, messageId?: number | null}) => void} navigate
+ * @property {() => void} onDetails  called when who is in it is asked for
+ */
 
 export class Pane {
   #store;
   #log;
+  #pins;
   #composer;
-  #back = el("a", { class: "icon-button back", "aria-label": "Back to conversations" }, icon("back"));
+  #announcer;
+  #notice = new Notice();
+  #back = el("a", { class: "icon-button back", "aria-label": t("pane.back") }, icon("back"));
   #face = el("span", { class: "pane-face" });
   #title = el("bdi");
   #presence = el("p", { class: "pane-presence" });
@@ -25,26 +38,35 @@ export class Pane {
   #typingWords = el("span");
   #conversation;
   #nothing = el("div", { class: "nothing" });
+  /** To be shown as soon as its conversation is. @type {number | null} */
+  #wanted = null;
   node;
 
-  /** @param {Bihak} bihak @param {Store} store */
-  constructor(bihak, store) {
+  /** @param {Bihak} bihak @param {Store} store @param {Around} around */
+  constructor(bihak, store, { onDetails }) {
     this.#store = store;
-    this.#composer = new Composer(bihak);
-    this.#log = new MessageLog(bihak, store, (message) => this.#composer.replyTo(message));
-    fill(
-      this.#typing,
-      el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i")),
-      this.#typingWords,
-    );
-    const who = el("div", { class: "pane-who" }, el("h2", { class: "pane-title" }, this.#title), this.#presence);
+    const tell = (/** @type {string} */ words) => this.#notice.tell(words);
+    this.#composer = new Composer(bihak, store.state, new Drafts(() => store.state.myId), {
+      sent: () => void this.#log.toLatest(),
+      editLast: () => this.#log.editLast(),
+    });
+    this.#log = new MessageLog(bihak, store, {
+      reply: (message) => this.#composer.replyTo(message),
+      write: () => this.#composer.focus(),
+      tell,
+    });
+    this.#pins = new Pins(bihak, (messageId) => this.showMessage(messageId));
+    this.#announcer = new Announcer(bihak, store.state);
+    const dots = el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
+    fill(this.#typing, dots, this.#typingWords);
     this.#conversation = el(
       "section",
       { class: "pane-conversation" },
-      el("header", { class: "pane-head" }, this.#back, this.#face, who),
+      this.#head(onDetails),
+      this.#pins.node,
       this.#log.node,
-      this.#typing,
-      this.#composer.node,
+      el("div", { class: "pane-foot" }, this.#notice.node, this.#typing, this.#composer.node),
+      this.#announcer.node,
     );
     this.node = el("main", { class: "pane" }, this.#nothing, this.#conversation);
   }
@@ -54,13 +76,16 @@ export class Pane {
     const conversation = this.#store.state.find(route.conversationId);
     this.#conversation.hidden = !conversation;
     this.#nothing.hidden = Boolean(conversation);
+    this.#announcer.conversationId = conversation?.conversation_id ?? null;
     if (!conversation) return this.#renderNothing(route);
     this.#renderHead(conversation, route);
+    this.#pins.show(conversation.conversation_id);
     this.#log.render(conversation);
-    this.#composer.show(conversation.conversation_id);
+    this.#composer.show(conversation);
     const typists = this.#store.state.people.typingIn(conversation.conversation_id);
     this.#typing.classList.toggle("shown", typists.length > 0);
     say(this.#typingWords, typingWords(typists));
+    this.#showWanted();
   }
 
   /** The reader has just come here. On a phone the keyboard would cover what they came to read. */
@@ -68,8 +93,43 @@ export class Pane {
     if (!this.#conversation.hidden && matchMedia("(hover: hover)").matches) this.#composer.focus();
   }
 
+  /** To where one writes. */
+  focus() {
+    this.#composer.focus();
+  }
+
+  /** In the open conversation, now or as soon as it is known. @param {number} messageId */
+  showMessage(messageId) {
+    this.#wanted = messageId;
+    this.#showWanted();
+  }
+
   end() {
     this.#log.end();
+    this.#pins.end();
+    this.#announcer.end();
+    this.#notice.end();
+  }
+
+  #showWanted() {
+    const wanted = this.#wanted;
+    if (wanted === null || this.#conversation.hidden) return;
+    this.#wanted = null;
+    void this.#log.showMessage(wanted);
+  }
+
+  /** @param {() => void} onDetails */
+  #head(onDetails) {
+    const label = t("pane.details");
+    const props = { class: "icon-button", type: "button", "aria-label": label, title: label, onclick: onDetails };
+    return el(
+      "header",
+      { class: "pane-head" },
+      this.#back,
+      this.#face,
+      el("div", { class: "pane-who" }, el("h2", { class: "pane-title" }, this.#title), this.#presence),
+      el("button", props, icon("details")),
+    );
   }
 
   /** @param {Conversation} conversation @param {Route} route */
@@ -99,14 +159,12 @@ export class Pane {
     if (this.#nothing.dataset.shown === key) return;
     this.#nothing.dataset.shown = key;
     if (key === "loading") return fill(this.#nothing);
-    const mark = el("img", { src: "app/icon.svg", alt: "", width: 64, height: 64 });
-    const back = el("a", { class: "button", href: hrefOf({ as }) }, "Back to conversations");
-    if (key === "none") {
-      const words = "Choose one on the left, and pick up where you left off.";
-      fill(this.#nothing, mark, el("h2", {}, "Your conversations"), el("p", {}, words));
-    } else {
-      const words = "It does not exist, or you are not part of it.";
-      fill(this.#nothing, mark, el("h2", {}, "Nothing to see here"), el("p", {}, words), back);
+    const source = new URL("icon.svg", import.meta.url).href;
+    const mark = el("img", { src: source, alt: "", width: 64, height: 64 });
+    if (key === "none") fill(this.#nothing, mark, el("h2", {}, t("pane.chooseTitle")), el("p", {}, t("pane.choose")));
+    else {
+      const back = el("a", { class: "button", href: hrefOf({ as }) }, t("pane.back"));
+      fill(this.#nothing, mark, el("h2", {}, t("pane.missingTitle")), el("p", {}, t("pane.missing")), back);
     }
   }
 }

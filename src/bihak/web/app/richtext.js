@@ -1,21 +1,26 @@
-/** Plain text as people expect to see it: web addresses become links, a few emoji alone become large. */
+/** Plain text as people expect to see it: web addresses become links, mentions stand out, a few emoji become large. */
 
 import { el } from "./dom.js";
+import { findMentions } from "./mentions.js";
 
+/** @typedef {import("./mentions.js").Mentioned} Mentioned */
+/** @typedef {{start: number, end: number, node: (text: string) => HTMLElement}} Mark */
+
+/** Nothing but http and https, so no address can run code. */
 const ADDRESS = /https?:\/\/[^\s<>"]+/giu;
 const CLOSING = /[.,:;!?'")\]}]+$/u;
 const FEW_EMOJI =
   /^(?:\p{Extended_Pictographic}(?:\uFE0F|\u200D\p{Extended_Pictographic}|\p{Emoji_Modifier})*\s*){1,3}$/u;
 
-/** @param {string} text @returns {(string | HTMLAnchorElement)[]} */
-export function linked(text) {
-  /** @type {(string | HTMLAnchorElement)[]} */
+/** @param {string} text @param {readonly Mentioned[]} [mentioned] @returns {(string | HTMLElement)[]} */
+export function rich(text, mentioned = []) {
+  /** @type {(string | HTMLElement)[]} */
   const parts = [];
   let end = 0;
-  for (const match of text.matchAll(ADDRESS)) {
-    const href = trimmed(match[0]);
-    parts.push(text.slice(end, match.index), link(href));
-    end = match.index + href.length;
+  for (const mark of marks(text, mentioned)) {
+    if (mark.start < end) continue;
+    parts.push(text.slice(end, mark.start), mark.node(text.slice(mark.start, mark.end)));
+    end = mark.end;
   }
   parts.push(text.slice(end));
   return parts.filter((part) => part !== "");
@@ -24,6 +29,21 @@ export function linked(text) {
 /** @param {string} text */
 export const isFewEmoji = (text) => FEW_EMOJI.test(text);
 
+/** @param {string} text @param {readonly Mentioned[]} mentioned @returns {Mark[]} in order */
+function marks(text, mentioned) {
+  const links = [...text.matchAll(ADDRESS)].map(({ index, 0: address }) => ({
+    start: index,
+    end: index + trimmed(address).length,
+    node: link,
+  }));
+  const names = findMentions(text, mentioned).map(({ start, end, isMe }) => ({
+    start,
+    end,
+    node: (/** @type {string} */ name) => el("span", { class: isMe ? "mention is-me" : "mention" }, name),
+  }));
+  return [...links, ...names].sort((a, b) => a.start - b.start);
+}
+
 /** A sentence's own punctuation is not part of the address; a bracket that it opened is. @param {string} address */
 function trimmed(address) {
   const shorter = address.replace(CLOSING, "");
@@ -31,6 +51,4 @@ function trimmed(address) {
 }
 
 /** @param {string} href */
-function link(href) {
-  return el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, href);
-}
+const link = (href) => el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, href);

@@ -4,26 +4,35 @@
  * State fetched plus events folded equals state fetched afresh.
  */
 
+import { foldConversation, foldMessage, messageOf, senderOf } from "../sdk/fold.js";
 import { People } from "./people.js";
 import { Timeline } from "./timeline.js";
+import { list, t } from "./words.js";
+
+export { senderOf };
 
 /** @typedef {import("../sdk/wire.js").Frame} Frame */
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */
 /** @typedef {import("../sdk/wire.js").Message} Message */
+/** @typedef {import("../sdk/cache.js").Me} Me */
+
+const MODERATOR = "admin";
 
 export class State {
   /** @type {Map<number, Conversation>} */
   #conversations = new Map();
   /** @type {Map<number, Timeline>} */
   #timelines = new Map();
-  /** How far each of the others has read. @type {Map<number, Map<string, number>>} */
-  #readers = new Map();
-  /** @type {string} */
-  myId = "";
+  /** @type {Me | null} */
+  me = null;
 
   /** @param {() => void} changed  called when something changes by itself, with the passing of time */
   constructor(changed) {
     this.people = new People(changed);
+  }
+
+  get myId() {
+    return this.me?.user_id ?? "";
   }
 
   /** @returns {Conversation[]} the one with the latest message first */
@@ -31,13 +40,16 @@ export class State {
     return [...this.#conversations.values()].sort((a, b) => (activityOf(a) < activityOf(b) ? 1 : -1));
   }
 
-  get unread() {
-    return this.conversations.reduce((sum, { unread }) => sum + unread, 0);
-  }
-
   /** @param {number | null} id */
   find(id) {
     return id === null ? undefined : this.#conversations.get(id);
+  }
+
+  /** @param {string} userId @returns {Conversation | undefined} the one between the two of us */
+  findDirect(userId) {
+    return this.conversations.find(
+      (each) => isDirect(each) && each.participants.some(({ user_id }) => user_id === userId),
+    );
   }
 
   /** @param {number} id @returns {Timeline} */
@@ -56,7 +68,7 @@ export class State {
   titleOf(conversation) {
     if (conversation.name) return conversation.name;
     const names = this.othersIn(conversation).map(({ user_id }) => this.people.nameOf(user_id));
-    return names.join(", ") || "Just you";
+    return names.length > 0 ? list(names) : t("list.justYou");
   }
 
   /** @param {Message} message */
@@ -64,18 +76,42 @@ export class State {
     return senderOf(message) === this.myId;
   }
 
+  /** Whether one may rename it, add people and take them out. @param {Conversation} conversation */
+  mayManage(conversation) {
+    return !isDirect(conversation) && this.#leads(conversation);
+  }
+
+  /** @param {Conversation} conversation */
+  mayPost(conversation) {
+    return conversation.conversation_type !== "broadcast" || this.#leads(conversation);
+  }
+
+  /** @param {Conversation} conversation */
+  #leads({ participants }) {
+    const mine = participants.find(({ user_id }) => user_id === this.myId);
+    return mine?.role === "owner" || this.me?.participant_type === MODERATOR;
+  }
+
   /** @param {number} id @returns {number} the highest seq that somebody else is known to have read */
   readSeq(id) {
-    const timeline = this.timeline(id);
-    const seqs = [...(this.#readers.get(id)?.values() ?? [])].map((messageId) => timeline.find(messageId)?.seq ?? 0);
-    return Math.max(0, ...seqs);
+    const conversation = this.find(id);
+    const others = conversation ? this.othersIn(conversation) : [];
+    const read = Math.max(0, ...others.map(({ last_read_message_id }) => last_read_message_id ?? 0));
+    return read > 0 ? this.timeline(id).seqOf(read) : 0;
   }
 
   /** @param {Conversation[]} conversations  all there are, as fetched */
   replaceAll(conversations) {
     const before = this.#conversations;
     this.#conversations = new Map();
-    for (const fresh of conversations) this.#put(fresh, before.get(fresh.conversation_id));
+    for (const fresh of conversations) this.put(fresh, before.get(fresh.conversation_id));
+  }
+
+  /** @param {Conversation} fresh  as fetched @param {Conversation} [known] */
+  put(fresh, known = this.find(fresh.conversation_id)) {
+    for (const participant of fresh.participants) this.people.meet(participant);
+    // A reply read from the database before an event was committed can arrive after that event.
+    this.#conversations.set(fresh.conversation_id, known && known.last_seq > fresh.last_seq ? known : fresh);
   }
 
   /** @param {number} id @param {Partial<Conversation>} change */
@@ -86,110 +122,84 @@ export class State {
 
   /** A message of ours is stored; its event may come before or after this. @param {Message} message */
   acknowledged(message) {
-    this.timeline(message.conversation_id).add(message);
-    const last = this.find(message.conversation_id)?.last_message;
-    if (!last || last.seq < message.seq) this.update(message.conversation_id, { last_message: message });
+    const { conversation_id: id } = message;
+    this.timeline(id).arrive(message);
+    this.update(id, { last_message: latest(this.find(id)?.last_message, message) });
   }
 
   /** @param {Frame} frame @returns {boolean} false when the event tells less than must be known: fetch */
   fold(frame) {
-    const { conversation_id: id, seq } = frame;
-    const known = typeof id === "number" ? this.#conversations.get(id) : undefined;
-    if (known && typeof seq === "number")
-      this.update(known.conversation_id, { last_seq: Math.max(known.last_seq, seq) });
+    this.#foldMessage(frame);
+    const isEnough = this.#foldConversation(frame);
     const fold = Object.hasOwn(this.#folds, frame.type) ? this.#folds[frame.type] : undefined;
-    return fold?.(/** @type {any} */ (frame)) ?? true;
+    return (fold?.(/** @type {any} */ (frame)) ?? true) && isEnough;
+  }
+
+  /** @param {Frame} frame */
+  #foldMessage(frame) {
+    const { conversation_id: id, message_id: messageId } = frame;
+    if (typeof id !== "number" || typeof messageId !== "number" || typeof frame.seq !== "number") return;
+    if (frame.type === "new_message") this.timeline(id).arrive(messageOf(frame));
+    else this.timeline(id).change(messageId, (message) => foldMessage(message, frame));
+  }
+
+  /** @param {Frame} frame @returns {boolean} false when it is a conversation that is not known */
+  #foldConversation(frame) {
+    const known = typeof frame.conversation_id === "number" ? this.#conversations.get(frame.conversation_id) : undefined;
+    if (!known) return frame.type !== "new_message";
+    // What was fetched may be ahead of the event, and has it already.
+    if (typeof frame.seq === "number" && frame.seq <= known.last_seq) return true;
+    const { unread, ...next } = foldConversation(known, frame, this.myId);
+    const last_message = latest(known.last_message, next.last_message);
+    // How much is left after reading is counted below.
+    const counted = frame.type === "message_read" ? known.unread : unread;
+    this.#conversations.set(known.conversation_id, { ...next, last_message, unread: counted });
+    return true;
   }
 
   /** @type {Record<string, (frame: any) => boolean | void>} */
   #folds = {
     new_message: (/** @type {Message} */ message) => {
-      const { conversation_id: id } = message;
-      this.timeline(id).add(message);
       this.people.typed({ ...message, ...identityOf(message), is_typing: false });
-      const known = this.#conversations.get(id);
-      if (!known) return false;
-      const last_message = known.last_message && known.last_message.seq > message.seq ? known.last_message : message;
-      this.update(id, { last_message, unread: known.unread + (this.isMine(message) ? 0 : 1) });
     },
-    message_edited: (/** @type {import("../sdk/wire.js").MessageEdited} */ change) => {
-      this.timeline(change.conversation_id).edit(change);
-      this.#changeLast(change, { content: change.content, edited_at: change.edited_at });
-    },
-    message_deleted: (/** @type {import("../sdk/wire.js").MessageDeleted} */ change) => {
-      this.timeline(change.conversation_id).remove(change);
-      this.#changeLast(change, { content: "", deleted_at: change.deleted_at });
-      // Whether it was one of the unread is for the server to say: it may lie before what has been loaded.
-      return this.find(change.conversation_id)?.unread === 0;
-    },
-    message_read: (/** @type {import("../sdk/wire.js").MessageRead} */ read) => {
-      const { conversation_id: id, user_id, message_id } = read;
-      if (user_id !== this.myId) this.#readBy(id, user_id, message_id);
-      else return this.#readElsewhere(id, message_id);
-    },
+    // Whether it was one of the unread is for the server to say: it may lie before what has been loaded.
+    message_deleted: ({ conversation_id }) => this.find(conversation_id)?.unread === 0,
+    message_read: ({ conversation_id, user_id, message_id }) =>
+      user_id !== this.myId || this.#readElsewhere(conversation_id, message_id),
     user_typing: (/** @type {import("../sdk/wire.js").UserTyping} */ change) => {
       const { user_id, participant_type, participant_id, name } = change;
       if (name) this.people.meet({ user_id, participant_type, participant_id, name });
       this.people.typed(change);
     },
     status_change: (/** @type {import("../sdk/wire.js").StatusChange} */ change) => this.people.statusChanged(change),
-    conversation_renamed: ({ conversation_id, name }) => this.update(conversation_id, { name }),
-    conversation_created: (frame) => {
-      const fresh = /** @type {Conversation} */ (frame.conversation ?? frame);
-      if (!Array.isArray(fresh.participants)) return false;
-      this.#put(fresh, this.#conversations.get(fresh.conversation_id));
-    },
-    participant_joined: () => false,
+    conversation_created: ({ conversation }) => this.put(conversation),
+    participant_joined: ({ user_id, participant_type, participant_id, name, avatar_url }) =>
+      this.people.meet({ user_id, participant_type, participant_id, name, avatar_url }),
     participant_left: ({ conversation_id, user_id }) => {
       if (user_id === this.myId) this.#conversations.delete(conversation_id);
-      return false;
     },
   };
 
-  /** @param {Conversation} fresh @param {Conversation | undefined} known */
-  #put(fresh, known) {
-    for (const participant of fresh.participants) {
-      this.people.meet(participant);
-      const { user_id, last_read_message_id } = participant;
-      if (last_read_message_id && user_id !== this.myId)
-        this.#readBy(fresh.conversation_id, user_id, last_read_message_id);
-    }
-    // A reply read from the database before an event was committed can arrive after that event.
-    const ahead = known && known.last_seq > fresh.last_seq ? known : fresh;
-    const { last_seq, last_message = null, unread = 0 } = ahead;
-    this.#conversations.set(fresh.conversation_id, { ...fresh, last_seq, last_message, unread });
-  }
-
-  /** @param {{conversation_id: number, message_id: number}} change @param {Partial<Message>} fields */
-  #changeLast({ conversation_id, message_id }, fields) {
-    const last = this.#conversations.get(conversation_id)?.last_message;
-    if (last?.message_id === message_id) this.update(conversation_id, { last_message: { ...last, ...fields } });
-  }
-
-  /** @param {number} id @param {string} userId @param {number} messageId */
-  #readBy(id, userId, messageId) {
-    const readers = this.#readers.get(id) ?? new Map();
-    readers.set(userId, messageId);
-    this.#readers.set(id, readers);
-  }
-
   /**
    * This person has read up to a message, here or on another device.
-   * @param {number} id @param {number} messageId @returns {boolean} false when that message is not known here
+   * @param {number} id @param {number} messageId @returns {boolean} false when what is left cannot be counted here
    */
   #readElsewhere(id, messageId) {
+    const conversation = this.find(id);
+    if (!conversation || conversation.unread === 0) return true;
     const timeline = this.timeline(id);
-    const read = timeline.find(messageId) ?? this.find(id)?.last_message;
-    if (read?.message_id !== messageId) return this.find(id)?.unread === 0;
+    const read = timeline.find(messageId);
+    const isLast = conversation.last_message?.message_id === messageId;
+    if (!isLast && (!read || timeline.hasNewer)) return false;
     const isUnread = (/** @type {Message} */ message) =>
-      message.seq > read.seq && !message.deleted_at && !this.isMine(message);
-    this.update(id, { unread: timeline.messages.filter(isUnread).length, last_read_message_id: messageId });
+      message.seq > (read?.seq ?? 0) && !message.deleted_at && !this.isMine(message);
+    this.update(id, { unread: isLast ? 0 : timeline.messages.filter(isUnread).length });
     return true;
   }
 }
 
-/** @param {Message} message @returns {string} a user_id */
-export const senderOf = ({ sender_type, sender_id }) => `${sender_type}_${sender_id}`;
+/** @param {Conversation} conversation */
+export const isDirect = ({ conversation_type }) => conversation_type === "direct";
 
 /** @param {Message} message */
 const identityOf = (message) => ({
@@ -200,3 +210,6 @@ const identityOf = (message) => ({
 
 /** @param {Conversation} conversation */
 const activityOf = ({ last_message, created_at }) => last_message?.created_at ?? created_at;
+
+/** @param {Message | null | undefined} known @param {Message | null} next */
+const latest = (known, next) => (known && (!next || known.seq > next.seq) ? known : next);

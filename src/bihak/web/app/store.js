@@ -1,5 +1,8 @@
 /** Keeps the state in step with the server, and tells the views when to look again. */
 
+import { History } from "./history.js";
+import { Notices } from "./notices.js";
+import { Preferences } from "./preferences.js";
 import { State } from "./state.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
@@ -8,7 +11,6 @@ import { State } from "./state.js";
 /** @typedef {import("../sdk/outbox.js").Entry} Entry */
 
 const CHANGES_GATHER_MS = 16;
-const PAGE = 50;
 const CONVERSATIONS_PAGE = 100;
 const CONVERSATIONS_MOST = 1_000;
 const ASK_AGAIN_MS = 3_000;
@@ -23,25 +25,51 @@ export class Store extends EventTarget {
   #refreshing = false;
   /** Something happened while the list was on its way, which it may not show. */
   #stale = false;
-  /** Whether the list of conversations has ever been fetched. */
+  /** Whether the list of conversations is there, fetched or from the last visit. */
   loaded = false;
 
   /** @param {Bihak} bihak */
   constructor(bihak) {
     super();
     this.#bihak = bihak;
-    this.state = new State(() => this.#changed());
+    const changed = () => this.changed();
+    this.state = new State(changed);
+    this.history = new History(bihak, (id) => this.state.timeline(id), changed);
+    this.notices = new Notices(bihak, changed);
+    this.preferences = new Preferences(() => this.state.myId);
+    this.preferences.addEventListener("change", changed);
     bihak.on("event", (frame) => this.#happened(frame));
     bihak.on("resync", ({ conversation_id }) => this.#resync(conversation_id));
     bihak.on("outbox", (entry) => this.#outboxMoved(entry));
-    bihak.on("ready", ({ user_id }) => {
-      this.state.myId = user_id;
+    bihak.on("ready", (welcome) => {
+      this.state.me = { ...welcome, name: welcome.name ?? welcome.user_id };
       void this.#refresh();
     });
     bihak.on("state", ({ state }) => {
       if (state !== "ready") this.state.people.disconnected();
-      this.#changed();
+      changed();
     });
+  }
+
+  end() {
+    this.preferences.end();
+  }
+
+  /** Shows what was known at the last visit, until the server has spoken. */
+  async restore() {
+    const { me, conversations } = await this.#bihak.cache.load();
+    if (!me || this.state.me) return;
+    this.state.me = me;
+    this.state.replaceAll(conversations);
+    this.loaded = conversations.length > 0;
+    this.changed();
+  }
+
+  /** How much waits in the conversations that are not muted. */
+  get unread() {
+    const { muted } = this.preferences.all;
+    const counted = this.state.conversations.filter(({ conversation_id: id }) => !muted.includes(id));
+    return counted.reduce((sum, { unread }) => sum + unread, 0);
   }
 
   /** @param {number | null} id  the conversation on the screen */
@@ -49,8 +77,8 @@ export class Store extends EventTarget {
     if (this.#open !== null) this.#bihak.stopTyping(this.#open);
     this.#open = id;
     this.#attended = false;
-    if (id !== null) void this.#loadNewest(id);
-    this.#changed();
+    void this.#loadOpen();
+    this.changed();
   }
 
   /** Whether the newest message of the open conversation is before somebody's eyes. @param {boolean} inView */
@@ -59,23 +87,36 @@ export class Store extends EventTarget {
     this.#markRead();
   }
 
-  /** @param {number} id */
-  async loadOlder(id) {
-    const timeline = this.state.timeline(id);
-    const oldest = timeline.messages[0];
-    if (timeline.loaded && timeline.hasOlder && oldest) await this.#load(id, { before: oldest.message_id });
+  /** A conversation that was asked for, before its event comes. @param {Conversation} conversation */
+  met(conversation) {
+    this.state.put(conversation);
+    this.changed();
+  }
+
+  /** Many events come in one breath; the screen needs to follow only once. */
+  changed() {
+    if (this.#announced) return;
+    this.#announced = true;
+    setTimeout(() => {
+      this.#announced = false;
+      this.dispatchEvent(new Event("change"));
+    }, CHANGES_GATHER_MS);
   }
 
   async #refresh() {
     this.#stale = true;
     if (this.#refreshing) return;
     this.#refreshing = true;
-    while (this.#stale && this.#bihak.state.state === "ready") {
+    while (this.#stale && this.#isReady) {
       this.#stale = false;
       await this.#fetchConversations();
     }
     this.#refreshing = false;
-    if (this.#open !== null) await this.#loadNewest(this.#open);
+    await this.#loadOpen();
+  }
+
+  get #isReady() {
+    return this.#bihak.state.state === "ready";
   }
 
   async #fetchConversations() {
@@ -84,77 +125,69 @@ export class Store extends EventTarget {
       const all = [];
       for (let more = true; more && all.length < CONVERSATIONS_MOST;) {
         const before = all.at(-1)?.conversation_id;
-        const page = await this.#bihak.request("conversations", { limit: CONVERSATIONS_PAGE, before });
+        const page = await this.#bihak.conversations({ limit: CONVERSATIONS_PAGE, before });
         all.push(...page.conversations);
         more = page.has_more && page.conversations.length > 0;
       }
       this.state.replaceAll(all);
       this.loaded = true;
-      this.#changed();
+      this.changed();
     } catch (fault) {
       // Without a connection there is nothing to do: `ready` brings us back here.
       const { retryAfterMs = ASK_AGAIN_MS } = /** @type {import("../sdk/sdk.js").Fault} */ (fault);
-      if (this.#bihak.state.state === "ready") setTimeout(() => void this.#refresh(), retryAfterMs);
+      if (this.#isReady) setTimeout(() => void this.#refresh(), retryAfterMs);
     }
   }
 
-  /** @param {number} id */
-  async #loadNewest(id) {
-    if (this.state.find(id) && !this.state.timeline(id).loaded) await this.#load(id, {});
+  async #loadOpen() {
+    const conversation = this.state.find(this.#open);
+    if (!conversation) return;
+    if (this.#isReady) await this.history.open(conversation);
+    else await this.#recall(conversation.conversation_id);
     this.#markRead();
   }
 
-  /** @param {number} id @param {{before?: number}} range */
-  async #load(id, range) {
+  /** What was last seen of a conversation. @param {number} id */
+  async #recall(id) {
     const timeline = this.state.timeline(id);
-    if (timeline.loading) return;
-    timeline.loading = true;
-    this.#changed();
-    try {
-      const page = await this.#bihak.request("history", { conversation_id: id, limit: PAGE, ...range });
-      for (const message of page.messages) timeline.add(message);
-      timeline.hasOlder = page.has_more;
-      timeline.loaded = true;
-    } catch {
-      // Asked for again with the next scroll, or when the connection is back.
-    } finally {
-      timeline.loading = false;
-      this.#changed();
-    }
+    if (timeline.loaded || timeline.loading) return;
+    const asked = timeline.begin();
+    const messages = await this.#bihak.cache.messages(id);
+    if (messages.length > 0) timeline.replace(asked, messages, { hasOlder: true, hasNewer: false });
+    else timeline.giveUp(asked);
+    this.changed();
+    if (this.#isReady && this.#open === id) await this.#loadOpen();
   }
 
   #markRead() {
     const conversation = this.#attended ? this.state.find(this.#open) : undefined;
-    if (!conversation || conversation.unread === 0) return;
+    if (!conversation || conversation.unread === 0 || !this.#isReady) return;
     const { conversation_id, last_message } = conversation;
     this.state.update(conversation_id, { unread: 0 });
-    this.#changed();
+    this.changed();
     if (!last_message) return;
     // Best effort: a lost one is made good by the next message that is read.
-    this.#bihak.request("mark_read", { conversation_id, message_id: last_message.message_id }).catch(() => {});
+    this.#bihak.markRead(conversation_id, last_message.message_id).catch(() => {});
   }
 
   /** @param {Frame} frame */
   #happened(frame) {
     if (!this.state.fold(frame)) void this.#refresh();
+    this.notices.fold(frame);
     this.#markRead();
-    this.#changed();
+    this.changed();
   }
 
   /** @param {Entry} entry */
   #outboxMoved({ sent, conversation_id, content, reply_to_id, key }) {
-    const { me } = this.#bihak;
+    const { me } = this.state;
     if (sent && me) {
       const { message_id, seq, created_at } = sent;
-      const sender = {
-        sender_type: me.participant_type,
-        sender_id: me.participant_id,
-        sender_name: me.name ?? me.user_id,
-      };
+      const sender = { sender_type: me.participant_type, sender_id: me.participant_id, sender_name: me.name };
       const stored = { message_id, seq, created_at, conversation_id, content, reply_to_id, idempotency_key: key };
       this.state.acknowledged({ ...stored, ...sender });
     }
-    this.#changed();
+    this.changed();
   }
 
   /** @param {number} id */
@@ -162,15 +195,5 @@ export class Store extends EventTarget {
     this.state.timeline(id).clear();
     this.state.update(id, { last_seq: 0 });
     void this.#refresh();
-  }
-
-  /** Many events come in one breath; the screen needs to follow only once. */
-  #changed() {
-    if (this.#announced) return;
-    this.#announced = true;
-    setTimeout(() => {
-      this.#announced = false;
-      this.dispatchEvent(new Event("change"));
-    }, CHANGES_GATHER_MS);
   }
 }

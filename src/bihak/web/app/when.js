@@ -1,21 +1,15 @@
 /** Moments in the reader's own language and time zone. */
 
-const time = new Intl.DateTimeFormat(undefined, { hour: "numeric", minute: "2-digit" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "long" });
-const shortDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const longDate = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const fullDate = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "long", year: "numeric" });
-const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+import { date, relative, t } from "./words.js";
 
 const MINUTE_MS = 60_000;
 const DAY_MS = 86_400_000;
 
 /** @param {string} moment */
-export const timeOf = (moment) => time.format(new Date(moment));
+export const timeOf = (moment) => time(new Date(moment));
 
 /** @param {string} moment */
-export const exactly = (moment) => exact.format(new Date(moment));
+export const exactly = (moment) => date(new Date(moment), { dateStyle: "full", timeStyle: "short" });
 
 /** @param {string} moment @returns {string} the same for two moments of one day, here */
 export const dayOf = (moment) => new Date(moment).toDateString();
@@ -24,27 +18,31 @@ export const dayOf = (moment) => new Date(moment).toDateString();
 export function dayName(moment, now = new Date()) {
   const then = new Date(moment);
   const days = daysBetween(then, now);
-  if (days === 0 || days === 1) return capital(relative.format(-days, "day"));
-  return (then.getFullYear() === now.getFullYear() ? longDate : fullDate).format(then);
+  if (days === 0 || days === 1) return capital(relative(-days, "day"));
+  if (then.getFullYear() === now.getFullYear()) return date(then, { weekday: "long", day: "numeric", month: "long" });
+  return date(then, { day: "numeric", month: "long", year: "numeric" });
 }
 
 /** @param {string} moment @param {Date} [now] @returns {string} as short as a list wants it */
 export function brief(moment, now = new Date()) {
   const then = new Date(moment);
   const days = daysBetween(then, now);
-  if (days <= 0) return time.format(then);
-  if (days === 1) return capital(relative.format(-1, "day"));
-  return (days < 7 ? weekday : shortDate).format(then);
+  if (days <= 0) return time(then);
+  if (days === 1) return capital(relative(-1, "day"));
+  return date(then, days < 7 ? { weekday: "long" } : { day: "numeric", month: "short" });
 }
 
 /** @param {string} moment @param {Date} [now] @returns {string} "5 minutes ago" */
 export function ago(moment, now = new Date()) {
   const minutes = Math.floor((now.getTime() - new Date(moment).getTime()) / MINUTE_MS);
-  if (minutes < 1) return "just now";
-  if (minutes < 60) return relative.format(-minutes, "minute");
-  if (minutes < 24 * 60) return relative.format(-Math.floor(minutes / 60), "hour");
-  return relative.format(-Math.floor(minutes / (24 * 60)), "day");
+  if (minutes < 1) return t("status.justNow");
+  if (minutes < 60) return relative(-minutes, "minute");
+  if (minutes < 24 * 60) return relative(-Math.floor(minutes / 60), "hour");
+  return relative(-Math.floor(minutes / (24 * 60)), "day");
 }
+
+/** @param {Date} moment */
+const time = (moment) => date(moment, { hour: "numeric", minute: "2-digit" });
 
 /** @param {Date} then @param {Date} now */
 function daysBetween(then, now) {

@@ -15,11 +15,14 @@ export class Backoff {
     this.random = random;
   }
 
-  /** @returns {number} milliseconds to wait; each call raises the ceiling of the next */
-  nextMs() {
+  /**
+   * @param {number} [spreadMs]  a ceiling that is not to be lower
+   * @returns {number} milliseconds to wait; each call raises the ceiling of the next
+   */
+  nextMs(spreadMs = 0) {
     const ceiling = Math.min(this.capMs, this.baseMs * 2 ** this.#attempts);
     this.#attempts += 1;
-    return this.random() * ceiling;
+    return this.random() * Math.max(ceiling, spreadMs);
   }
 
   reset() {

@@ -38,7 +38,7 @@ export class Cursors {
   }
 
   /**
-   * After `auth_success`. A conversation met for the first time starts at its head, for its state is going to be
+   * With what is cached, and after `auth_success`. A conversation met for the first time starts at its head, for its state is going to be
    * fetched; one that is resumed is replayed up to its head.
    * @param {Head[]} heads
    */

@@ -3,9 +3,23 @@
  * protocol.
  */
 
-import { Backoff } from "../sdk/backoff.js";
+import { Backoff } from "./backoff.js";
+import { closingOf } from "./closing.js";
 
 /** @typedef {import("./wire.js").Frame} Frame */
+
+/**
+ * @typedef {Object} Socket  what is used of a WebSocket; the browser's, Node's, or that of the package `ws`
+ * @property {number} readyState
+ * @property {(text: string) => void} send
+ * @property {(code?: number) => void} close
+ * @property {((event: any) => void) | null} onopen
+ * @property {((event: any) => void) | null} onmessage  has `data`
+ * @property {((event: any) => void) | null} onclose  has `code` and `reason`
+ * @property {((event: any) => void) | null} onerror
+ *
+ * @typedef {new (url: string) => Socket} SocketClass
+ */
 
 /**
  * @typedef {Object} LinkEnds  what the link tells its owner
@@ -18,14 +32,17 @@ import { Backoff } from "../sdk/backoff.js";
 
 const PING_EVERY_MS = 30_000;
 const ANSWER_WITHIN_MS = 10_000;
+/** When there is reason to believe that the connection is dead, a shorter silence proves it. */
+const DOUBTED_ANSWER_WITHIN_MS = 4_000;
 const OPEN_WITHIN_MS = 15_000;
 const STABLE_AFTER_MS = 5_000;
 const ABNORMAL_CLOSURE = 1006;
+const [CONNECTING, OPEN] = [0, 1];
 
 /** @typedef {ReturnType<typeof setTimeout>} Timer */
 
 export class Link {
-  /** @type {WebSocket | null} */
+  /** @type {Socket | null} */
   #socket = null;
   /** @type {Timer | undefined} */
   #retryTimer;
@@ -38,14 +55,25 @@ export class Link {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   #pingTimer;
   #running = false;
+  /** Whether the present socket has ever been open. */
+  #isOpen = false;
+  /** The server has asked to be left alone until the timer ends. */
+  #resting = false;
   #backoff;
   #url;
+  #Socket;
   #ends;
-  #wake = () => this.wake();
+  #stir = (/** @type {Event} */ sign) => {
+    // A page that is shown for the first time has only just begun to connect.
+    if (sign.type !== "pageshow" || /** @type {PageTransitionEvent} */ (sign).persisted) {
+      this.wake({ newNetwork: sign.type === "online" });
+    }
+  };
 
-  /** @param {{url: string, random?: () => number, ends: LinkEnds}} options */
-  constructor({ url, random, ends }) {
+  /** @param {{url: string, Socket: SocketClass, random?: () => number, ends: LinkEnds}} options */
+  constructor({ url, Socket, random, ends }) {
     this.#url = url;
+    this.#Socket = Socket;
     this.#ends = ends;
     this.#backoff = new Backoff({ random });
   }
@@ -53,23 +81,21 @@ export class Link {
   start() {
     if (this.#running) return;
     this.#running = true;
-    globalThis.addEventListener?.("online", this.#wake);
-    globalThis.document?.addEventListener("visibilitychange", this.#wake);
+    for (const [target, type] of signsOfLife()) target.addEventListener(type, this.#stir);
     this.#connect();
   }
 
   stop() {
     this.#running = false;
-    globalThis.removeEventListener?.("online", this.#wake);
-    globalThis.document?.removeEventListener("visibilitychange", this.#wake);
+    for (const [target, type] of signsOfLife()) target.removeEventListener(type, this.#stir);
     clearTimeout(this.#retryTimer);
     this.#release()?.close(1000);
   }
 
-  /** @param {Frame} frame @returns {boolean} whether it was handed to an open socket */
-  send(frame) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify(frame));
+  /** @param {string} text @returns {boolean} whether it was handed to an open socket */
+  send(text) {
+    if (this.#socket?.readyState !== OPEN) return false;
+    this.#socket.send(text);
     return true;
   }
 
@@ -84,17 +110,27 @@ export class Link {
     this.#ended(code, reason);
   }
 
-  /** Tries now instead of later, or finds out now whether an idle socket has died while the machine slept. */
-  wake() {
+  /**
+   * Tries now instead of later, or finds out now whether an idle socket has died while the machine slept.
+   * @param {{newNetwork?: boolean}} [why]  an attempt that was begun on the old network leads nowhere
+   */
+  wake({ newNetwork = false } = {}) {
     if (!this.#running || globalThis.document?.hidden) return;
+    if (newNetwork && this.#socket?.readyState === CONNECTING) this.#release()?.close();
     if (this.#socket === null) this.#connect();
-    else if (this.#socket.readyState === WebSocket.OPEN) this.#ping();
+    else if (this.#socket.readyState === OPEN) this.#ping(DOUBTED_ANSWER_WITHIN_MS);
+  }
+
+  /** There is something to send: tries now, unless the server has asked to be left alone. */
+  want() {
+    if (this.#running && this.#socket === null && !this.#resting) this.#connect();
   }
 
   #connect() {
     clearTimeout(this.#retryTimer);
+    this.#resting = false;
     this.#ends.connecting();
-    const socket = new WebSocket(this.#url);
+    const socket = new this.#Socket(this.#url);
     this.#socket = socket;
     this.#openTimer = setTimeout(() => this.drop(ABNORMAL_CLOSURE), OPEN_WITHIN_MS);
     socket.onopen = () => this.#opened();
@@ -103,11 +139,17 @@ export class Link {
       this.#release();
       this.#ended(code, reason);
     };
+    // Node 20 leaves it at that when a connection cannot be made; everywhere else `close` would follow. A listener there
+    // must be in any case, or the package `ws` ends the program.
+    socket.onerror = () => {
+      if (this.#socket === socket && !this.#isOpen) this.drop(ABNORMAL_CLOSURE);
+    };
   }
 
   #opened() {
+    this.#isOpen = true;
     clearTimeout(this.#openTimer);
-    this.#pingTimer = setInterval(() => this.#ping(), PING_EVERY_MS);
+    this.#pingTimer = setInterval(() => this.#ping(ANSWER_WITHIN_MS), PING_EVERY_MS);
     // Reset only after a while: a server that accepts and at once closes must still see its clients slow down.
     this.#stableTimer = setTimeout(() => this.#backoff.reset(), STABLE_AFTER_MS);
     this.#ends.opened();
@@ -122,26 +164,30 @@ export class Link {
     if (frame) this.#ends.received(frame);
   }
 
-  #ping() {
-    if (!this.send({ type: "ping" }) || this.#answerTimer !== undefined) return;
-    this.#answerTimer = setTimeout(() => this.drop(ABNORMAL_CLOSURE, "no answer to ping"), ANSWER_WITHIN_MS);
+  /** @param {number} withinMs */
+  #ping(withinMs) {
+    if (this.#answerTimer !== undefined || !this.send('{"type":"ping"}')) return;
+    this.#answerTimer = setTimeout(() => this.drop(ABNORMAL_CLOSURE, "no answer to ping"), withinMs);
   }
 
   /** @param {number} code @param {string} reason */
   #ended(code, reason) {
     if (!this.#ends.closed(code, reason) || !this.#running) return;
-    const retryInMs = this.#backoff.nextMs();
+    const { spreadMs, restMs = 0 } = closingOf(code);
+    const retryInMs = restMs + this.#backoff.nextMs(spreadMs);
+    this.#resting = restMs > 0;
     this.#retryTimer = setTimeout(() => this.#connect(), retryInMs);
     this.#ends.waiting(retryInMs);
   }
 
   /**
    * Lets go of the socket without waiting for it: on a dead network the closing handshake takes minutes.
-   * @returns {WebSocket | null} the socket, which no longer reports to us
+   * @returns {Socket | null} the socket, which no longer reports to us
    */
   #release() {
     const socket = this.#socket;
     this.#socket = null;
+    this.#isOpen = false;
     clearTimeout(this.#openTimer);
     clearTimeout(this.#stableTimer);
     clearTimeout(this.#answerTimer);
@@ -150,6 +196,21 @@ export class Link {
     if (socket) socket.onopen = socket.onmessage = socket.onclose = null;
     return socket;
   }
+}
+
+/**
+ * What tells that the network, or the one who looks, may be back; `offline` is among them, for it casts doubt.
+ * @returns {[EventTarget, string][]}
+ */
+function signsOfLife() {
+  if (typeof window === "undefined") return [];
+  return [
+    [window, "online"],
+    [window, "offline"],
+    [window, "pageshow"],
+    [document, "visibilitychange"],
+    [document, "resume"],
+  ];
 }
 
 /** @param {string} text @returns {Frame | null} */

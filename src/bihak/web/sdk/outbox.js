@@ -1,15 +1,19 @@
 /**
- * Messages that are not acknowledged yet, in the order they were written.
+ * Messages that the server does not have yet, in the order they were written.
  *
- * Each carries an idempotency key for life, so that sending it again after a lost reply cannot store it twice. One at a
- * time is in flight in a conversation: were two, and only the first refused for the moment, they would change places.
+ * Each carries an idempotency key for life, so that sending it again after a lost reply cannot store it twice. In a
+ * conversation only the oldest one is ever on its way, whichever tab sends it, and the next one follows when it is stored
+ * or refused for good: were two on their way and the first refused for the moment, they would change places.
  */
 
-import { Backoff } from "../sdk/backoff.js";
-import { Fault } from "../sdk/fault.js";
+import { Backoff } from "./backoff.js";
+import { Fault } from "./fault.js";
+import { Receipts } from "./receipts.js";
+import { MemoryShelf } from "./shelf.js";
 
 /** @typedef {import("./wire.js").MessageSent} MessageSent */
-/** @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} Shelf */
+/** @typedef {import("./shelf.js").Shelf} Shelf */
+/** @typedef {Pick<import("./turns.js").Turns, "take" | "tell" | "close">} Tabs */
 
 /**
  * @typedef {Object} Entry
@@ -18,36 +22,76 @@ import { Fault } from "../sdk/fault.js";
  * @property {string} content
  * @property {number | null} reply_to_id
  * @property {string} created_at
- * @property {"queued" | "in_flight" | "sent" | "failed"} state
- * @property {MessageSent} [sent]
+ * @property {"sending" | "sent" | "read" | "failed" | "discarded"} state  `sending` until the server has it, however
+ *   long that takes; `failed` when it will not have it: `retry` or `discard`
+ * @property {MessageSent} [sent]  absent where another tab has sent it
  * @property {string} [reason]  why it failed, for people
+ * @property {string} [code]  why it failed, for programs
  */
+
+/** @type {Tabs} */
+const ALONE = { take: (_what, work) => work(), tell() {}, close() {} };
 
 export class Outbox {
   /** @type {Map<string, Entry>} */
   #entries = new Map();
+  /** Conversations that are being sent; true when there may be more by now. @type {Map<number, boolean>} */
+  #draining = new Map();
   /** @type {Map<number, ReturnType<typeof setTimeout>>} */
   #pauses = new Map();
-  #backoff = new Backoff({ baseMs: 1_000 });
+  /** What is on its way, and may be told to be stored by its event. @type {Map<string, (sent: MessageSent) => void>} */
+  #underway = new Map();
+  /** What is just leaving the shelf, by key. @type {Map<string, Promise<void>>} */
+  #leaving = new Map();
+  /** @type {Shelf} */
+  #shelf = new MemoryShelf();
+  #tabs = ALONE;
+  #receipts = new Receipts();
   #open = false;
   #post;
   #changed;
-  #shelf;
-  #shelfName;
+  #backoff;
 
   /**
    * @param {Object} options
    * @param {(entry: Entry) => Promise<MessageSent>} options.post  sends it; rejects with a Fault
    * @param {(entry: Entry) => void} options.changed  called whenever an entry's state changes
-   * @param {Shelf} [options.shelf]  keeps what is unsent over a reload
-   * @param {string} [options.shelfName]
+   * @param {() => number} [options.random]
    */
-  constructor({ post, changed, shelf, shelfName = "bihak.outbox" }) {
+  constructor({ post, changed, random }) {
     this.#post = post;
     this.#changed = changed;
+    this.#backoff = new Backoff({ baseMs: 1_000, random });
+  }
+
+  /**
+   * From now on messages are kept there; what it holds already is sent before what is written from now on.
+   * @param {Shelf} shelf @param {Tabs} [tabs]
+   */
+  async adopt(shelf, tabs = ALONE) {
     this.#shelf = shelf;
-    this.#shelfName = shelfName;
-    for (const entry of this.#load()) this.#entries.set(entry.key, { ...entry, state: "queued" });
+    this.#tabs.close();
+    this.#tabs = tabs;
+    await Promise.all(this.entries().map((entry) => this.#keep(entry)));
+    await this.refresh();
+  }
+
+  /** Looks at what other tabs have added, sent or given up. */
+  async refresh() {
+    const before = [...this.#entries.keys()];
+    const all = await this.#shelf.all().catch(() => null);
+    if (!all) return;
+    const kept = all.filter(({ key }) => !this.#leaving.has(key));
+    const known = this.#entries;
+    const keys = new Set(kept.map((entry) => entry.key));
+    const added = [...known.values()].filter((entry) => !keys.has(entry.key) && !before.includes(entry.key));
+    this.#entries = new Map([...kept, ...added].map((entry) => [entry.key, known.get(entry.key) ?? entry]));
+    for (const entry of kept) this.#compare(known.get(entry.key), entry);
+    for (const key of before) {
+      const gone = known.get(key);
+      if (gone && !keys.has(key)) this.#changed(Object.assign(gone, { state: "sent" }));
+    }
+    this.#flushAll();
   }
 
   /** @param {number} [conversationId] @returns {Entry[]} in the order they were written */
@@ -65,22 +109,23 @@ export class Outbox {
       content,
       reply_to_id: replyToId,
       created_at: new Date().toISOString(),
-      state: "queued",
+      state: "sending",
     };
     this.#entries.set(entry.key, entry);
-    this.#move(entry, "queued");
-    this.#flush(conversationId);
+    this.#changed(entry);
+    void this.#keep(entry).then(() => this.#flush(conversationId));
     return entry;
   }
 
   /** @param {string} key  sends a failed one again, after whatever was written since */
-  retry(key) {
+  async retry(key) {
     const entry = this.#entries.get(key);
     if (entry?.state !== "failed") return;
     this.#entries.delete(key);
-    this.#entries.set(key, entry);
-    entry.reason = undefined;
-    this.#move(entry, "queued");
+    this.#entries.set(key, Object.assign(entry, { state: "sending", reason: undefined, code: undefined }));
+    this.#changed(entry);
+    void this.#shelf.delete(key).catch(() => {});
+    await this.#keep(entry);
     this.#flush(entry.conversation_id);
   }
 
@@ -89,12 +134,13 @@ export class Outbox {
     const entry = this.#entries.get(key);
     if (entry?.state !== "failed") return;
     this.#entries.delete(key);
-    this.#move(entry, "failed");
+    this.#changed(Object.assign(entry, { state: "discarded" }));
+    void this.#drop(key);
   }
 
   connected() {
     this.#open = true;
-    for (const id of new Set(this.entries().map((entry) => entry.conversation_id))) this.#flush(id);
+    void this.refresh();
   }
 
   disconnected() {
@@ -103,84 +149,131 @@ export class Outbox {
     this.#pauses.clear();
   }
 
+  /** Forgets everything that is not sent. */
+  async clear() {
+    this.#entries.clear();
+    await this.#shelf.clear().catch(() => {});
+    this.#tabs.tell();
+  }
+
+  close() {
+    this.#tabs.close();
+  }
+
   /**
    * The server has stored it; told by its reply, or by the message's own event where the reply was lost.
    * @param {string} key @param {MessageSent} sent
    */
-  stored(key, sent) {
+  async stored(key, sent) {
+    this.#underway.get(key)?.(sent);
     const entry = this.#entries.get(key);
     if (!entry) return;
     this.#entries.delete(key);
-    entry.sent = sent;
-    this.#move(entry, "sent");
-    this.#flush(entry.conversation_id);
+    this.#changed(Object.assign(entry, { state: "sent", sent }));
+    this.#receipts.sent(entry);
+    await this.#drop(key);
   }
 
-  /** @param {number} conversationId */
-  #flush(conversationId) {
-    if (!this.#open || this.#pauses.has(conversationId)) return;
-    const unsent = this.entries(conversationId).filter((entry) => entry.state !== "failed");
-    if (unsent.length > 0 && unsent[0].state === "queued") this.#dispatch(unsent[0]);
+  /** @param {import("./wire.js").Message} message  of whomever: somebody may be told to have read up to it */
+  noticed(message) {
+    this.#receipts.noticed(message);
   }
 
-  /** @param {Entry} entry */
-  async #dispatch(entry) {
-    this.#move(entry, "in_flight");
+  /** @param {{conversation_id: number, message_id: number}} cursor  of somebody else */
+  read(cursor) {
+    for (const entry of this.#receipts.read(cursor)) this.#changed(Object.assign(entry, { state: "read" }));
+  }
+
+  #flushAll() {
+    for (const id of new Set(this.entries().map((entry) => entry.conversation_id))) this.#flush(id);
+  }
+
+  /** @param {number} id */
+  #flush(id) {
+    if (!this.#open || this.#pauses.has(id)) return;
+    if (this.#draining.has(id)) this.#draining.set(id, true);
+    else void this.#drain(id);
+  }
+
+  /** @param {number} id */
+  async #drain(id) {
+    this.#draining.set(id, false);
+    await this.#tabs.take(String(id), async () => {
+      while (this.#open && !this.#pauses.has(id)) {
+        const next = await this.#shelf.next(id).catch(() => undefined);
+        if (!next) return;
+        await (this.#leaving.get(next.key) ?? this.#send(next));
+      }
+    });
+    const more = this.#draining.get(id);
+    this.#draining.delete(id);
+    if (more) this.#flush(id);
+  }
+
+  /** @param {Entry} kept  as it lies on the shelf */
+  async #send(kept) {
+    const entry = this.#entries.get(kept.key) ?? kept;
+    this.#entries.set(entry.key, entry);
     try {
-      const sent = await this.#post(entry);
+      /** @type {Promise<MessageSent>} */
+      const event = new Promise((resolve) => this.#underway.set(entry.key, resolve));
+      const sent = await Promise.race([event, this.#post(entry)]);
       this.#backoff.reset();
-      this.stored(entry.key, sent);
+      await this.stored(entry.key, sent);
     } catch (fault) {
-      if (this.#entries.has(entry.key)) this.#refused(entry, fault);
+      if (this.#entries.has(entry.key)) await this.#refused(entry, fault);
+    } finally {
+      this.#underway.delete(entry.key);
     }
   }
 
   /** @param {Entry} entry @param {unknown} fault */
-  #refused(entry, fault) {
+  async #refused(entry, fault) {
     if (fault instanceof Fault && fault.retryable) {
-      this.#move(entry, "queued");
       this.#pause(entry.conversation_id, fault.retryAfterMs ?? this.#backoff.nextMs());
       return;
     }
-    entry.reason = fault instanceof Error ? fault.message : String(fault);
-    this.#move(entry, "failed");
-    this.#flush(entry.conversation_id);
+    const reason = fault instanceof Error ? fault.message : String(fault);
+    const code = fault instanceof Fault ? fault.code : "internal";
+    this.#changed(Object.assign(entry, { state: "failed", reason, code }));
+    await this.#keep(entry);
   }
 
-  /** @param {number} conversationId @param {number} delayMs */
-  #pause(conversationId, delayMs) {
+  /** @param {number} id @param {number} delayMs */
+  #pause(id, delayMs) {
     if (!this.#open) return;
-    clearTimeout(this.#pauses.get(conversationId));
     const resume = () => {
-      this.#pauses.delete(conversationId);
-      this.#flush(conversationId);
+      this.#pauses.delete(id);
+      this.#flush(id);
     };
-    this.#pauses.set(conversationId, setTimeout(resume, delayMs));
+    this.#pauses.set(id, setTimeout(resume, delayMs));
   }
 
-  /** @param {Entry} entry @param {Entry["state"]} state */
-  #move(entry, state) {
-    entry.state = state;
-    this.#save();
-    this.#changed(entry);
+  /** @param {Entry | undefined} known @param {Entry} kept  as another tab may have left it */
+  #compare(known, kept) {
+    if (known?.state === kept.state) return;
+    if (known) Object.assign(known, { state: kept.state, reason: kept.reason, code: kept.code });
+    this.#changed(known ?? kept);
   }
 
-  #save() {
-    try {
-      if (this.#entries.size === 0) this.#shelf?.removeItem(this.#shelfName);
-      else this.#shelf?.setItem(this.#shelfName, JSON.stringify(this.entries()));
-    } catch {
-      // A full or forbidden storage costs the reload's safety net, not the message.
-    }
+  /** @param {Entry} entry */
+  async #keep(entry) {
+    await this.#shelf.put(entry).catch(() => this.#doWithout());
+    this.#tabs.tell();
   }
 
-  /** @returns {Entry[]} */
-  #load() {
-    try {
-      return JSON.parse(this.#shelf?.getItem(this.#shelfName) ?? "[]");
-    } catch {
-      return [];
-    }
+  /** @param {string} key */
+  async #drop(key) {
+    const leaving = this.#shelf.delete(key).catch(() => this.#doWithout());
+    this.#leaving.set(key, leaving);
+    await leaving;
+    this.#leaving.delete(key);
+    this.#tabs.tell();
+  }
+
+  /** A full or forbidden storage costs the reload's safety net, not the message. */
+  #doWithout() {
+    this.#shelf = new MemoryShelf(this.entries());
   }
 }
 

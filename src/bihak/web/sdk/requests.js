@@ -1,6 +1,6 @@
 /** Requests that wait for their reply, by `request_id`. */
 
-import { Fault } from "../sdk/fault.js";
+import { Fault } from "./fault.js";
 
 /** @typedef {import("./wire.js").Frame} Frame */
 /** @typedef {import("./wire.js").Failure} Failure */
@@ -19,7 +19,10 @@ export class Requests {
   #send;
   #timeoutMs;
 
-  /** @param {(frame: Frame) => boolean} send @param {number} [timeoutMs] */
+  /**
+   * @param {(frame: Frame) => boolean} send  false without a connection; throws a Fault when it may not be sent
+   * @param {number} [timeoutMs]
+   */
   constructor(send, timeoutMs = 20_000) {
     this.#send = send;
     this.#timeoutMs = timeoutMs;
@@ -37,7 +40,12 @@ export class Requests {
         reject(Fault.timedOut());
       }, this.#timeoutMs);
       this.#waiting.set(requestId, { resolve, reject, timer });
-      if (!this.#send({ ...fields, type, request_id: requestId })) this.#take(requestId)?.reject(Fault.disconnected());
+      try {
+        if (!this.#send({ ...fields, type, request_id: requestId })) throw Fault.disconnected();
+      } catch (fault) {
+        this.#take(requestId);
+        reject(fault);
+      }
     });
   }
 

@@ -1,27 +1,36 @@
 /**
- * The client library of Bihak Messaging, for browsers: `new Bihak({url, token}).connect()`.
+ * The client library of Bihak Messaging, for browsers and Node: `new Bihak({url, token}).connect()`.
  *
- * Keeps one authenticated connection alive, applies each conversation's events exactly once and in order, and sends
- * each message exactly once.
+ * Keeps one authenticated connection alive, applies each conversation's events exactly once and in order, and sends each
+ * message exactly once, in the order written, over reconnects, reloads and several tabs. `send` queues a message and
+ * tells by `outbox` what becomes of it; the methods of `commands.js` ask the server; `cache` is what to show before it
+ * answers. Types are in `/sdk/types/sdk.d.ts`.
+ *
+ * Node 22 has a WebSocket. Node 20 has one behind `--experimental-websocket`, or takes that of the package `ws`:
+ * `new Bihak({url, token, WebSocket})`.
  */
 
-// `../sdk/` finds its neighbours both from /sdk.js and from /sdk/sdk.js, where this file is served.
-import { Cursors } from "../sdk/cursors.js";
-import { Fault } from "../sdk/fault.js";
-import { Link } from "../sdk/link.js";
-import { Outbox } from "../sdk/outbox.js";
-import { Requests } from "../sdk/requests.js";
-import { Typing } from "../sdk/typing.js";
+import { Cache } from "./cache.js";
+import { closingOf } from "./closing.js";
+import { Commands } from "./commands.js";
+import { Credentials, ownerOf } from "./credentials.js";
+import { Database, databaseName } from "./database.js";
+import { Fault } from "./fault.js";
+import { Feed } from "./feed.js";
+import { Link } from "./link.js";
+import { Outbox } from "./outbox.js";
+import { Requests } from "./requests.js";
+import { DatabaseShelf } from "./shelf.js";
+import { Turns } from "./turns.js";
+import { Typing } from "./typing.js";
 
 export { Fault };
 
 /** @typedef {import("./wire.js").Frame} Frame */
-/** @typedef {import("./wire.js").DurableFrame} DurableFrame */
 /** @typedef {import("./wire.js").Head} Head */
 /** @typedef {import("./wire.js").Welcome} Welcome */
 /** @typedef {import("./wire.js").Replies} Replies */
 /** @typedef {import("./wire.js").MessageSent} MessageSent */
-/** @typedef {import("./wire.js").Conversation} Conversation */
 /** @typedef {import("./outbox.js").Entry} Entry */
 
 /** @typedef {import("./contract.js").State} State */
@@ -29,38 +38,52 @@ export { Fault };
 /** @typedef {import("./contract.js").Options} Options */
 /** @typedef {import("./contract.js").Events} Events */
 
-const TOKEN_REFUSED = 4401;
-const SESSION_REVOKED = 4403;
+const ABNORMAL_CLOSURE = 1006;
 const TRY_AGAIN_LATER = 1013;
+/** Names that no event of the server may take. */
+const OWN_EVENTS = new Set(["event", "ready", "resync", "outbox", "state", "error"]);
 
-export class Bihak extends EventTarget {
-  #options;
-  #link;
-  #requests = new Requests((frame) => this.#link.send(frame));
-  #cursors = new Cursors(
-    (frame) => this.#applied(frame),
-    (id, afterSeq) => this.#repair(id, afterSeq),
-  );
-  #typing = new Typing((type, conversation_id) => this.#ready && this.#link.send({ type, conversation_id }));
-  #outbox;
-  /** @type {StateChange} */
-  #state = { state: "closed" };
-  #tokensRefused = 0;
+export class Bihak extends Commands {
+  /** What this person last saw, for a start without network. */
+  cache = new Cache();
   /** @type {Welcome | null} */
   me = null;
+  #options;
+  #link;
+  #requests = new Requests((frame) => this.#transmit(frame));
+  #typing = new Typing((type, conversation_id) => this.#ready && this.#transmit({ type, conversation_id }));
+  #outbox;
+  #feed;
+  #credentials;
+  /** @type {StateChange} */
+  #state = { state: "closed" };
+  #attempts = 0;
+  #restored = Promise.resolve();
+  /** @type {Promise<Database | null>} */
+  #database = Promise.resolve(null);
 
   /** @param {Options} options */
   constructor(options) {
     super();
-    this.#options = options;
+    const url = options.url.replace(/^http/, "ws");
+    const Socket = options.WebSocket ?? globalThis.WebSocket;
+    if (!Socket) throw new TypeError('There is no WebSocket here: pass one, as in `import WebSocket from "ws"`.');
+    this.#options = { ...options, url };
     this.#outbox = new Outbox({
       post: (entry) => this.#post(entry),
       changed: (entry) => this.#emit("outbox", { ...entry }),
-      shelf: options.storage,
-      shelfName: options.storageName,
+      random: options.random,
+    });
+    this.#feed = new Feed({
+      cache: this.cache,
+      outbox: this.#outbox,
+      tell: (frame) => this.#tell(frame),
+      resync: (conversation_id) => this.#emit("resync", { conversation_id }),
+      subscribe: (id, afterSeq) => this.subscribe(id, afterSeq),
     });
     this.#link = new Link({
-      url: options.url,
+      url,
+      Socket,
       random: options.random,
       ends: {
         connecting: () => this.#become({ state: "connecting" }),
@@ -70,6 +93,9 @@ export class Bihak extends EventTarget {
         closed: (code, reason) => this.#closed(code, reason),
       },
     });
+    this.#credentials = new Credentials(options);
+    const owner = options.userId ?? this.#credentials.owner;
+    if (owner) this.#restored = this.#restore(owner);
   }
 
   get state() {
@@ -77,7 +103,7 @@ export class Bihak extends EventTarget {
   }
 
   connect() {
-    this.#tokensRefused = 0;
+    this.#credentials.accepted();
     this.#link.start();
     return this;
   }
@@ -87,10 +113,18 @@ export class Bihak extends EventTarget {
     this.#link.wake();
   }
 
+  /** Ends the connection. What is not sent yet is kept, for the next time. */
   close() {
     this.#link.stop();
     this.#disconnected();
+    this.#outbox.close();
     this.#become({ state: "closed" });
+  }
+
+  /** Ends the connection, and forgets what this browser knows of the person: the cache, and what is not sent. */
+  async signOut() {
+    this.close();
+    await this.#forget();
   }
 
   /**
@@ -105,12 +139,17 @@ export class Bihak extends EventTarget {
   }
 
   /**
+   * Any command, by the `type` and the fields of its frame.
+   * @override
    * @template {keyof Replies} K
    * @param {K} type @param {object} [fields]
    * @returns {Promise<Replies[K]>} rejects with a Fault
    */
-  request(type, fields = {}) {
-    return this.#ready ? this.#requests.ask(type, fields) : Promise.reject(Fault.disconnected());
+  async request(type, fields = {}) {
+    if (!this.#ready) throw Fault.disconnected();
+    const reply = await this.#requests.ask(type, fields);
+    this.#feed.learned(type, fields, reply);
+    return reply;
   }
 
   /**
@@ -121,7 +160,7 @@ export class Bihak extends EventTarget {
   send(conversationId, content, { replyToId = null } = {}) {
     this.#typing.stop(conversationId);
     // Whoever writes wants the connection now, whatever the backoff says.
-    if (this.#state.state === "waiting") this.#link.wake();
+    this.#link.want();
     return this.#outbox.add(conversationId, content, replyToId);
   }
 
@@ -132,7 +171,7 @@ export class Bihak extends EventTarget {
 
   /** @param {string} key */
   retry(key) {
-    this.#outbox.retry(key);
+    return this.#outbox.retry(key);
   }
 
   /** @param {string} key */
@@ -154,43 +193,79 @@ export class Bihak extends EventTarget {
     return this.#state.state === "ready";
   }
 
+  /** Opens what this browser has kept for the person. @param {string} owner */
+  async #restore(owner) {
+    const { storage, url } = this.#options;
+    this.#feed.userId = owner;
+    if (storage) await this.#outbox.adopt(storage);
+    if (storage !== undefined) return;
+    const name = databaseName(url, owner);
+    this.#database = Database.open(name);
+    this.cache.adopt(owner, this.#database);
+    const database = await this.#database;
+    if (!database) return;
+    await this.#outbox.adopt(new DatabaseShelf(database), new Turns(name, () => void this.#outbox.refresh()));
+    this.#feed.begin(await this.cache.heads());
+  }
+
+  async #forget() {
+    await Promise.all([this.#outbox.clear(), this.cache.clear()]);
+    const database = await this.#database;
+    const { userId } = this.#feed;
+    database?.close();
+    if (database && userId) Database.forget(databaseName(this.#options.url, userId));
+  }
+
   async #authenticate() {
+    const attempt = ++this.#attempts;
+    const isOver = () => attempt !== this.#attempts;
     try {
-      const resume = this.#cursors.resume();
+      const credential = await this.#credentials.next();
+      if (isOver()) return;
+      await this.#belongTo(ownerOf(credential));
+      if (isOver()) return;
+      const resume = this.#feed.resume();
       const { device } = this.#options;
-      this.#welcomed(await this.#requests.ask("auth", { ...(await this.#credential()), resume, device }));
+      const welcome = await this.#requests.ask("auth", { ...credential, resume, device });
+      await this.#belongTo(welcome.user_id);
+      if (!isOver()) this.#welcomed(welcome, resume !== undefined);
     } catch (error) {
-      this.#unwelcome(error);
+      if (!isOver()) this.#unwelcome(error);
     }
   }
 
-  async #credential() {
-    const { token, participant } = this.#options;
-    if (token === undefined) return participant ?? {};
-    return { token: typeof token === "function" ? await token() : token };
+  /** What was written by one person is never sent as another. @param {string | null} userId */
+  async #belongTo(userId) {
+    const { userId: owner } = this.#feed;
+    if (userId && owner && userId !== owner) throw Fault.anotherPerson();
+    if (userId && !owner) this.#restored = this.#restore(userId);
+    await this.#restored;
   }
 
-  /** @param {Welcome} welcome */
-  #welcomed(welcome) {
-    this.#tokensRefused = 0;
+  /** @param {Welcome} welcome @param {boolean} resumed */
+  #welcomed(welcome, resumed) {
+    this.#credentials.accepted();
     this.me = welcome;
     this.#become({ state: "ready" });
     this.#emit("ready", welcome);
     this.#outbox.connected();
+    void this.#reconcile(welcome, resumed);
+  }
+
+  /** @param {Welcome} welcome @param {boolean} resumed */
+  async #reconcile(welcome, resumed) {
+    const me = { ...welcome, name: welcome.name ?? welcome.user_id };
+    const outdated = await this.cache.began(me, welcome.conversations, resumed);
+    for (const conversation_id of outdated) this.#emit("resync", { conversation_id });
   }
 
   /** @param {unknown} error */
   #unwelcome(error) {
-    if (!(error instanceof Fault)) this.#link.drop(TRY_AGAIN_LATER, String(error));
+    if (!(error instanceof Fault)) this.#link.drop(ABNORMAL_CLOSURE, String(error));
     else if (error.code === "disconnected") return;
     else if (error.retryable) this.#link.drop(TRY_AGAIN_LATER, error.message);
-    else if (this.#mayTryFreshToken()) this.#link.drop(TRY_AGAIN_LATER, error.message);
+    else if (this.#credentials.refused()) this.#link.drop(ABNORMAL_CLOSURE, error.message);
     else this.#refuse(error.code, error.message);
-  }
-
-  /** A fresh token is worth one try; a second refusal in a row is the server's answer. */
-  #mayTryFreshToken() {
-    return typeof this.#options.token === "function" && this.#tokensRefused++ === 0;
   }
 
   /** @param {string} code @param {string} message */
@@ -203,15 +278,19 @@ export class Bihak extends EventTarget {
   /** @param {number} code @param {string} reason @returns {boolean} whether to connect again */
   #closed(code, reason) {
     this.#disconnected();
-    if (code === SESSION_REVOKED) this.#refuse("forbidden", reason || "This session was ended.");
-    else if (code === TOKEN_REFUSED && !this.#mayTryFreshToken()) {
+    const { final, freshToken } = closingOf(code);
+    if (final) {
+      this.#refuse("revoked", reason || "This session was ended.");
+      void this.#forget();
+    } else if (freshToken && !this.#credentials.refused()) {
       this.#refuse("invalid_token", "The sign-in is no longer valid.");
     }
     return this.#state.state !== "refused";
   }
 
   #disconnected() {
-    this.#cursors.disconnected();
+    this.#attempts += 1;
+    this.#feed.disconnected();
     this.#outbox.disconnected();
     this.#typing.disconnected();
     // The state changes first, or whoever hears of a lost request would ask again on the same dead connection.
@@ -219,80 +298,54 @@ export class Bihak extends EventTarget {
     this.#requests.failAll();
   }
 
+  /** @param {Frame} frame @returns {boolean} whether there was a connection to hand it to; throws a Fault */
+  #transmit(frame) {
+    const text = JSON.stringify(frame);
+    // The server ends a connection for it, and a message in the outbox would do so again and again.
+    const limit = this.me?.limits?.max_frame_bytes ?? Infinity;
+    if (3 * text.length > limit && new TextEncoder().encode(text).length > limit) throw Fault.tooLarge();
+    return this.#link.send(text);
+  }
+
   /** @param {Frame} frame */
   #received(frame) {
     switch (frame.type) {
       case "auth_success":
-        // At once, not when the promise is continued: the replay is right behind it.
-        this.#cursors.begin(/** @type {Head[]} */ (frame.heads ?? []));
+        this.#begun(/** @type {Head[]} */ (frame.heads ?? []));
         break;
       case "subscribed":
-        this.#cursors.replaying(/** @type {Head & Frame} */ (frame));
+        this.#feed.replaying(/** @type {Head & Frame} */ (frame));
         break;
       case "resumed":
-        return this.#resumed(/** @type {Head[]} */ (frame.conversations));
+        return this.#feed.resumed(/** @type {Head[]} */ (frame.conversations));
       case "pong":
-        return this.#cursors.compare(/** @type {Head[]} */ (frame.heads ?? []));
+        this.#feed.compare(/** @type {Head[]} */ (frame.heads ?? []));
     }
     if (frame.request_id !== undefined) this.#requests.settle(frame);
     else if (frame.type === "error") this.#failed(/** @type {any} */ (frame));
-    else this.#happened(frame);
+    else if (frame.type !== "pong") this.#feed.happened(frame);
   }
 
-  /** @param {Frame} frame */
-  #happened(frame) {
-    if (frame.type === "conversation_created") {
-      const { conversation_id, last_seq } = /** @type {Conversation} */ (frame.conversation ?? frame);
-      this.#cursors.skipTo(conversation_id, last_seq ?? 0);
-      this.#emit("event", frame);
-    } else if (typeof frame.seq === "number" && typeof frame.conversation_id === "number") {
-      this.#cursors.receive(/** @type {DurableFrame} */ (frame));
-    } else this.#emit("event", frame);
-  }
-
-  /** @param {DurableFrame} frame */
-  #applied(frame) {
-    if (frame.type === "new_message" && typeof frame.idempotency_key === "string" && this.#isMine(frame)) {
-      this.#outbox.stored(frame.idempotency_key, /** @type {any} */ (frame));
-    }
-    if (frame.type === "participant_left" && frame.user_id === this.me?.user_id) {
-      this.#cursors.forget(frame.conversation_id);
-    }
-    this.#emit("event", frame);
-  }
-
-  /** @param {Frame} frame */
-  #isMine(frame) {
-    return frame.sender_type === this.me?.participant_type && frame.sender_id === this.me?.participant_id;
-  }
-
-  /** @param {Head[]} heads */
-  #resumed(heads) {
-    for (const head of heads) {
-      if (head.resync) {
-        this.#cursors.restart(head);
-        this.#emit("resync", { conversation_id: head.conversation_id });
-      } else this.#cursors.replayed(head);
-    }
-  }
-
-  /** @param {number} conversation_id @param {number} after_seq */
-  #repair(conversation_id, after_seq) {
-    this.request("subscribe_conversation", { conversation_id, after_seq }).catch((fault) => {
-      this.#cursors.repairFailed(conversation_id);
-      if (fault.code === "not_found") this.#cursors.forget(conversation_id);
-    });
+  /** At once, not when the promise is continued: the replay is right behind it. @param {Head[]} heads */
+  #begun(heads) {
+    // A refreshed token replays nothing.
+    if (this.#ready) this.#feed.compare(heads);
+    else this.#feed.begin(heads);
   }
 
   /** @param {import("./wire.js").Failure} failure */
   #failed(failure) {
-    if (failure.code === "token_expired" && typeof this.#options.token === "function") void this.#refreshToken();
+    if (failure.code === "token_expired" && this.#credentials.renewable) void this.#refreshToken();
     this.#emit("error", failure);
   }
 
   /** The connection stays open while its token is replaced; should that fail, the server closes it and we resume. */
   async #refreshToken() {
-    await this.#requests.ask("auth", await this.#credential()).catch(() => {});
+    try {
+      await this.#requests.ask("auth", await this.#credentials.next());
+    } catch {
+      // Told by the close that follows.
+    }
   }
 
   /** @param {Entry} entry @returns {Promise<MessageSent>} */
@@ -305,6 +358,12 @@ export class Bihak extends EventTarget {
   #become(change) {
     this.#state = change;
     this.#emit("state", change);
+  }
+
+  /** An event of the server, to those who listen to all of them and to those who listen to its type. @param {Frame} frame */
+  #tell(frame) {
+    this.#emit("event", frame);
+    if (!OWN_EVENTS.has(frame.type)) this.dispatchEvent(new CustomEvent(frame.type, { detail: frame }));
   }
 
   /** @template {keyof Events} K @param {K} type @param {Events[K]} detail */

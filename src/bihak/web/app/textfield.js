@@ -1,0 +1,70 @@
+/** A field for a message: as high as what is in it, and it helps to mention people. */
+
+import { el } from "./dom.js";
+import { MentionList } from "./mentionlist.js";
+
+/** @typedef {import("../sdk/wire.js").Participant} Participant */
+
+/**
+ * @typedef {Object} Handlers
+ * @property {() => void} [written]  the text has changed
+ * @property {() => void} enter
+ * @property {(event: KeyboardEvent) => void} key  any other key that the list of people does not take
+ */
+
+export class TextField {
+  #handlers;
+  #mentions;
+  input;
+
+  /** @param {import("./dom.js").Props} props @param {() => readonly Participant[]} people @param {Handlers} handlers */
+  constructor(props, people, handlers) {
+    this.#handlers = handlers;
+    this.input = el("textarea", {
+      rows: 1,
+      dir: "auto",
+      ...props,
+      oninput: () => this.#written(),
+      onfocus: () => this.fit(),
+      onkeydown: (event) => this.#key(event),
+    });
+    this.#mentions = new MentionList(this.input, people);
+  }
+
+  /** The people to choose from. */
+  get list() {
+    return this.#mentions.node;
+  }
+
+  get text() {
+    return this.input.value;
+  }
+
+  set text(text) {
+    this.input.value = text;
+    this.fit();
+  }
+
+  /** The style sheet sets the limit. */
+  fit() {
+    this.input.style.height = "auto";
+    const { scrollHeight } = this.input;
+    // Out of sight nothing can be measured; it is, as soon as somebody comes to write.
+    this.input.style.height = scrollHeight > 0 ? `${scrollHeight}px` : "";
+  }
+
+  #written() {
+    this.fit();
+    this.#handlers.written?.();
+  }
+
+  /** @param {KeyboardEvent} event */
+  #key(event) {
+    if (this.#mentions.takes(event)) return;
+    // While an input method composes, Enter picks a candidate.
+    if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      this.#handlers.enter();
+    } else this.#handlers.key(event);
+  }
+}

@@ -1,0 +1,225 @@
+"""The widget on pages of other people: with a style of their own, of another origin, with another idea of security."""
+
+import json
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from playwright.async_api import Browser, Locator, Page, expect
+
+from tests.e2e.browser import Person, running_chromium
+from tests.e2e.conftest import Connect, StartServer
+from tests.e2e.server import SECRET, ServerProcess, run_bihak
+from tests.servers import free_port
+
+expect.set_options(timeout=15_000)
+
+WEB = Path(__file__).parent.parent.parent / "src" / "bihak" / "web"
+
+
+class Platform:
+    """A platform of its own origin, whose page has the widget; `token` is whom its session belongs to."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.page = ""
+        self.token: str | None = None
+        self.headers: dict[str, str] = {}
+        self.asked = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://localhost:{self.port}"
+
+    async def answer_page(self, request: web.Request) -> web.Response:
+        return web.Response(text=self.page, content_type="text/html", headers=self.headers)
+
+    async def answer_token(self, request: web.Request) -> web.Response:
+        self.asked += 1
+        return web.json_response({"token": self.token}, status=200 if self.token else 401)
+
+
+@pytest.fixture
+async def platform() -> AsyncIterator[Platform]:
+    platform = Platform()
+    app = web.Application()
+    app.add_routes([web.get("/", platform.answer_page), web.get("/chat/token", platform.answer_token)])
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "localhost", platform.port).start()
+    yield platform
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def visitor() -> AsyncIterator[Person]:
+    """Somebody with a browser, whose pages must have nothing to complain of."""
+    async with running_chromium() as browser:
+        person = await arrive(browser)
+        yield person
+        assert person.complaints == []
+
+
+async def arrive(browser: Browser) -> Person:
+    return await Person.arrive(browser, viewport={"width": 1100, "height": 760}, locale="en-GB")
+
+
+def bubble(page: Page) -> Locator:
+    return page.get_by_role("button", name=re.compile("^Messages"))
+
+
+def panel(page: Page) -> Locator:
+    return page.get_by_role("dialog", name="Messages")
+
+
+async def looks(page: Page, selector: str) -> Any:
+    """How everything that `selector` finds in the widget looks, in all that a page could spoil."""
+    return await page.evaluate(
+        """(selector) => {
+          const names = ["color", "backgroundColor", "fontFamily", "fontSize", "letterSpacing", "lineHeight",
+            "textTransform", "textAlign", "borderTopWidth", "borderTopStyle", "borderRadius", "boxSizing", "padding",
+            "opacity", "transform", "filter", "visibility", "width", "height"];
+          const root = document.querySelector("bihak-chat").shadowRoot;
+          return [...root.querySelectorAll(selector)].map((node) => {
+            const style = getComputedStyle(node);
+            return Object.fromEntries(names.map((name) => [name, style[name]]));
+          });
+        }""",
+        selector,
+    )
+
+
+async def settle(page: Page) -> None:
+    """What moves in the widget has come to rest."""
+    await page.mouse.move(5, 5)
+    await page.evaluate(
+        """() => {
+          const moving = document.querySelector("bihak-chat").shadowRoot.getAnimations();
+          const ending = moving.filter(({effect}) => effect.getComputedTiming().iterations !== Infinity);
+          return Promise.all(ending.map(({finished}) => finished.catch(() => {})));
+        }"""
+    )
+
+
+async def looks_of_the_page(page: Page) -> Any:
+    return await page.evaluate(
+        """() => [...document.querySelectorAll("html, body, main, main *")].map((node) => {
+          const style = getComputedStyle(node);
+          return Object.fromEntries([...style].map((name) => [name, style.getPropertyValue(name)]));
+        })"""
+    )
+
+
+async def test_neither_takes_the_style_of_the_other(demo: ServerProcess, visitor: Person) -> None:
+    page = visitor.page
+    seen = []
+    for hostile in (True, False):
+        if not hostile:
+            await page.route("**/hostile.css", lambda route: route.fulfill(content_type="text/css", body=""))
+        await page.goto(f"{demo.url}/demo/widget.html")
+        await expect(bubble(page)).to_be_visible()
+        before = await looks_of_the_page(page)
+        await bubble(page).click()
+        await panel(page).get_by_role("link", name=re.compile("^Grace")).click()
+        await expect(panel(page).get_by_role("textbox", name="Message")).to_be_visible()
+        await page.evaluate("document.activeElement.blur()")
+        await expect(panel(page).locator(".bubble").first).to_be_visible()
+        await settle(page)
+        assert await looks_of_the_page(page) == before
+        seen.append(
+            await looks(page, ".launcher, .widget-panel, .widget-head, .pane-head, .input, .bubble, .icon-button")
+        )
+    assert seen[0] == seen[1]
+    assert len(seen[0]) > 8
+    assert await page.title() == "The widget on a page that means no good"
+
+
+async def test_a_bubble_tells_what_waits_and_opens_by_keyboard(
+    demo: ServerProcess, visitor: Person, connect: Connect, pair: tuple[str, str, int]
+) -> None:
+    ann, bob, conversation_id = pair
+    page = visitor.page
+    await page.goto(f"{demo.url}/demo/widget.html")
+    await expect(bubble(page)).to_be_visible()
+    await page.evaluate("(participant) => BihakWidget.start({participant})", ann)
+    await expect(bubble(page)).to_have_count(1)
+    await page.evaluate("document.addEventListener('bihak:unread', ({detail}) => { globalThis.told = detail.unread; })")
+    friend = await connect(demo, bob)
+    await friend.send(type="message", conversation_id=conversation_id, content="Are you there?")
+    await expect(page.get_by_role("button", name="Messages, 1 unread message")).to_be_visible()
+    assert await page.evaluate("told") == 1
+
+    await page.get_by_role("textbox", name="A field of the page").focus()
+    await page.keyboard.press("Tab")
+    await expect(bubble(page)).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(bubble(page)).to_have_attribute("aria-expanded", "true")
+    await page.get_by_role("button", name="Write to Grace").click()
+    await expect(panel(page).get_by_role("heading", name="Grace Mukamana")).to_be_visible()
+    await expect(panel(page).get_by_role("textbox", name="Message")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(panel(page)).to_be_hidden()
+    await expect(bubble(page)).to_be_focused()
+    await expect(page.get_by_role("button", name="Messages, 1 unread message")).to_be_visible()
+
+    await page.evaluate("(id) => BihakWidget.open(id)", conversation_id)
+    await expect(panel(page).get_by_role("article").filter(has_text="Are you there?")).to_be_visible()
+    await expect(bubble(page)).to_have_attribute("aria-label", "Messages")
+    await page.keyboard.type("I am")
+    await page.keyboard.press("Enter")
+    assert (await friend.hear("new_message", content="I am"))["sender_name"] == ann
+    await page.set_viewport_size({"width": 390, "height": 700})
+    box = await panel(page).bounding_box()
+    assert box == {"x": 0, "y": 0, "width": 390, "height": 700}
+    await panel(page).get_by_role("button", name="Close").click()
+    await expect(panel(page)).to_be_hidden()
+    await friend.send(type="message", conversation_id=conversation_id, content="While you look elsewhere")
+    await expect(page.get_by_role("button", name="Messages, 1 unread message")).to_be_visible()
+
+
+async def test_it_works_on_a_page_of_another_origin_whose_users_sign_in_there(
+    start_server: StartServer, platform: Platform, visitor: Person
+) -> None:
+    server = start_server(AUTH_SECRET=SECRET, ALLOWED_ORIGINS=platform.url)
+    token = run_bihak(server.folder, "token", "user_7", "--name", "Claudine", AUTH_SECRET=SECRET).stdout.strip()
+    platform.headers = {
+        "Content-Security-Policy": (
+            f"default-src 'none'; script-src {server.url}; "
+            f"connect-src 'self' {server.url} {server.ws_url}; img-src {server.url}; require-trusted-types-for 'script'"
+        )
+    }
+    tag = f'<script src="{server.url}/widget.js" data-token-url="/chat/token" data-language="fr" data-position="left"'
+    platform.page = f"<!doctype html><html lang=fr><title>Plateforme</title>{tag} async></script><body><h1>Bonjour</h1>"
+    page = visitor.page
+
+    async with page.expect_response("**/chat/token") as told:
+        await page.goto(platform.url)
+    await (await told.value).finished()
+    assert await page.locator("bihak-chat").count() == 0
+    visitor.complaints[:] = [told for told in visitor.complaints if "401" not in told]
+
+    platform.token = token
+    await page.reload()
+    await bubble(page).click()
+    await expect(panel(page).get_by_text("Claudine")).to_be_visible()
+    await expect(panel(page).get_by_role("searchbox")).to_have_attribute("placeholder", "Chercher")
+    box = await bubble(page).bounding_box()
+    assert box is not None
+    assert box["x"] < 100
+
+    await page.evaluate("BihakWidget.signOut()")
+    await expect(page.locator("bihak-chat")).to_have_count(0)
+    assert await page.evaluate("indexedDB.databases()") == []
+    await page.evaluate("BihakWidget.start({token: () => null})")
+    assert await page.locator("bihak-chat").count() == 0
+
+
+def test_the_widget_takes_every_style_sheet_of_the_web_client() -> None:
+    sheets = (WEB / "widget" / "sheets.js").read_text()
+    named = json.loads(re.search(r"SHEETS = (\[.*?\])", sheets, re.DOTALL)[1])  # type: ignore[index]
+    page = (WEB / "app" / "index.html").read_text()
+    linked = re.findall(r'href="app/(\w+)\.css"', page)
+    assert named == [name for name in linked if name != "signin"]
