@@ -37,17 +37,19 @@ class Habits:
 class Constants:
     """Microseconds of CPU unless the name says otherwise; as measured on one core (see the page)."""
 
-    message_us: float = 30
-    """A message at a busy server, from its frame to its reply, its deliveries apart."""
+    message_us: float = 700
+    """A message from its frame to its reply, its deliveries apart, where batches are of one or two: some hundred a
+    second. Connections bound a node long before it has so much to do that batches grow."""
+    busy_message_us: float = 30
+    """The same where batches are of tens: thousands a second."""
     delivery_us: float = 4
     """A delivery by itself: one write to one socket."""
     resume_us: float = 1000
     idle_us: float = 8
     """A connection that does nothing, each second."""
-    store_us: float = 13
-    """A message at a busy MariaDB, in batches of tens."""
-    store_alone_us: float = 60
-    """The same with a transaction of its own: what many nodes with little to do each come to."""
+    store_us: float = 250
+    """A message at MariaDB, in batches of one or two, with all that is done behind it."""
+    busy_store_us: float = 13
     resume_store_us: float = 300
     connection_kib: float = 23
     node_mib: float = 100
@@ -66,20 +68,21 @@ class Constants:
         idle = scenarios.get("idle", {})
         if idle.get("people"):
             constants = replace(constants, idle_us=constants.idle_us / idle["people"])
-        if "message_us" in found:
-            constants = replace(constants, message_us=max(found["message_us"] - deliveries, found["message_us"] / 2))
+        for field in {"message_us", "busy_message_us"} & set(found):
+            constants = replace(constants, **{field: max(found[field] - deliveries, found[field] / 2)})
         return constants
 
 
 SOURCES = (
-    ("message_us", "pairs-8", "server_us"),
+    ("message_us", "rate", "server_us"),
+    ("busy_message_us", "pairs-8", "server_us"),
     ("generator_us", "pairs-8", "load_us"),
     ("delivery_us", "room-1", "server_us"),
     ("resume_us", "storm", "server_us"),
     ("resume_store_us", "storm", "database_us"),
     ("idle_us", "idle", "server_us"),
-    ("store_us", "pairs-8", "database_us"),
-    ("store_alone_us", "pairs-1", "database_us"),
+    ("store_us", "rate", "database_us"),
+    ("busy_store_us", "pairs-8", "database_us"),
     ("connection_kib", "idle", "memory_kib"),
 )
 
@@ -153,7 +156,7 @@ class Scale:
         cluster_us = self.assumed.publish_us * (1 + spread)
         own_us = 0.0 if self.is_built else 2 * spread * self.assumed.sweep_us
         return (
-            self.messages_a_second * (c.message_us * (1 + self.habits.signals / 2) + own_us)
+            self.messages_a_second * (c.message_us + self.habits.signals * c.busy_message_us / 2 + own_us)
             + self.events_a_second * cluster_us
             + self.comings_a_second * cluster_us
             + self.deliveries_a_second * c.delivery_us
@@ -187,11 +190,9 @@ class Scale:
 
     @property
     def database_cores(self) -> float:
-        """Batches get smaller the more nodes share the messages: the dearer figure from ten nodes on."""
         c = self.constants
-        store_us = c.store_us if self.nodes < 10 else c.store_alone_us
         sweeps = self.nodes * 10 if self.is_built else 2 * self.habits.deliveries
-        message_us = store_us + sweeps * self.assumed.sweep_store_us
+        message_us = c.store_us + sweeps * self.assumed.sweep_store_us
         return (self.messages_a_second * message_us + self.resumes_a_second * c.resume_store_us) / 1e6
 
     @property
@@ -231,7 +232,7 @@ def predicted_gain(constants: Constants, assumed: Assumed = Assumed()) -> float:
 
     Everything that works shares the cores in both: servers, MariaDB, Redis and the load generator.
     """
-    one_us = constants.message_us + 2 * constants.delivery_us + constants.store_us + constants.generator_us
+    one_us = constants.busy_message_us + 2 * constants.delivery_us + constants.busy_store_us + constants.generator_us
     # A message is published once, and half of the pairs sit on both workers: on average 1.5 get it.
     cluster_us = assumed.publish_us * 2.5 + assumed.redis_us * 2.5
     return 2 * one_us / (one_us + cluster_us)

@@ -145,7 +145,8 @@ def _growth(size: Size) -> list[Scenario]:
             "message",
             seed,
             ("MariaDB",),
-            _load(size, "pairs", seed, senders=10, window=1),
+            # Signing in reads all conversations of a person; here one person after the other.
+            _load(size, "pairs", seed, senders=10, window=1, connecting=1),
         )
         for name, talks in (("growth-few", 1), ("growth-many", size.talks))
         for seed in (Seed("pairs", 20, talks),)

@@ -17,7 +17,7 @@
 
 options settings = {.work = "pairs", .host = "127.0.0.1", .port = "8080", .path = "/", .people = "pairs",
                     .connections = 200, .senders = 100, .window = 1, .connecting = 256, .warmup_s = 1, .seconds = 3,
-                    .settle_s = 0.5, .patience_s = 10};
+                    .settle_s = 0.5, .patience_s = 30};
 connection *connections;
 tally total, counted;
 bool is_counting;

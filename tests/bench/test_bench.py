@@ -12,6 +12,7 @@ from rich.console import Console
 from websockets.asyncio.server import ServerConnection, serve
 
 from bench import contestants, load, page, plots, runs, tables, visit
+from bench.capacity import Assumed, Constants, Scale, measured_gain, predicted_gain
 from bench.databases import Databases
 from bench.results import Results
 from bench.scenarios import Size, scenarios
@@ -130,3 +131,21 @@ def test_results_become_tables_plots_and_the_page(tmp_path: Path) -> None:
         console.print(*(tables.scenario_table(name, shown) for name, shown in again.scenarios.items()))
         console.print(tables.target_table(judge(again.scenarios)))
     assert all(shown["what"] in printed.get() for shown in again.scenarios.values())
+
+
+def test_the_model_takes_what_was_measured_and_says_where_no_number_of_nodes_is_enough() -> None:
+    figures = dict.fromkeys(("server_us", "database_us", "load_us", "memory_kib"), 100.0)
+    constants = Constants.measured({"rate": {"figures": {"MariaDB": figures}}})
+    assert constants.store_us == 100
+    assert constants.resume_us == Constants().resume_us
+    small, large = Scale(10_000, constants=constants), Scale(1_000_000, constants=constants)
+    assert small.nodes == 1
+    assert small.redises == 0
+    assert large.nodes == 8  # 120,000 connections of 15,000 each
+    assert large.redises == 1
+    assert Scale(100_000_000).nodes == 0
+    assert Scale(100_000_000, is_built=False).nodes == 800
+    # Without any cost of being two, two cores do twice the work of one.
+    assert predicted_gain(constants, Assumed(publish_us=0, redis_us=0)) == 2
+    workers = {"one worker": {**figures, "per_s": 10.0}, "two workers": {**figures, "per_s": 15.0}}
+    assert measured_gain({"workers": {"figures": workers}}) == (1.5, 2.0)
