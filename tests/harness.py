@@ -171,7 +171,7 @@ class LossyBackplane:
         self.fate: Callable[[str], Fate] = lambda _topic: Fate.PASS
         self.received = 0
 
-    def misbehave(self, *, drop: float = 0.0, repeat: float = 0.0, delay: float = 0.0, topics: str = "cpn") -> None:
+    def misbehave(self, *, drop: float = 0.0, repeat: float = 0.0, delay: float = 0.0, topics: str = "cp") -> None:
         """From now on publications on these kinds of topics meet such fates with these probabilities."""
 
         def fate(topic: str) -> Fate:
@@ -198,9 +198,13 @@ class LossyBackplane:
             self._deliver(delayed)
         return bool(delayed)
 
-    async def start(self, deliver: Deliver) -> None:
+    async def start(self, deliver: Deliver, recovered: Callable[[], None]) -> None:
         self._deliver = deliver
-        await self._inner.start(self._take)
+        await self._inner.start(self._take, recovered)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._inner.is_connected
 
     def publish(self, publications: Sequence[Publication]) -> None:
         self._inner.publish(publications)

@@ -22,6 +22,7 @@ require_all() {
     require chromium chromium chromium-browser google-chrome
     require php-cli php
     require strace strace
+    require redis-server redis-server
 }
 
 require_all

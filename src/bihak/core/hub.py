@@ -5,7 +5,7 @@ delivered is held for it while it reads the log. Behind: its outbox was full; wh
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,7 +13,6 @@ import structlog
 
 from bihak.cluster.base import Backplane, Publication
 from bihak.cluster.envelope import (
-    NEIGHBOURS,
     Envelope,
     conversation_topic,
     open_envelope,
@@ -35,6 +34,8 @@ CATCH_UP_PAGE = 200
 MAX_HELD = 1000
 """Events held for one joining session; past that it reads them from the log instead."""
 MAX_STALLS = 3
+MAX_NUMBERS = 10_000
+"""Events whose other copies are recognised; those come within a moment."""
 DRAIN_POLL_S = 0.05
 REPAIR_RETRY_S = 1.0
 
@@ -100,11 +101,15 @@ class Hub:
         self._flusher = flusher
         self.rooms: dict[int, Room] = {}
         self.participants: dict[str, dict[Session, None]] = {}
+        self.on_limited: Callable[[str, int], None] = lambda _user_id, _ms: None
+        """Called with a participant who has used up a limit, and for how many milliseconds."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._numbers: dict[int, None] = {}
+        """Of the latest events that come in several copies."""
 
-    async def start(self) -> None:
-        await self._backplane.start(self.receive)
-        self._backplane.subscribe(NEIGHBOURS)
+    async def start(self, recovered: Callable[[], None]) -> None:
+        """`recovered` is called when the backplane may have lost something and carries again."""
+        await self._backplane.start(self.receive, recovered)
 
     async def close(self) -> None:
         await self._backplane.close()
@@ -276,12 +281,12 @@ class Hub:
                     continue
                 if envelope.seq:
                     durable.setdefault(room, []).append(envelope)
-                else:
+                elif not envelope.conversations:
                     self._offer_ephemeral(room.sessions(), envelope)
-            elif topic[0] == "p":
-                self._receive_personal(topic[1:], envelope)
+                elif self._is_first(envelope.number):
+                    self._offer_ephemeral(self._neighbours(envelope.conversations), envelope)
             else:
-                self._offer_ephemeral(self._neighbours(envelope.conversations), envelope)
+                self._receive_personal(topic[1:], envelope)
         for room, envelopes in durable.items():
             self._deliver(room, envelopes)
 
@@ -387,6 +392,9 @@ class Hub:
         if envelope.revoked_before_ms:
             self.end_revoked(user_id, envelope.revoked_before_ms, without_token=True)
             return
+        if envelope.limited_ms:
+            self.on_limited(user_id, envelope.limited_ms)
+            return
         for session in list(self.participants.get(user_id, ())):
             if session.personal is not None:
                 session.personal.append(envelope)
@@ -412,6 +420,15 @@ class Hub:
         for session in sessions:
             if session.personal is None and session.user_id != envelope.skip_user:
                 session.offer(frame, EPHEMERAL_BYTES)
+
+    def _is_first(self, number: int) -> bool:
+        """Whether this is the first copy of an event that comes on several topics."""
+        if number in self._numbers:
+            return False
+        self._numbers[number] = None
+        if len(self._numbers) > MAX_NUMBERS:
+            del self._numbers[next(iter(self._numbers))]
+        return True
 
     def _neighbours(self, conversation_ids: Iterable[int]) -> Iterable[Session]:
         """The sessions in any of these rooms, each once."""

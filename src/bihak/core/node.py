@@ -106,11 +106,11 @@ class Node:
             feature.committed for feature in self.features if type(feature).committed is not Feature.committed
         ]
         self.dispatcher.session_of = self._session_of
-        self.sweep = Sweep(database, self.readers, self.hub)
+        self.sweep = Sweep(database, self.readers, self.hub, backplane)
         self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        await self.hub.start()
+        await self.hub.start(self.sweep.hurry)
         self.dispatcher.start()
         runs = [self.sweep.run, *(run for feature in self.features for run in feature.background())]
         self._background = [asyncio.create_task(_forever(run)) for run in runs]
