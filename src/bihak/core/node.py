@@ -55,7 +55,7 @@ class NodeOptions:
     notification_days: int = 30
     """How long notifications are kept after they were read."""
     periods_s: Mapping[str, float] = field(
-        default_factory=lambda: {"typing": 60.0, "presence": 15.0, "notifications": 3600.0, "sessions": 1.0}
+        default_factory=lambda: {"typing": 60.0, "presence": 3.0, "notifications": 3600.0, "sessions": 1.0}
     )
     """How often each clean-up runs."""
 
@@ -183,17 +183,21 @@ class Node:
         now_ms: int = connection.exec_driver_sql(f"SELECT {self.database.dialect.clock_ms}").scalar_one()
         return now_ms
 
-    def periodically(self, task: str, request: Request) -> Callable[[], Awaitable[None]]:
+    def periodically(self, task: str, request: Request, *, until_none: bool = False) -> Callable[[], Awaitable[None]]:
         """A background coroutine function: serves `request`, which tells how much it removed, every period of `task`.
 
-        Several nodes may do the same: what one has removed the others do not find.
+        With `until_none` it is served again at once as long as it removes something. Several nodes may do the same:
+        what one has removed the others do not find.
         """
 
         async def run() -> None:
             while True:
                 await asyncio.sleep(self.options.periods_s[task])
                 try:
-                    removed = await self.call(request)
+                    removed = last = await self.call(request)
+                    while last and until_none:
+                        last = await self.call(request)
+                        removed += last
                 except ChatError as error:
                     log.warning("cleanup failed", task=task, error=error.message)
                 else:

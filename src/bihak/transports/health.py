@@ -24,16 +24,23 @@ class Health:
         return web.json_response({"status": "ok", "version": self._node.options.version})
 
     async def ready(self, request: web.Request) -> web.Response:
-        """200 if clients should be sent here; 503 with what is wrong otherwise."""
+        """200 if clients should be sent here; 503 with what is wrong otherwise.
+
+        Without the backplane it is degraded and still 200: every node would be, and each goes on delivering.
+        """
         try:
             await self._node.readers.run(lambda connection: connection.execute(sa.select(1)).scalar_one())
             database = "ok"
         except ChatError as error:
             database = error.message
         is_ready = database == "ok" and not self._node.draining
-        status = "ok" if is_ready else "draining" if self._node.draining else "unavailable"
+        carries = self._node.backplane.is_connected
+        status = "draining" if self._node.draining else "unavailable"
+        if is_ready:
+            status = "ok" if carries else "degraded"
         return web.json_response(
-            {"status": status, "database": database, "backplane": "ok"}, status=200 if is_ready else 503
+            {"status": status, "database": database, "backplane": "ok" if carries else "away"},
+            status=200 if is_ready else 503,
         )
 
     async def metrics(self, request: web.Request) -> web.Response:
@@ -55,6 +62,7 @@ class _NodeMetrics:
             "bihak_participants": ("Participants with a connection here.", len(node.hub.participants)),
             "bihak_rooms": ("Conversations with a connection here.", len(node.hub.rooms)),
             "bihak_write_queue": ("Requests that wait for the writer.", writer.queue_length),
+            "bihak_backplane_connected": ("Whether Redis carries events between nodes.", node.backplane.is_connected),
             "bihak_batches_total": ("Transactions committed.", writer.batches),
             "bihak_writes_total": ("Requests that went through the writer.", writer.jobs),
         }
