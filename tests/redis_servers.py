@@ -120,14 +120,13 @@ class RedisPair:
     def ports(self) -> tuple[int, ...]:
         return tuple(server.port for server in self._servers)
 
-    @property
     def master(self) -> Redis:
         port = self.sentinel.master_port()
         return next(server for server in self._servers if server.port == port)
 
     def fail_over(self) -> None:
         """Kills the master, waits for the other to take its place, and starts it again as a replica."""
-        before = self.master
+        before = self.master()
         self.sentinel.watch(closely=True)
         before.kill()
         deadline = time.monotonic() + START_WITHIN_S
@@ -137,6 +136,10 @@ class RedisPair:
             time.sleep(0.05)
         before.start("--replicaof", "127.0.0.1", str(after))
         self.sentinel.watch(closely=False)
+
+    def flush(self) -> None:
+        with self.master().client() as client:
+            client.flushall()
 
     def stop(self) -> None:
         for server in (self.sentinel, *self._servers):

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.e2e.client import Client
 from tests.e2e.conftest import Connect, StartServer, make_conversation
 from tests.e2e.server import SECRET, ServerProcess, run_bihak
 from tests.redis_servers import Redis
@@ -65,7 +66,7 @@ async def test_workers_share_a_port_are_replaced_and_end_together(
 
     # Enough connections to be on every worker, all in one conversation.
     conversation_id = await make_conversation(server, http, "user_2001", "user_2002")
-    clients = []
+    clients: list[Client] = []
     while {event["worker"] for event in server.log_events("authenticated")} != {1, 2, 3}:
         clients.append(await connect(server, f"user_{2001 + len(clients) % 2}"))
     await clients[0].send(type="message", conversation_id=conversation_id, content="to all workers")

@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from tests.faults.clients import Answered, Device, Lost
@@ -24,11 +25,22 @@ LAG_S = 0.5
 
 
 class Load:
-    """All devices, and what they do. `rng` decides it, as far as the network lets it."""
+    """All devices, and what they do. `rng` decides it, as far as the network lets it.
 
-    def __init__(self, urls: Callable[[], str], journal: Journal, rng: random.Random) -> None:
+    Each device goes from one of the `urls` to the next whenever it connects; they begin at different ones.
+    """
+
+    def __init__(self, urls: Sequence[str], journal: Journal, rng: random.Random) -> None:
+        begins = itertools.count()
         self.devices = [
-            Device(user_id, f"d{number}", urls(), journal, random.Random(rng.random()), pipeline=rng.choice((1, 1, 4)))
+            Device(
+                user_id,
+                f"d{number}",
+                itertools.islice(itertools.cycle(urls), next(begins) % len(urls), None),
+                journal,
+                random.Random(rng.random()),
+                pipeline=rng.choice((1, 1, 4)),
+            )
             for user_id, count in PEOPLE.items()
             for number in range(1, count + 1)
         ]

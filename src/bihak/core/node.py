@@ -240,6 +240,9 @@ async def _forever(run: Callable[[], Awaitable[None]]) -> None:
         try:
             await run()
             return
+        except ChatError as error:  # the database is away
+            log.debug("background task waits", task=run.__qualname__, error=error.message)
+            await asyncio.sleep(1.0)
         except Exception as fault:
             log.error("background task failed, it starts again", task=run.__qualname__, exc_info=fault)
             await asyncio.sleep(1.0)
