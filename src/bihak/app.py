@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -42,6 +43,7 @@ from bihak.transports.websocket import WebSocketEndpoint
 log = structlog.stdlib.get_logger("bihak")
 
 DRAIN_S = 20.0
+LEDGER_WITHIN_S = 1.0
 READY = "ready"
 """The first word of what a worker says to its supervisor when it serves."""
 
@@ -74,17 +76,17 @@ def make_node(
         },
         directory=settings.directory,
     )
-    backplane = make_backplane(settings, database)
+    backplane: Backplane = LocalBackplane()
+    if settings.redis_url is not None:
+        # Imported here: it takes a fifth of a second, and most servers are alone.
+        from bihak.cluster.redis import RedisBackplane
+        from bihak.cluster.redis_ledger import RedisLedger
+
+        prefix = f"bihak:{read_installation(database)}"
+        backplane = RedisBackplane(open_pool(settings.redis_url), prefix)
+        ledger = RedisLedger(open_pool(settings.redis_url, reply_within_s=LEDGER_WITHIN_S), prefix)
+        options = replace(options, ledger=ledger)
     return Node(database, backplane, authenticator, make_features, render_message, options, failpoint=failpoint)
-
-
-def make_backplane(settings: Settings, database: Database) -> Backplane:
-    """Redis if there is one, else this process is alone."""
-    if settings.redis_url is None:
-        return LocalBackplane()
-    from bihak.cluster.redis import RedisBackplane  # takes a fifth of a second, and most servers are alone
-
-    return RedisBackplane(open_pool(settings.redis_url), f"bihak:{read_installation(database)}")
 
 
 def make_authenticator(settings: Settings, http: aiohttp.ClientSession) -> Authenticator:

@@ -16,6 +16,7 @@ from bihak.core.feature import Command, Kind
 from bihak.core.identity import Actor
 from bihak.core.limits import RateLimit
 from bihak.core.session import Session, Turn
+from bihak.core.shared_limit import SharedLimit
 from bihak.errors import ChatError, Disconnect, Internal, NotAuthenticated, RateLimited, Unavailable, UnknownType
 from bihak.failpoints import Failpoint, pass_by
 from bihak.protocol.envelope import (
@@ -126,7 +127,7 @@ class Dispatcher:
         backplane: Backplane,
         commands: Iterable[Command],
         *,
-        message_limit: RateLimit,
+        message_limit: RateLimit | SharedLimit,
         wall_clock: Callable[[], float] = time.time,
         failpoint: Failpoint = pass_by,
     ) -> None:

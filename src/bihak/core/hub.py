@@ -375,6 +375,12 @@ class Hub:
         """On every node, ends the participant's sessions whose token was made before then, and those without one."""
         self._backplane.publish([publication(participant_topic(user_id), Envelope(b"", revoked_before_ms=before_ms))])
 
+    def limit(self, user_id: str, wait_ms: int) -> None:
+        """On every node, calls `on_limited`."""
+        self._backplane.publish([publication(participant_topic(user_id), Envelope(b"", limited_ms=wait_ms))])
+        if user_id not in self.participants:
+            self.on_limited(user_id, wait_ms)  # they came over HTTP
+
     def end_revoked(self, user_id: str, before_ms: int, *, without_token: bool = False) -> None:
         """As `revoke`, on this node; those without a token only if that is wanted."""
         for session in list(self.participants.get(user_id, ())):

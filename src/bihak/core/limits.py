@@ -10,10 +10,16 @@ class RateLimit:
     """At most `count` of something per `period_s` for each key, in bursts of up to `count` (a token bucket)."""
 
     def __init__(self, count: int, period_s: float, clock: Callable[[], float]) -> None:
+        self.count = count
+        self.period_s = period_s
+        self.clock = clock
         self._capacity = float(count)
         self._rate = count / period_s if period_s else math.inf
-        self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
+
+    @property
+    def is_off(self) -> bool:
+        return math.isinf(self._rate)
 
     @classmethod
     def off(cls) -> "RateLimit":
@@ -22,9 +28,9 @@ class RateLimit:
 
     def take(self, key: str) -> float:
         """Takes one; 0.0 if it was there, else the seconds until it will be (and nothing is taken)."""
-        if math.isinf(self._rate):
+        if self.is_off:
             return 0.0
-        now = self._clock()
+        now = self.clock()
         tokens, since = self._buckets.get(key, (self._capacity, now))
         tokens = min(self._capacity, tokens + (now - since) * self._rate)
         if tokens < 1.0:

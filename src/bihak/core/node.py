@@ -11,6 +11,7 @@ import structlog
 
 from bihak.cluster.base import Backplane
 from bihak.cluster.envelope import Envelope
+from bihak.cluster.ledger import Ledger
 from bihak.core.context import Signal
 from bihak.core.dispatcher import Dispatcher
 from bihak.core.feature import Feature
@@ -20,6 +21,7 @@ from bihak.core.limits import RateLimit
 from bihak.core.log import Coverage, Log, LogEntry, Span, read_coverage
 from bihak.core.outbox import Outboxes
 from bihak.core.session import NoWire, Session
+from bihak.core.shared_limit import SharedLimit
 from bihak.core.sweep import Sweep
 from bihak.errors import ChatError, CloseCode
 from bihak.failpoints import Failpoint, pass_by
@@ -46,6 +48,8 @@ class NodeOptions:
     version: str = "0.0.0"
     max_frame_bytes: int = 102_400
     message_limit: RateLimit = field(default_factory=RateLimit.off)
+    ledger: Ledger | None = None
+    """Where nodes count together what `message_limit` is about; None: this one counts alone."""
     stall_s: float = 30.0
     heartbeat_s: float = 30.0
     max_per_participant: int = 0
@@ -94,12 +98,16 @@ class Node:
         )
         self.hub = Hub(backplane, self, self.outboxes)
         self.outboxes.on_drained = self.hub.drained
+        self._shared_limit: SharedLimit | None = None
+        if options.ledger is not None and not options.message_limit.is_off:
+            self._shared_limit = SharedLimit(options.message_limit, options.ledger, self.hub.limit)
+            self.hub.on_limited = self._shared_limit.used_up
         self.dispatcher = Dispatcher(
             database,
             self.readers,
             backplane,
             [command for feature in self.features for command in feature.commands()],
-            message_limit=options.message_limit,
+            message_limit=self._shared_limit or options.message_limit,
             failpoint=failpoint,
         )
         self.dispatcher.on_committed = [
@@ -113,6 +121,8 @@ class Node:
         await self.hub.start(self.sweep.hurry)
         self.dispatcher.start()
         runs = [self.sweep.run, *(run for feature in self.features for run in feature.background())]
+        if self._shared_limit is not None:
+            runs.append(self._shared_limit.run)
         self._background = [asyncio.create_task(_forever(run)) for run in runs]
 
     async def drain(self, timeout_s: float = 20.0) -> bool:
@@ -137,6 +147,8 @@ class Node:
         finished = await self.dispatcher.stop(GOODBYE_S)
         self.outboxes.close()
         await self.hub.close()
+        if self.options.ledger is not None:
+            await self.options.ledger.close()
         await asyncio.to_thread(self.readers.close)
         return answered and finished
 
@@ -145,6 +157,8 @@ class Node:
     def session_ready(self, session: Session) -> None:
         """A session is authenticated and in its rooms."""
         session.ready = True
+        if self._shared_limit is not None:
+            self._shared_limit.meet(session.user_id)
         for feature in self.features:
             feature.session_opened(session)
 
