@@ -25,7 +25,7 @@ from bihak.cluster.base import Backplane, Deliver, Publication
 from bihak.cluster.local import LocalBackplane, LocalBus
 from bihak.core.context import Call, Transaction
 from bihak.core.dispatcher import Dispatcher
-from bihak.core.feature import Feature, write_many
+from bihak.core.feature import Feature, write, write_many
 from bihak.core.hub import GAP_HOLD_S
 from bihak.core.identity import Authenticator
 from bihak.core.node import Node, NodeOptions
@@ -386,8 +386,18 @@ class Barrier(Request, tag="barrier", kw_only=True):
     """The harness's own: answered when all that the writer had before it is committed and published."""
 
 
+class Change(Request, tag="change", kw_only=True):
+    """The harness's own: a statement."""
+
+    sql: str
+
+
 class Barriers(Feature):
-    """The harness's own feature; it stores nothing."""
+    """The harness's own feature."""
+
+    @write(Change, internal=True)
+    def change(self, tx: Transaction, request: Change) -> None:
+        tx.connection.execute(sa.text(request.sql))
 
     @write_many(Barrier, internal=True)
     def reach(self, _tx: Transaction, calls: Sequence[Call[Barrier]]) -> None:
@@ -540,6 +550,15 @@ class Cluster:
         """What the database has, read directly."""
         rows = await self.nodes[0].readers.run(lambda c: c.execute(sa.text(sql), parameters).all())
         return [tuple(row) for row in rows]
+
+    async def write(self, sql: str) -> None:
+        """Changes what the database has, directly."""
+        await self.nodes[-1].call(Change(sql=sql))
+
+    def die(self, node: int) -> None:
+        """That node does nothing of its own accord any more, and its devices have not noticed."""
+        for running in self.nodes[node]._background:
+            running.cancel()
 
     async def snapshot(self) -> Counter[str]:
         """How many rows each table has, but for those that reserve ids and those that are filled in the background."""

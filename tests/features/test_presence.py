@@ -1,6 +1,7 @@
 """Who is online, by the count of their connections."""
 
-from bihak.features.presence import OFFLINE_AFTER_S
+from bihak.features.presence import OFFLINE_AFTER_S, STEADY_AFTER_S
+from bihak.features.presence.leases import RENEW_EVERY_S, STALE_AFTER_MS
 from tests.harness import Cluster, Device
 
 
@@ -98,3 +99,53 @@ async def test_a_connection_that_never_signed_in_is_nobody(cluster: Cluster) -> 
     nobody.drop()
     await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
     await bob.quiet("status_change")
+
+
+async def time_passes(cluster: Cluster, seconds: float) -> None:
+    """For the nodes, and for what they have written into the database."""
+    ms = int(seconds * 1000)
+    for table in ("presence_nodes", "presence_leases"):
+        await cluster.write(f"UPDATE {table} SET renewed_ms = renewed_ms - {ms:d}")
+    for _ in range(int(seconds / RENEW_EVERY_S) + 1):
+        await cluster.clock.advance(RENEW_EVERY_S)
+        await cluster.settle()
+
+
+async def test_a_dead_nodes_people_go_offline_but_for_those_with_a_device_elsewhere(cluster: Cluster) -> None:
+    bob = await cluster.connect("user_2", 1)
+    for guest in ("user_1", "user_3"):
+        await cluster.found(bob, guest)
+    await cluster.connect("user_1", 0)
+    await cluster.connect("user_3", 0)
+    await cluster.connect("user_3", 1)
+    await time_passes(cluster, STEADY_AFTER_S)
+    assert statuses(bob, "user_1") == statuses(bob, "user_3") == ["online"]
+    cluster.die(0)
+    await time_passes(cluster, STALE_AFTER_MS / 1000 + 1)
+    assert statuses(bob, "user_1") == ["online", "offline"]
+    assert await shown(bob, "user_1") == "offline"
+    assert statuses(bob, "user_3") == ["online"]
+    assert await cluster.stored("SELECT COUNT(*) FROM presence_nodes") == [(1,)]
+
+
+async def test_a_node_that_was_taken_to_be_dead_says_again_who_is_there(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    await cluster.connect("user_1", 0)
+    await cluster.settle()
+    await cluster.write("DELETE FROM presence_leases")
+    await cluster.write("DELETE FROM presence_nodes")
+    await cluster.write("UPDATE user_online_status SET status = 'offline'")
+    await cluster.clock.advance(RENEW_EVERY_S)
+    await cluster.settle()  # it is told, and only then writes
+    assert await shown(bob, "user_1") == "online"
+
+
+async def test_moving_on_from_a_node_that_drains_is_no_flicker(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    await cluster.connect("user_1", 0)
+    await time_passes(cluster, STEADY_AFTER_S)
+    await cluster.nodes[0].drain()
+    await cluster.connect("user_1", 1)
+    await time_passes(cluster, STALE_AFTER_MS / 1000 + 1)
+    assert statuses(bob, "user_1") == ["online"]
+    assert await shown(bob, "user_1") == "online"

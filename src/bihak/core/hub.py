@@ -104,6 +104,8 @@ class Hub:
         self.on_limited: Callable[[str, int], None] = lambda _user_id, _ms: None
         """Called with a participant who has used up a limit, and for how many milliseconds."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self.received = 0
+        """Publications that came."""
         self._numbers: dict[int, None] = {}
         """Of the latest events that come in several copies."""
 
@@ -273,6 +275,7 @@ class Hub:
     def receive(self, publications: Sequence[Publication]) -> None:
         """Takes what the backplane brings, in the order it came in."""
         durable: dict[Room, list[Envelope]] = {}
+        self.received += len(publications)
         for topic, payload in publications:
             envelope = open_envelope(payload)
             if topic[0] == "c":

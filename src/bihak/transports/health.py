@@ -63,6 +63,7 @@ class _NodeMetrics:
             "bihak_rooms": ("Conversations with a connection here.", len(node.hub.rooms)),
             "bihak_write_queue": ("Requests that wait for the writer.", writer.queue_length),
             "bihak_backplane_connected": ("Whether Redis carries events between nodes.", node.backplane.is_connected),
+            "bihak_publications_total": ("Events that came from this and other nodes.", node.hub.received),
             "bihak_batches_total": ("Transactions committed.", writer.batches),
             "bihak_writes_total": ("Requests that went through the writer.", writer.jobs),
         }

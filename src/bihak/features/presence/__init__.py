@@ -136,7 +136,8 @@ class Presence(Feature):
         self._node = node
         self._node_id = secrets.randbits(62)
         self._here: dict[Participant, Here] = {}
-        self._renewed_at = self._steady_since = time.monotonic()
+        self._is_steady = False
+        """Whether this node has renewed for a while without a break."""
 
     # Connections
 
@@ -264,13 +265,15 @@ class Presence(Feature):
     @write(RenewPresence, internal=True)
     def renew(self, tx: Transaction, request: RenewPresence) -> bool:
         """One row, however many are here. False if the node is new, or the others took it to be dead."""
-        node, now_ms = presence_nodes.c, tx.read_clock()
-        renewed = tx.connection.execute(
-            presence_nodes.update().where(node.node_id == self._node_id).values(renewed_ms=now_ms)
-        )
-        if not renewed.rowcount:
-            tx.connection.execute(presence_nodes.insert().values(node_id=self._node_id, renewed_ms=now_ms))
-        return bool(renewed.rowcount)
+        is_known = self._renew(tx)
+        if not is_known:
+            row = {"node_id": self._node_id, "renewed_ms": tx.read_clock()}
+            tx.connection.execute(presence_nodes.insert().values(**row))
+        return is_known
+
+    def _renew(self, tx: Transaction) -> bool:
+        mine = presence_nodes.update().where(presence_nodes.c.node_id == self._node_id)
+        return bool(tx.connection.execute(mine.values(renewed_ms=tx.read_clock())).rowcount)
 
     @write(LeavePresence, internal=True)
     def leave(self, tx: Transaction, request: LeavePresence) -> None:
@@ -293,8 +296,8 @@ class Presence(Feature):
 
         How many leases; the nodes are forgotten with their last one.
         """
-        if time.monotonic() - self._steady_since < STEADY_AFTER_S:
-            return 0  # perhaps the database was away for all nodes
+        if not self._is_steady or not self._renew(tx):
+            return 0  # perhaps the database was away for all nodes, or this one was frozen
         now_ms = tx.read_clock()
         dead = [node_id for node_id in dead_nodes(tx.connection, now_ms) if node_id != self._node_id]
         if not dead:
@@ -362,20 +365,25 @@ class Presence(Feature):
 
     async def _keep_leases(self) -> None:
         """Renews this node's word; if the others have not believed it for a while, gives it again."""
+        clock = asyncio.get_running_loop().time
+        renewed = steady_since = clock()
         while True:
             try:
-                is_known = await self._node.call(RenewPresence())
-                if time.monotonic() - self._renewed_at > 2 * RENEW_EVERY_S:
-                    self._steady_since = time.monotonic()
-                self._renewed_at = time.monotonic()
-                if not is_known:
-                    for here in self._here.values():
-                        if here.sessions:
-                            save = SavePresence(status=here.told, conversations=_conversations(here))
-                            self._node.write(save, here.actor)
+                if not await self._node.call(RenewPresence()):
+                    self._say_again()
             except ChatError as error:
                 log.debug("presence not renewed", error=error.message)
+            else:
+                if clock() - renewed > 2 * RENEW_EVERY_S:
+                    steady_since = clock()
+                renewed = clock()
+            self._is_steady = renewed - steady_since >= STEADY_AFTER_S
             await asyncio.sleep(RENEW_EVERY_S)
+
+    def _say_again(self) -> None:
+        for here in self._here.values():
+            if here.sessions:
+                self._node.write(SavePresence(status=here.told, conversations=_conversations(here)), here.actor)
 
 
 def shown_status() -> sa.ColumnElement[str]:
