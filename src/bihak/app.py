@@ -34,6 +34,7 @@ from bihak.storage.migrate import upgrade
 from bihak.storage.mysql import open_mysql
 from bihak.storage.sqlite import open_sqlite
 from bihak.transports.auth import ApiKeys, Origins, TokenAuthenticator, TrustedAuthenticator
+from bihak.transports.figures import NodeFigures, Worker
 from bihak.transports.health import Health
 from bihak.transports.http import HttpApi, make_app
 from bihak.transports.platform import PlatformApi
@@ -123,7 +124,7 @@ class Server:
     `worker`: it is one of several on the port; it says so in its log, and leaves the greeting to their supervisor.
     """
 
-    def __init__(self, settings: Settings, *, demo: bool = False, worker: int | None = None) -> None:
+    def __init__(self, settings: Settings, *, demo: bool = False, worker: Worker | None = None) -> None:
         self._settings = settings
         self._demo = demo
         self._worker = worker
@@ -144,7 +145,9 @@ class Server:
             await node.start()
             if self._demo:
                 await fill_with_demo(node)
-            runner = web.AppRunner(self._make_app(node), access_log=None, handle_signals=False)
+            figures = NodeFigures(node, self._worker)
+            sharing = asyncio.create_task(figures.share())
+            runner = web.AppRunner(self._make_app(node, figures), access_log=None, handle_signals=False)
             await runner.setup()
             sites = [web.SockSite(runner, listener) for listener in listeners]
             for site in sites:
@@ -155,6 +158,7 @@ class Server:
             finally:
                 for site in sites:
                     await site.stop()
+                sharing.cancel()
                 finished = await node.drain(DRAIN_S)
                 await runner.cleanup()
                 await asyncio.to_thread(database.close)
@@ -190,7 +194,7 @@ class Server:
             raise
         return database
 
-    def _make_app(self, node: Node) -> web.Application:
+    def _make_app(self, node: Node, figures: NodeFigures) -> web.Application:
         settings = self._settings
         trusted = settings.auth_mode == "trusted"
         api_keys = ApiKeys(settings.listed("api_key"))
@@ -206,7 +210,7 @@ class Server:
             PlatformApi(
                 node.feature(Platform), api_keys, token_secret=next(iter(secrets), None), clock=node.wall_clock
             ),
-            Health(node),
+            Health(node, figures),
             api_keys,
             {"auth_mode": settings.auth_mode, "people": DEMO_PEOPLE if self._demo else [], "version": __version__},
         )

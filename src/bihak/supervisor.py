@@ -5,6 +5,7 @@ import os
 import signal
 import socket as sockets
 import sys
+import tempfile
 from collections.abc import Sequence
 
 import structlog
@@ -44,6 +45,7 @@ class Supervisor:
         self._stopping = asyncio.Event()
         self._exit_status = 0
         self._port = 0
+        self._folder = ""
 
     async def serve(self) -> int:
         """Until SIGTERM or SIGINT; a second one ends all workers at once. The exit status."""
@@ -55,13 +57,12 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop, number)
-        try:
+        with tempfile.TemporaryDirectory(prefix="bihak-") as self._folder:
             async with asyncio.TaskGroup() as group:
                 for worker in range(1, self._workers + 1):
                     group.create_task(self._keep(worker))
-        finally:
-            for each in held:
-                each.close()
+        for each in held:
+            each.close()
         log.info("stopped", workers=self._workers)
         return self._exit_status
 
@@ -102,7 +103,7 @@ class Supervisor:
         """One life of a worker; its exit status."""
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "bihak", "serve", *self._arguments),
-            *("--port", str(self._port), "--as-worker", str(worker)),
+            *("--port", str(self._port), "--as-worker", str(worker), "--figures", self._folder),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             # Ctrl+C is for the supervisor, which tells them: a second signal would end them at once.

@@ -15,6 +15,7 @@ from bihak.errors import SettingsError
 from bihak.logs import configure_logs
 from bihak.settings import LOOPBACK_HOSTS, Settings, load_settings
 from bihak.supervisor import Supervisor, stop_with_supervisor
+from bihak.transports.figures import Worker
 
 T = TypeVar("T")
 
@@ -28,7 +29,16 @@ DEMO_DATABASE = "sqlite:///bihak-demo.db"
 @click.option("--port", type=int, help="In place of WS_PORT.")
 @click.option("--workers", type=click.IntRange(1), default=1, help="Processes on the port; more than one need Redis.")
 @click.option("--as-worker", type=int, hidden=True)
-def serve(demo: bool, reload: bool, host: str | None, port: int | None, workers: int, as_worker: int | None) -> None:
+@click.option("--figures", type=click.Path(path_type=Path), hidden=True)
+def serve(
+    demo: bool,
+    reload: bool,
+    host: str | None,
+    port: int | None,
+    workers: int,
+    as_worker: int | None,
+    figures: Path | None,
+) -> None:
     """Serve WebSocket and HTTP on one port until SIGTERM or Ctrl+C."""
     if workers > 1 and reload:
         raise click.UsageError("--reload is for one process; leave --workers out.")
@@ -46,8 +56,9 @@ def serve(demo: bool, reload: bool, host: str | None, port: int | None, workers:
             if workers > 1:
                 arguments = [*(["--demo"] if demo else []), *(["--host", host] if host else [])]
                 raise SystemExit(_run(Supervisor(settings, arguments, workers).serve()))
-            server = Server(settings, demo=demo, worker=as_worker)
-            _run(server.serve() if as_worker is None else _serve_as_worker(server))
+            worker = Worker(as_worker, figures) if as_worker is not None and figures is not None else None
+            server = Server(settings, demo=demo, worker=worker)
+            _run(server.serve() if worker is None else _serve_as_worker(server))
 
 
 async def _serve_as_worker(server: Server) -> None:

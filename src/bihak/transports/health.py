@@ -1,23 +1,21 @@
 """`/health`, `/ready` and `/metrics`: what an operator's machines ask."""
 
-from collections.abc import Iterable
-
 import sqlalchemy as sa
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
 
 from bihak.core.node import Node
 from bihak.errors import ChatError
+from bihak.transports.figures import NodeFigures
 
 
 class Health:
     """Answers for a node."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, figures: NodeFigures) -> None:
         self._node = node
         self._registry = CollectorRegistry()
-        self._registry.register(_NodeMetrics(node))
+        self._registry.register(figures)
 
     async def health(self, request: web.Request) -> web.Response:
         """200 as long as the process serves."""
@@ -46,26 +44,3 @@ class Health:
     async def metrics(self, request: web.Request) -> web.Response:
         """Prometheus text format."""
         return web.Response(body=generate_latest(self._registry), content_type="text/plain", charset="utf-8")
-
-
-class _NodeMetrics:
-    """Reads the figures when they are asked for, so that serving a message costs nothing for them."""
-
-    def __init__(self, node: Node) -> None:
-        self._node = node
-
-    def collect(self) -> Iterable[Metric]:
-        node = self._node
-        writer = node.dispatcher.writer
-        figures = {
-            "bihak_connections": ("Open WebSocket connections.", len(node.sessions)),
-            "bihak_participants": ("Participants with a connection here.", len(node.hub.participants)),
-            "bihak_rooms": ("Conversations with a connection here.", len(node.hub.rooms)),
-            "bihak_write_queue": ("Requests that wait for the writer.", writer.queue_length),
-            "bihak_backplane_connected": ("Whether Redis carries events between nodes.", node.backplane.is_connected),
-            "bihak_publications_total": ("Events that came from this and other nodes.", node.hub.received),
-            "bihak_batches_total": ("Transactions committed.", writer.batches),
-            "bihak_writes_total": ("Requests that went through the writer.", writer.jobs),
-        }
-        for name, (text, value) in figures.items():
-            yield GaugeMetricFamily(name, text, value)
