@@ -143,7 +143,7 @@ class Server:
             database = await asyncio.to_thread(self._prepare_database)
             node = make_node(settings, database, authenticator, from_environment())
             await node.start()
-            if self._demo:
+            if self._demo and (self._worker is None or self._worker.number == 1):
                 await fill_with_demo(node)
             figures = NodeFigures(node, self._worker)
             sharing = asyncio.create_task(figures.share())

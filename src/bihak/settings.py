@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from bihak.cluster.redis_url import check_redis_url
+from bihak.cluster.redis_url import check_redis_url, without_secrets
 from bihak.errors import SettingsError
 
 MIN_SECRET_BYTES = 32
@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field("", description="Addresses or networks, by commas, whose X-Forwarded-For counts.")
     max_connections: int = Field(10_000, ge=1, description="Connections of this process.")
-    max_connections_per_participant: int = Field(50, ge=1, description="Connections of one participant.")
+    max_connections_per_participant: int = Field(50, ge=1, description="Connections of one participant to one process.")
     max_frame_bytes: int = Field(102_400, ge=1024, le=16_777_216, description="Largest frame taken from a client.")
     rate_limit_messages: str = Field("600/10", description="Messages per participant: count/seconds, or off.")
     directory: Literal["everyone", "shared"] = Field(
@@ -203,8 +203,8 @@ def _check_together(settings: Settings) -> None:
         )
     if settings.redis_url is not None and settings.url.get_backend_name() == "sqlite":
         raise SettingsError(
-            "REDIS_URL is set, and the database is SQLite, which is one process' own; "
-            "set DB_HOST or DATABASE_URL to MySQL or MariaDB, or leave REDIS_URL unset"
+            f"REDIS_URL={without_secrets(settings.redis_url)} is set and the database is SQLite, which is one process' "
+            "own; set DB_HOST or DATABASE_URL to MySQL or MariaDB, or leave REDIS_URL unset"
         )
 
 
