@@ -132,6 +132,11 @@ class Device:
         """Whether it has a connection on which it is signed in."""
         return self._ready.is_set()
 
+    async def move_on(self) -> None:
+        """Gives its connection up, and connects to the next of its URLs."""
+        if self._socket is not None:
+            await self._socket.close()
+
     async def stop_reading(self, seconds: float) -> None:
         """Leaves what the server sends unread for so long."""
         self._reading.clear()

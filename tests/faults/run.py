@@ -92,18 +92,27 @@ async def _inflict(fault: Fault, world: World, journal: Journal, report: Report)
         for node in world.nodes:
             if not node.server.is_running:
                 raise Broken(f"the server has ended: {node.server.log()[-2000:]}")
-        enough = journal.acknowledged + PROGRESS
-        async with asyncio.timeout(RECOVERS_WITHIN_S):
-            while journal.acknowledged < enough or not all(device.is_served for device in world.load.devices):
-                await asyncio.sleep(0.01)
+        await _progress(world, journal)
     except (Broken, TimeoutError, RuntimeError) as broken:
-        report.violations.append(Violation(Kind.TROUBLE, f"after “{name}”: {broken or 'no recovery in time'}"))
+        report.violations.append(Violation(Kind.TROUBLE, f"after “{name}”: {broken or 'it took too long'}"))
         for node in world.nodes:
             if not node.server.is_running:
                 await node.server.start()
     longest_s = max(device.without_service_s for device in world.load.devices)
     report.without_service_s[name] = max(longest_s, report.without_service_s.get(name, 0.0))
     await asyncio.sleep(world.rng.uniform(0, 0.4))
+
+
+async def _progress(world: World, journal: Journal) -> None:
+    """Waits until messages are acknowledged again and every device is served. Raises Broken."""
+    enough = journal.acknowledged + PROGRESS
+    try:
+        async with asyncio.timeout(RECOVERS_WITHIN_S):
+            while journal.acknowledged < enough or not all(device.is_served for device in world.load.devices):
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        left = [device.name for device in world.load.devices if not device.is_served]
+        raise Broken(f"no recovery in time; {enough - journal.acknowledged} to go, without service {left}") from None
 
 
 async def _settle(world: World) -> None:

@@ -23,6 +23,8 @@ class Envelope(msgspec.Struct, array_like=True):
     """On a participant's topic, and not 0: no event; sessions whose token was made before then end with 4403."""
     number: int = 0
     """With `conversations`: the same in each copy, so that a node takes the first that comes."""
+    joined: tuple[str, ...] = ()
+    """The `user_id`s that hear what comes after this; their own topics announce the conversation to them."""
     limited_ms: int = 0
     """On a participant's topic, and not 0: no event; the participant has used up a limit, for so long."""
 

@@ -299,7 +299,7 @@ class Dispatcher:
 
 
 def _durable(event: DurableEvent) -> Publication:
-    envelope = Envelope(encode(event), event.seq, event.left())
+    envelope = Envelope(encode(event), event.seq, event.left(), joined=event.joined())
     return publication(conversation_topic(event.conversation_id), envelope)
 
 

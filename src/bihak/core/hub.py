@@ -5,7 +5,7 @@ delivered is held for it while it reads the log. Behind: its outbox was full; wh
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -103,6 +103,8 @@ class Hub:
         self.participants: dict[str, dict[Session, None]] = {}
         self.on_limited: Callable[[str, int], None] = lambda _user_id, _ms: None
         """Called with a participant who has used up a limit, and for how many milliseconds."""
+        self.on_unannounced: Callable[[int], Awaitable[None]]
+        """Called with a conversation that somebody here may be in without having heard of it. May raise ChatError."""
         self._tasks: set[asyncio.Task[None]] = set()
         self.received = 0
         """Publications that came."""
@@ -318,6 +320,8 @@ class Hub:
                 break
             self._fan_out(room, start, ready)
             self._end_memberships(room, ready[-1])
+            if any(envelope.joined and self._lacks(room.conversation_id, envelope.joined) for envelope in ready):
+                self._spawn(self._look_for_unannounced(room.conversation_id))
         for seq in [seq for seq in room.early if seq <= room.head]:
             del room.early[seq]
         if room.early:
@@ -421,6 +425,9 @@ class Hub:
             session.close(CloseCode.SLOW_CONSUMER, "reads too slowly")
         elif envelope.joins is not None:
             conversation_id, seq = envelope.joins
+            if conversation_id not in self.rooms:
+                # The first to hear of it here: the sweep will not ask for the others any more.
+                self._spawn(self._look_for_unannounced(conversation_id))
             self.join(session, conversation_id)
             self._spawn(self._catch_up_or_close(session, {conversation_id: seq}))
 
@@ -476,6 +483,23 @@ class Hub:
                 self._deliver(room, envelopes)
         finally:
             room.repair = None
+
+    def _lacks(self, conversation_id: int, user_ids: Iterable[str]) -> bool:
+        """Whether one of these participants has a session here that is not in that room."""
+        sessions = (session for user_id in user_ids for session in self.participants.get(user_id, ()))
+        return any(conversation_id not in session.conversations for session in sessions)
+
+    async def _look_for_unannounced(self, conversation_id: int) -> None:
+        """Announcements are on their way; those that have not come by now were lost."""
+        await asyncio.sleep(GAP_HOLD_S)
+        while True:
+            try:
+                await self.on_unannounced(conversation_id)
+            except ChatError as error:
+                log.debug("cannot look for members", conversation_id=conversation_id, error=error.message)
+                await asyncio.sleep(REPAIR_RETRY_S)
+            else:
+                return
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         running = asyncio.create_task(work)

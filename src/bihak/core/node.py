@@ -114,6 +114,7 @@ class Node:
             feature.committed for feature in self.features if type(feature).committed is not Feature.committed
         ]
         self.dispatcher.session_of = self._session_of
+        self.hub.on_unannounced = lambda conversation_id: self.sweep.on_unknown([conversation_id])
         self.sweep = Sweep(database, self.readers, self.hub, backplane)
         self._background: list[asyncio.Task[None]] = []
 
@@ -245,7 +246,7 @@ class Node:
         entries = await self.readers.run(
             lambda connection: self.log.read_room(connection, conversation_id, after, through)
         )
-        return [Envelope(entry.body, entry.seq, entry.left) for entry in entries]
+        return [Envelope(entry.body, entry.seq, entry.left, joined=entry.joined) for entry in entries]
 
 
 async def _forever(run: Callable[[], Awaitable[None]]) -> None:
