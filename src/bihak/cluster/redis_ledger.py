@@ -45,7 +45,7 @@ class RedisLedger:
                 some = names[at : at + KEYS_AT_ONCE]
                 arguments = [count, count / (period_s * 1000), *(spent[name] for name in some)]
                 waits_ms += await self._script([self._prefix + name for name in some], arguments)
-        except (RedisError, OSError) as fault:
+        except (RedisError, OSError, RuntimeError) as fault:  # the last is uvloop's word for a closed connection
             raise LedgerAway(str(fault)) from fault
         return {name: wait_ms / 1000 for name, wait_ms in zip(names, waits_ms, strict=True)}
 

@@ -85,7 +85,10 @@ class WebSocketEndpoint:
             decode_text=False,
             timeout=CLOSE_WITHIN_S,
         )
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:
+            return web.Response()  # lost during the handshake
         transport = request.transport
         if transport is None:
             return socket  # lost during the handshake
