@@ -1,6 +1,7 @@
 """`bihak serve --workers N`: several processes on one port, each replaced when it dies."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket as sockets
@@ -91,13 +92,13 @@ class Supervisor:
                 self._stop(signal.SIGTERM)
                 return
             lived_s = loop.time() - started
-            wait_s = RESTART_AFTER_S[0] if lived_s > STEADY_AFTER_S else min(2 * wait_s, RESTART_AFTER_S[1])
+            if lived_s > STEADY_AFTER_S:
+                wait_s = RESTART_AFTER_S[0]
             log.error("worker died", worker=worker, status=status, lived_s=round(lived_s, 1), replaced_in_s=wait_s)
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._stopping.wait()
-            except TimeoutError:
-                pass
+            wait_s = min(2 * wait_s, RESTART_AFTER_S[1])
 
     async def _run(self, worker: int) -> int:
         """One life of a worker; its exit status."""

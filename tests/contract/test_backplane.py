@@ -12,6 +12,7 @@ from bihak.cluster.local import LocalBackplane, LocalBus
 from bihak.cluster.redis import RedisBackplane
 from bihak.cluster.redis_url import open_pool
 from tests.redis_servers import Redis
+from tests.waiting import until
 
 Make = Callable[[], Backplane]
 
@@ -67,10 +68,13 @@ async def settled(pair: Pair) -> None:
     for listener, other in (pair, pair[::-1]):
         listener.backplane.unsubscribe(READY)
         listener.backplane.subscribe(READY)  # behind the others
-        before = listener.heard.count((READY, b""))
-        while listener.heard.count((READY, b"")) == before:
+        listener.heard.clear()
+
+        def arrives(listener: Listener = listener, other: Listener = other) -> bool:
             other.backplane.publish([(READY, b"")])
-            await asyncio.sleep(0.002)
+            return (READY, b"") in listener.heard
+
+        await until(arrives)
     for listener in pair:
         listener.heard.clear()
 

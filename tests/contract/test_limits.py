@@ -13,6 +13,7 @@ from bihak.cluster.redis_url import open_pool
 from bihak.core.limits import RateLimit
 from bihak.core.shared_limit import SharedLimit
 from tests.redis_servers import Redis, running_redis
+from tests.waiting import until
 
 Nodes = list[SharedLimit]
 Make = Callable[[str, int], Awaitable[Nodes]]
@@ -47,8 +48,7 @@ async def make() -> AsyncIterator[Make]:
 
 
 async def until_refused(*nodes: SharedLimit) -> None:
-    while any(not node._until for node in nodes):
-        await asyncio.sleep(0.005)
+    await until(lambda: all(node._until for node in nodes))
 
 
 async def test_what_one_node_has_let_through_no_other_does(make: Make, redis_server: Redis) -> None:
@@ -75,8 +75,8 @@ async def test_what_was_let_through_too_much_is_a_debt(make: Make, redis_server:
     nodes = await make(redis_server.url, 5)
     for node in nodes:
         assert [node.take("user_1") for _ in range(5)] == [0.0] * 5, "before they can have heard of each other"
-    while max(node._until.get("user_1", 0.0) - time.monotonic() for node in nodes) < 2100:  # 11 at 200 s each
-        await asyncio.sleep(0.005)
+    # Eleven, at 200 seconds each.
+    await until(lambda: max(node._until.get("user_1", 0.0) - time.monotonic() for node in nodes) > 2100)
 
 
 async def test_without_redis_each_node_counts_for_itself(make: Make, tmp_path: Path) -> None:

@@ -1,6 +1,5 @@
 """What is Redis' own: it goes away and comes back, and its memory is not ours to fill."""
 
-import asyncio
 import uuid
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from bihak.cluster.redis_url import open_pool
 from bihak.errors import SettingsError
 from tests.contract.test_backplane import END, Listener
 from tests.redis_servers import Redis, running_redis
+from tests.waiting import until
 
 
 def backplane_of(url: str, prefix: str | None = None) -> RedisBackplane:
@@ -25,14 +25,12 @@ async def test_a_node_that_was_cut_off_is_told_when_it_is_back_and_hears_again(t
             listener.backplane.subscribe("c1")
             listener.backplane.subscribe("end")
         server.kill()
-        while one.backplane.is_connected or two.backplane.is_connected:
-            await asyncio.sleep(0.01)
+        await until(lambda: not one.backplane.is_connected and not two.backplane.is_connected)
         one.backplane.publish([("c1", b"lost to others")])
         two.backplane.subscribe("c2")
         assert await one.until(("c1", b"lost to others")) == []
         server.start()
-        while not one.recoveries or not two.recoveries:
-            await asyncio.sleep(0.01)
+        await until(lambda: one.recoveries and two.recoveries)
         one.backplane.publish([("c1", b"1"), ("c2", b"2"), END])
         assert await two.until(END) == [("c1", b"1"), ("c2", b"2")]
         assert one.recoveries == two.recoveries == 1

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import aiohttp
@@ -16,6 +17,7 @@ from tests.e2e.server import ServerProcess
 from tests.faults.proxy import Proxy
 from tests.redis_servers import Redis, running_redis
 from tests.servers import MariaDb
+from tests.waiting import until
 
 Nodes = list[ServerProcess]
 
@@ -57,6 +59,10 @@ async def figure(node: ServerProcess, http: aiohttp.ClientSession, name: str) ->
 async def ready(node: ServerProcess, http: aiohttp.ClientSession) -> tuple[int, Any]:
     async with http.get(f"{node.url}/ready") as response:
         return response.status, await response.json()
+
+
+async def says(node: ServerProcess, http: aiohttp.ClientSession, status: str) -> bool:
+    return bool((await ready(node, http))[1]["status"] == status)
 
 
 async def at_rest(nodes: Nodes, http: aiohttp.ClientSession) -> list[int]:
@@ -126,8 +132,7 @@ async def test_without_redis_everything_is_delivered_and_it_is_said_once(
     clients = [await connect(node, f"user_2{1 + at % 2}") for at, node in enumerate(nodes)]
     redis.kill()
     for node in nodes:
-        while (await ready(node, http))[1]["backplane"] == "ok":
-            await asyncio.sleep(0.02)
+        await until(partial(says, node, http, "degraded"))
         assert await ready(node, http) == (200, {"status": "degraded", "database": "ok", "backplane": "away"})
     # A newer version adds to the tables while these nodes go on.
     with mariadb.connect(database) as connection, connection.cursor() as cursor:
@@ -143,8 +148,7 @@ async def test_without_redis_everything_is_delivered_and_it_is_said_once(
         await client.hear("conversation_created", conversation_id=new)
     redis.start()
     for node in nodes:
-        while (await ready(node, http))[1]["status"] != "ok":
-            await asyncio.sleep(0.02)
+        await until(partial(says, node, http, "ok"))
         assert len(node.log_events("Redis is away, events come from the database meanwhile")) == 1
         assert len(node.log_events("Redis is back")) == 1
     await clients[0].ask("message_sent", type="message", conversation_id=cid, content="with Redis")

@@ -5,7 +5,6 @@ import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
@@ -15,6 +14,7 @@ from tests.e2e.conftest import Connect, StartServer, make_conversation
 from tests.e2e.server import SECRET, ServerProcess, run_bihak
 from tests.redis_servers import Redis
 from tests.servers import MariaDb
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -27,11 +27,6 @@ def shared_url(mariadb: MariaDb) -> Iterator[str]:
 def pids(server: ServerProcess, worker: int | None = None) -> list[int]:
     """Of the workers that ever served, in the order in which they began to."""
     return [each["pid"] for each in server.log_events("worker serves") if worker in (None, each["worker"])]
-
-
-async def until(condition: Any) -> None:
-    while not condition():
-        await asyncio.sleep(0.02)
 
 
 def is_alive(pid: int) -> bool:
@@ -73,10 +68,12 @@ async def test_workers_share_a_port_are_replaced_and_end_together(
     for client in clients:
         await client.hear("new_message", content="to all workers")
 
-    rooms: list[str] = []
-    while rooms != [f'bihak_rooms{{worker="{worker}"}} 1.0' for worker in (1, 2, 3)]:  # they tell each other in time
+    async def all_are_told_of() -> bool:
         async with http.get(f"{server.url}/metrics") as response:
             rooms = [line for line in (await response.text()).splitlines() if line.startswith("bihak_rooms{")]
+        return rooms == [f'bihak_rooms{{worker="{worker}"}} 1.0' for worker in (1, 2, 3)]
+
+    await until(all_are_told_of)
 
     victim = server.log_events("worker serves")[0]
     os.kill(victim["pid"], signal.SIGKILL)

@@ -49,7 +49,8 @@ class SharedLimit:
 
     def used_up(self, key: str, wait_ms: int) -> None:
         """Refuses that key for so long."""
-        self._until[key] = self._local.clock() + wait_ms / 1000
+        # What two nodes found may come in any order; the longer wait is the later finding.
+        self._until[key] = max(self._until.get(key, 0.0), self._local.clock() + wait_ms / 1000)
 
     async def run(self) -> None:
         """Tells the ledger, until it is cancelled."""
