@@ -227,9 +227,8 @@ class Hub:
             for cid, cover in coverage.items():
                 cursor = cursors[cid]
                 if cover is None or cursor < cover.joined_seq:
-                    # What it knows is of a membership that is over. If there is a new one, its announcement comes.
                     del cursors[cid]
-                    self._end_membership(session, cid, cursor)
+                    self._end_superseded(session, cid, cursor, cover)
                 elif cursor < cover.end_seq:
                     spans.append(Span(reader, cid, cursor, min(cover.end_seq, cursor + CATCH_UP_PAGE)))
             stalls = 0 if spans else stalls + 1
@@ -420,16 +419,39 @@ class Hub:
             if room.head is None or room.head < envelope.joins[1]:
                 room.returns[session] = envelope
             return  # otherwise it knows
+        if envelope.joins is None:
+            self._offer_personal(session, envelope)
+            return
+        conversation_id, _ = envelope.joins
+        if conversation_id not in self.rooms:
+            # The first to hear of it here: the sweep will not ask for the others any more.
+            self._spawn(self._look_for_unannounced(conversation_id))
+        self.join(session, conversation_id)
+        self._spawn(self._enter(session, envelope, *envelope.joins))
+
+    def _offer_personal(self, session: Session, envelope: Envelope) -> None:
         if not session.offer(text_frame(envelope.body)):
             # It is not in any conversation's log, but a resume tells of it.
             session.close(CloseCode.SLOW_CONSUMER, "reads too slowly")
-        elif envelope.joins is not None:
-            conversation_id, seq = envelope.joins
-            if conversation_id not in self.rooms:
-                # The first to hear of it here: the sweep will not ask for the others any more.
-                self._spawn(self._look_for_unannounced(conversation_id))
-            self.join(session, conversation_id)
-            self._spawn(self._catch_up_or_close(session, {conversation_id: seq}))
+
+    async def _enter(self, session: Session, announcement: Envelope, conversation_id: int, seq: int) -> None:
+        """Tells a session that has joined a room of the conversation, unless the membership is over by now."""
+        assert session.actor is not None
+        try:
+            (cover,) = await self._log.read_coverage(session.actor.participant, [conversation_id])
+            if cover is None or not cover.is_current or seq < cover.joined_seq:
+                self._end_superseded(session, conversation_id, seq, cover)
+                return
+            self._offer_personal(session, announcement)
+            await self.catch_up(session, {conversation_id: seq})
+        except ChatError as error:  # the database is away; the client resumes when it is back
+            session.close(CloseCode.TRY_AGAIN_LATER, error.message)
+
+    def _end_superseded(self, session: Session, conversation_id: int, seq: int, cover: Coverage | None) -> None:
+        """What the session knows, up to `seq`, is of a membership that is over; there may be a new one."""
+        self._end_membership(session, conversation_id, seq)
+        if cover is not None and cover.is_current and conversation_id not in session.conversations:
+            self._spawn(self._look_for_unannounced(conversation_id))
 
     def _offer_ephemeral(self, sessions: Iterable[Session], envelope: Envelope) -> None:
         frame = text_frame(envelope.body)
