@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.redis_servers import Redis, running_redis
 from tests.servers import MariaDb, running_mariadb
 
 
@@ -12,6 +13,13 @@ from tests.servers import MariaDb, running_mariadb
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
     """One private MariaDB for the whole run; each test makes a database of its own in it."""
     with running_mariadb(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """One private Redis for all tests that leave it as it was; each keeps to a prefix of its own."""
+    with running_redis(tmp_path_factory.mktemp("redis")) as server:
         yield server
 
 

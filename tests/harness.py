@@ -25,7 +25,7 @@ from bihak.cluster.base import Backplane, Deliver, Publication
 from bihak.cluster.local import LocalBackplane, LocalBus
 from bihak.core.context import Call, Transaction
 from bihak.core.dispatcher import Dispatcher
-from bihak.core.feature import Feature, write_many
+from bihak.core.feature import Feature, write, write_many
 from bihak.core.hub import GAP_HOLD_S
 from bihak.core.identity import Authenticator
 from bihak.core.node import Node, NodeOptions
@@ -171,7 +171,7 @@ class LossyBackplane:
         self.fate: Callable[[str], Fate] = lambda _topic: Fate.PASS
         self.received = 0
 
-    def misbehave(self, *, drop: float = 0.0, repeat: float = 0.0, delay: float = 0.0, topics: str = "cpn") -> None:
+    def misbehave(self, *, drop: float = 0.0, repeat: float = 0.0, delay: float = 0.0, topics: str = "cp") -> None:
         """From now on publications on these kinds of topics meet such fates with these probabilities."""
 
         def fate(topic: str) -> Fate:
@@ -198,9 +198,13 @@ class LossyBackplane:
             self._deliver(delayed)
         return bool(delayed)
 
-    async def start(self, deliver: Deliver) -> None:
+    async def start(self, deliver: Deliver, recovered: Callable[[], None]) -> None:
         self._deliver = deliver
-        await self._inner.start(self._take)
+        await self._inner.start(self._take, recovered)
+
+    @property
+    def is_connected(self) -> bool:
+        return self._inner.is_connected
 
     def publish(self, publications: Sequence[Publication]) -> None:
         self._inner.publish(publications)
@@ -382,8 +386,18 @@ class Barrier(Request, tag="barrier", kw_only=True):
     """The harness's own: answered when all that the writer had before it is committed and published."""
 
 
+class Change(Request, tag="change", kw_only=True):
+    """The harness's own: a statement."""
+
+    sql: str
+
+
 class Barriers(Feature):
-    """The harness's own feature; it stores nothing."""
+    """The harness's own feature."""
+
+    @write(Change, internal=True)
+    def change(self, tx: Transaction, request: Change) -> None:
+        tx.connection.execute(sa.text(request.sql))
 
     @write_many(Barrier, internal=True)
     def reach(self, _tx: Transaction, calls: Sequence[Call[Barrier]]) -> None:
@@ -537,6 +551,15 @@ class Cluster:
         rows = await self.nodes[0].readers.run(lambda c: c.execute(sa.text(sql), parameters).all())
         return [tuple(row) for row in rows]
 
+    async def write(self, sql: str) -> None:
+        """Changes what the database has, directly."""
+        await self.nodes[-1].call(Change(sql=sql))
+
+    def die(self, node: int) -> None:
+        """That node does nothing of its own accord any more, and its devices have not noticed."""
+        for running in self.nodes[node]._background:
+            running.cancel()
+
     async def snapshot(self) -> Counter[str]:
         """How many rows each table has, but for those that reserve ids and those that are filled in the background."""
 
@@ -607,7 +630,7 @@ class Place:
         """Empties every table. No node may be running."""
         with self.handles(1)[0].writer_engine.begin() as connection:
             for table in metadata.sorted_tables:
-                if table.name != "id_blocks":
+                if table.name not in ("id_blocks", "installation"):
                     connection.execute(table.delete())
 
     def close(self) -> None:

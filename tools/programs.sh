@@ -26,6 +26,7 @@ require_all() {
     # The benchmark's load generator is compiled; its Node reference stands on packages from npm.
     require build-essential cc gcc
     require npm npm
+    require redis-server redis-server
 }
 
 require_all

@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import errno
 import os
 import signal
-import socket as sockets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -15,24 +14,28 @@ import structlog
 from aiohttp import web
 
 from bihak import __version__
+from bihak.cluster.base import Backplane
 from bihak.cluster.local import LocalBackplane
+from bihak.cluster.redis_url import open_pool, without_secrets
 from bihak.core.identity import Authenticator
 from bihak.core.limits import Limit, RateLimit
 from bihak.core.node import Node, NodeOptions
 from bihak.demo import DEMO_PEOPLE, fill_with_demo
-from bihak.errors import SettingsError
 from bihak.failpoints import Failpoint, from_environment, pass_by
 from bihak.features.catalog import make_features, render_message
 from bihak.features.participants import Participants
 from bihak.features.platform import Platform
-from bihak.features.presence import everyone_offline
+from bihak.features.presence.leases import everyone_offline
+from bihak.listeners import BACKLOG, listen
 from bihak.settings import MIN_SECRET_BYTES, Settings, require_keys
 from bihak.storage.dialect import Database
+from bihak.storage.installation import read_installation
 from bihak.storage.migrate import upgrade
 from bihak.storage.mysql import open_mysql
 from bihak.storage.sqlite import open_sqlite
 from bihak.transports.admission import Admission
 from bihak.transports.auth import ApiKeys, FailedAttempts, Origins, TokenAuthenticator, TrustedAuthenticator
+from bihak.transports.figures import NodeFigures, Worker
 from bihak.transports.gate import Gate
 from bihak.transports.health import Health
 from bihak.transports.http import HttpApi, make_app
@@ -43,11 +46,13 @@ from bihak.transports.websocket import WebSocketEndpoint
 log = structlog.stdlib.get_logger("bihak")
 
 DRAIN_S = 20.0
-BACKLOG = 4096
 HEAD_WITHIN_S = 10.0
 """Seconds for the headers of a request, from its connection or the answer to the request before."""
 LINGER_S = 2.0
 """Seconds for the rest of a body that nobody reads, after the answer."""
+LEDGER_WITHIN_S = 1.0
+READY = "ready"
+"""The first word of what a worker says to its supervisor when it serves."""
 
 
 def open_database(settings: Settings) -> Database:
@@ -78,7 +83,17 @@ def make_node(
         },
         directory=settings.directory,
     )
-    return Node(database, LocalBackplane(), authenticator, make_features, render_message, options, failpoint=failpoint)
+    backplane: Backplane = LocalBackplane()
+    if settings.redis_url is not None:
+        # Imported here: it takes a fifth of a second, and most servers are alone.
+        from bihak.cluster.redis import RedisBackplane
+        from bihak.cluster.redis_ledger import RedisLedger
+
+        prefix = f"bihak:{read_installation(database)}"
+        backplane = RedisBackplane(open_pool(settings.redis_url), prefix)
+        ledger = RedisLedger(open_pool(settings.redis_url, reply_within_s=LEDGER_WITHIN_S), prefix)
+        options = replace(options, ledger=ledger)
+    return Node(database, backplane, authenticator, make_features, render_message, options, failpoint=failpoint)
 
 
 def make_authenticator(settings: Settings, http: aiohttp.ClientSession) -> Authenticator:
@@ -110,11 +125,15 @@ def _jwks_fetcher(http: aiohttp.ClientSession, url: str) -> Callable[[], Awaitab
 
 
 class Server:
-    """One process that listens."""
+    """One process that listens.
 
-    def __init__(self, settings: Settings, *, demo: bool = False) -> None:
+    `worker`: it is one of several on the port; it says so in its log, and leaves the greeting to their supervisor.
+    """
+
+    def __init__(self, settings: Settings, *, demo: bool = False, worker: Worker | None = None) -> None:
         self._settings = settings
         self._demo = demo
+        self._worker = worker
         self._stopping = asyncio.Event()
         self.port = 0
         """Where it listens, once `running` has begun."""
@@ -125,15 +144,17 @@ class Server:
         settings = self._settings
         async with aiohttp.ClientSession() as http:
             authenticator = make_authenticator(settings, http)
-            listeners = _listen(settings.ws_host, settings.ws_port)
+            listeners = listen(settings.ws_host, settings.ws_port, shared=self._worker is not None)
             self.port = listeners[0].getsockname()[1]
             database = await asyncio.to_thread(self._prepare_database)
             node = make_node(settings, database, authenticator, from_environment())
             await node.start()
-            if self._demo:
+            if self._demo and (self._worker is None or self._worker.number == 1):
                 await fill_with_demo(node)
+            figures = NodeFigures(node, self._worker)
+            sharing = asyncio.create_task(figures.share())
             runner = web.AppRunner(
-                self._make_app(node),
+                self._make_app(node, figures),
                 access_log=None,
                 handle_signals=False,
                 keepalive_timeout=HEAD_WITHIN_S,
@@ -148,7 +169,7 @@ class Server:
                 await loop.create_server(lambda: Gate(accept()), sock=listener, backlog=BACKLOG)
                 for listener in listeners
             ]
-            self._announce(database)
+            self._announce(database.label)
             if any(len(key) < MIN_SECRET_BYTES for key in settings.listed("api_key")):
                 log.warning("API_KEY can be guessed", least_bytes=MIN_SECRET_BYTES)
             try:
@@ -156,6 +177,7 @@ class Server:
             finally:
                 for server in servers:
                     server.close()
+                sharing.cancel()
                 finished = await node.drain(DRAIN_S)
                 await runner.cleanup()
                 await asyncio.to_thread(database.close)
@@ -191,7 +213,7 @@ class Server:
             raise
         return database
 
-    def _make_app(self, node: Node) -> web.Application:
+    def _make_app(self, node: Node, figures: NodeFigures) -> web.Application:
         settings = self._settings
         trusted = settings.auth_mode == "trusted"
         api_keys = ApiKeys(settings.listed("api_key"))
@@ -215,58 +237,27 @@ class Server:
                 token_secret=next(iter(secrets), None),
                 clock=node.wall_clock,
             ),
-            Health(node),
+            Health(node, figures),
             api_keys,
             {"auth_mode": settings.auth_mode, "people": DEMO_PEOPLE if self._demo else [], "version": __version__},
         )
 
-    def _announce(self, database: Database) -> None:
-        host = f"[{self._settings.ws_host}]" if ":" in self._settings.ws_host else self._settings.ws_host
-        mode = {
-            "trusted": "trusted (whoever connects is believed; this machine only)",
-            "token": "token (signed by the platform)",
-        }[self._settings.auth_mode]
-        print(
-            f"Bihak Messaging {__version__}\n"
-            f"  listening  ws://{host}:{self.port}\n"
-            f"  database   {database.label}\n"
-            f"  auth mode  {mode}\n"
-            f"  open       http://{host}:{self.port}/ in a browser; stop with Ctrl+C",
-            flush=True,
-        )
-
-
-def _listen(host: str, port: int) -> list[sockets.socket]:
-    """Sockets on every address of `host`, all on one port. Raises SettingsError."""
-    try:
-        found = sockets.getaddrinfo(host, port, type=sockets.SOCK_STREAM, flags=sockets.AI_PASSIVE)
-    except OSError as fault:
-        raise SettingsError(f"WS_HOST={host} is no address of this machine: {fault}") from None
-    listeners: list[sockets.socket] = []
-    problems = []
-    for family, kind, protocol, _, address in dict.fromkeys(found):
-        try:
-            listener = sockets.socket(family, kind, protocol)
-        except OSError:
-            continue  # this machine has no such family
-        try:
-            listener.setsockopt(sockets.SOL_SOCKET, sockets.SO_REUSEADDR, 1)
-            if family == sockets.AF_INET6:
-                listener.setsockopt(sockets.IPPROTO_IPV6, sockets.IPV6_V6ONLY, 1)
-            taken = listeners[0].getsockname()[1] if listeners else port
-            listener.bind((address[0], taken, *address[2:]))
-            listener.listen(BACKLOG)
-            listener.setblocking(False)
-        except OSError as fault:
-            listener.close()
-            problems.append(fault)
-            if fault.errno == errno.EADDRINUSE:
-                break
+    def _announce(self, database: str) -> None:
+        if self._worker is None:
+            print(greeting(self._settings, self.port, database), flush=True)
         else:
-            listeners.append(listener)
-    if not listeners or any(fault.errno == errno.EADDRINUSE for fault in problems):
-        for listener in listeners:
-            listener.close()
-        why = problems[0].strerror if problems else "nothing to listen on"
-        raise SettingsError(f"cannot listen on {host} port {port}: {why}; WS_PORT and WS_HOST choose another")
-    return listeners
+            print(READY, database, flush=True)
+
+
+def greeting(settings: Settings, port: int, database: str, workers: int = 1) -> str:
+    """What people read when it serves."""
+    host = f"[{settings.ws_host}]" if ":" in settings.ws_host else settings.ws_host
+    lines = {"listening": f"ws://{host}:{port}", "database": database}
+    if settings.redis_url is not None:
+        lines["cluster"] = f"{workers} worker{'s' if workers > 1 else ''}, {without_secrets(settings.redis_url)}"
+    lines["auth mode"] = {
+        "trusted": "trusted (whoever connects is believed; this machine only)",
+        "token": "token (signed by the platform)",
+    }[settings.auth_mode]
+    lines["open"] = f"http://{host}:{port}/ in a browser; stop with Ctrl+C"
+    return "\n".join([f"Bihak Messaging {__version__}", *(f"  {name:<11}{text}" for name, text in lines.items())])

@@ -8,13 +8,15 @@ import msgspec
 import structlog
 
 
-def configure_logs(level: str, log_format: Literal["console", "json"]) -> None:
-    """Sends this process's log lines, and its libraries', to standard error."""
+def configure_logs(level: str, log_format: Literal["console", "json"], *, worker: int | None = None) -> None:
+    """Sends this process's log lines, and its libraries', to standard error; each tells which `worker` it is."""
     number = logging.getLevelNamesMapping()[level.upper()]
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+    if worker is not None:
+        shared.append(lambda _logger, _name, event: {**event, "worker": worker})
     if log_format == "json":
         final: list[structlog.typing.Processor] = [
             structlog.processors.format_exc_info,

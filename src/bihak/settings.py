@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
+from bihak.cluster.redis_url import check_redis_url, without_secrets
 from bihak.core.limits import Limit
 from bihak.errors import SettingsError
 
@@ -34,7 +35,11 @@ class Settings(BaseSettings):
     database_unsafe: Literal["refuse", "accept"] = Field(
         "refuse", description="Whether to start on a database server whose settings may lose acknowledged messages."
     )
-    redis_url: str | None = Field(None, description="Redis for more than one node; not available in this version.")
+    redis_url: str | None = Field(
+        None,
+        description="Redis, which makes several nodes on one MySQL or MariaDB a cluster: redis://, rediss:// or "
+        "redis+sentinel://host:port,host:port/service.",
+    )
     auth_mode: Literal["token", "trusted"] = Field(
         "token", description="token: signed tokens; trusted: believe what clients say (loopback only)."
     )
@@ -49,7 +54,7 @@ class Settings(BaseSettings):
     )
     trusted_proxies: str = Field("", description="Addresses or networks, by commas, whose X-Forwarded-For counts.")
     max_connections: int = Field(10_000, ge=1, description="Connections of this process.")
-    max_connections_per_participant: int = Field(50, ge=1, description="Connections of one participant.")
+    max_connections_per_participant: int = Field(50, ge=1, description="Connections of one participant to one process.")
     max_connections_per_address: int = Field(
         1000, ge=0, description="Connections of one address (IPv6: of one /64), but for this machine's; 0: any number."
     )
@@ -81,7 +86,7 @@ class Settings(BaseSettings):
     participant_types: str = Field("user,admin,mentor", description="Types of participants; admin moderates.")
     cleanup_typing_s: float = Field(60.0, gt=0, description="Seconds between removals of expired typing indicators.")
     cleanup_presence_s: float = Field(
-        15.0, gt=0, description="Seconds between checks for people a dead node left online."
+        3.0, gt=0, description="Seconds between checks for people a dead node left online."
     )
     notification_days: int = Field(30, ge=0, description="Days for which a notification is kept after it was read.")
     cleanup_notifications_s: float = Field(3600.0, gt=0, description="Seconds between removals of old notifications.")
@@ -117,6 +122,13 @@ class Settings(BaseSettings):
         for secret in (value or "").split(","):
             if value is not None and len(secret.strip().encode()) < MIN_SECRET_BYTES:
                 raise ValueError(f"at least {MIN_SECRET_BYTES} bytes, as `openssl rand -hex 32` prints")
+        return value
+
+    @field_validator("redis_url")
+    @classmethod
+    def _check_redis(cls, value: str | None) -> str | None:
+        if value is not None:
+            check_redis_url(value)
         return value
 
     @field_validator("database_url")
@@ -189,6 +201,9 @@ _WHAT_IS_RIGHT = {
 }
 
 
+_SECRETS = ("AUTH_SECRET", "API_KEY", "DB_PASSWORD", "REDIS_URL")
+
+
 def load_settings(env_file: Path | None = Path(".env"), **overrides: Any) -> Settings:
     """From `overrides`, the environment and `env_file`, in this order.
 
@@ -202,7 +217,7 @@ def load_settings(env_file: Path | None = Path(".env"), **overrides: Any) -> Set
             name = str(error["loc"][0]).upper()
             template = _WHAT_IS_RIGHT.get(error["type"])
             right = template.format(**error.get("ctx", {})) if template else error["msg"].removeprefix("Value error, ")
-            shown = "***" if name in ("AUTH_SECRET", "API_KEY", "DB_PASSWORD") else error["input"]
+            shown = "***" if name in _SECRETS else error["input"]
             problems.append(f"{name}={shown} is not usable; it takes {right}")
         raise SettingsError("\n".join(problems)) from None
     _check_together(settings)
@@ -215,9 +230,25 @@ def _check_together(settings: Settings) -> None:
             f"AUTH_MODE=trusted with WS_HOST={settings.ws_host} would let anyone be anybody; "
             "use AUTH_MODE=token, or listen on localhost"
         )
-    if settings.redis_url is not None:
+    if settings.redis_url is not None and settings.url.get_backend_name() == "sqlite":
         raise SettingsError(
-            f"REDIS_URL={settings.redis_url} is not usable: this version serves from one process; leave it unset"
+            f"REDIS_URL={without_secrets(settings.redis_url)} is set and the database is SQLite, which is one process' "
+            "own; set DB_HOST or DATABASE_URL to MySQL or MariaDB, or leave REDIS_URL unset"
+        )
+
+
+def require_shared(settings: Settings, workers: int) -> None:
+    """Raises SettingsError where several processes would not be one server."""
+    missing = []
+    if settings.redis_url is None:
+        missing.append("REDIS_URL=redis://localhost")
+    if settings.url.get_backend_name() == "sqlite":
+        missing.append("DB_HOST, DB_USER, DB_PASSWORD and DB_NAME of MySQL or MariaDB")
+    if missing:
+        raise SettingsError(
+            f"--workers {workers} makes {workers} processes one server, which takes Redis and MySQL or MariaDB; set "
+            + " and ".join(missing)
+            + ", or leave --workers out"
         )
 
 

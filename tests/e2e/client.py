@@ -48,11 +48,14 @@ class Client:
     async def send(self, **frame: Any) -> None:
         await self.socket.send_str(json.dumps(frame))
 
-    async def hear(self, kind: str, **fields: Any) -> Frame:
-        """The next frame of that type with those fields; the others keep waiting. Raises TimeoutError, Closed."""
+    async def hear(self, kind: str | None, **fields: Any) -> Frame:
+        """The next frame of that type (None: any) with those fields; the others keep waiting.
+
+        Raises TimeoutError, Closed.
+        """
 
         def fits(frame: Frame) -> bool:
-            return frame["type"] == kind and all(frame.get(name) == value for name, value in fields.items())
+            return kind in (None, frame["type"]) and all(frame.get(name) == value for name, value in fields.items())
 
         for at, frame in enumerate(self.unheard):
             if fits(frame):
@@ -65,8 +68,8 @@ class Client:
             raise TimeoutError(f"no {kind} {fields}; heard: {self.unheard}") from None
         return frame
 
-    async def ask(self, reply: str, **frame: Any) -> Frame:
-        """Sends a request and waits for its reply."""
+    async def ask(self, reply: str | None, **frame: Any) -> Frame:
+        """Sends a request and waits for its reply; None: for whatever answers it."""
         request_id = f"ask-{next(_numbers)}"
         await self.send(**frame, request_id=request_id)
         return await self.hear(reply, request_id=request_id)

@@ -49,9 +49,18 @@ class ServerProcess:
 
     def start(self) -> None:
         """Starts it and waits until it says where it listens; once it was ended, again on the same port."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Starts it."""
         command = [sys.executable, "-m", "bihak", "serve", "--port", str(self.port), *self._arguments]
         with self._out.open("wb") as out, self._err.open("ab") as err:
             self._process = subprocess.Popen(command, cwd=self.folder, env=self._environment, stdout=out, stderr=err)
+
+    def wait(self) -> None:
+        """Waits until it says where it listens."""
+        assert self._process is not None
         deadline = time.monotonic() + START_WITHIN_S
         while (address := self._said("listening")) is None or self._said("open") is None:
             if self._process.poll() is not None or time.monotonic() > deadline:

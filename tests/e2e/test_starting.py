@@ -59,7 +59,7 @@ def test_without_a_secret_it_does_not_start(tmp_path: Path) -> None:
         ([], {"DATABASE_URL": "mongodb://x"}, "DATABASE_URL", "mongodb", "sqlite"),
         ([], {"DATABASE_URL": "sqlite:///no/such/folder/x.db"}, "DATABASE_URL", "no/such/folder", "folder"),
         ([], {"MAX_FRAME_BYTES": "0"}, "MAX_FRAME_BYTES", "0", "1024"),
-        ([], {"REDIS_URL": "redis://x"}, "REDIS_URL", "redis://x", "one process"),
+        ([], {"REDIS_URL": "redis://x"}, "REDIS_URL", "redis://x", "MySQL or MariaDB"),
         ([], {"WS_HOST": "no.such.host.invalid"}, "WS_HOST", "no.such.host.invalid", "address"),
     ],
 )

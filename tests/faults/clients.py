@@ -12,6 +12,7 @@ import random
 import socket
 import time
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -79,7 +80,7 @@ class Device:
     """One device of a participant: keeps a connection, applies events, sends. For one event loop."""
 
     def __init__(
-        self, user_id: str, name: str, url: str, journal: Journal, rng: random.Random, *, pipeline: int = 1
+        self, user_id: str, name: str, urls: Iterator[str], journal: Journal, rng: random.Random, *, pipeline: int = 1
     ) -> None:
         self.user_id = user_id
         self.name = f"{user_id}/{name}"
@@ -88,7 +89,10 @@ class Device:
         self.own_messages: deque[int] = deque(maxlen=50)
         self.gaps = 0
         """How often it had to ask for events."""
-        self._url = url
+        self.without_service_s = 0.0
+        """The longest time from the loss of a connection to the next one that serves."""
+        self._lost_at: float | None = None
+        self._urls = urls
         self._journal = journal
         self._rng = rng
         self._pipeline = pipeline
@@ -105,7 +109,7 @@ class Device:
     # The connection
 
     async def run(self) -> None:
-        """Connects, and connects again, until it is cancelled."""
+        """Connects, and connects again to the next of its URLs, until it is cancelled."""
         # A small buffer, so that a device that stops reading soon fills the server's outbox.
         connector = aiohttp.TCPConnector(socket_factory=small_socket)
         try:
@@ -123,6 +127,16 @@ class Device:
                 running.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
+    @property
+    def is_served(self) -> bool:
+        """Whether it has a connection on which it is signed in."""
+        return self._ready.is_set()
+
+    async def move_on(self) -> None:
+        """Gives its connection up, and connects to the next of its URLs."""
+        if self._socket is not None:
+            await self._socket.close()
+
     async def stop_reading(self, seconds: float) -> None:
         """Leaves what the server sends unread for so long."""
         self._reading.clear()
@@ -133,7 +147,7 @@ class Device:
 
     async def _connection(self, http: aiohttp.ClientSession) -> None:
         async with asyncio.timeout(CONNECT_WITHIN_S):
-            self._socket = await http.ws_connect(self._url, max_msg_size=0)
+            self._socket = await http.ws_connect(next(self._urls), max_msg_size=0)
         try:
             await self._send(self._auth_frame())
             pump = asyncio.create_task(self._pump())
@@ -169,6 +183,8 @@ class Device:
             self._received(json.loads(message.data))
 
     def _disconnected(self) -> None:
+        if self._ready.is_set():
+            self._lost_at = time.monotonic()
         self._socket = None
         self._live_since = math.inf
         self._ready.clear()
@@ -278,6 +294,9 @@ class Device:
             case "auth_success":
                 self._begin(frame["heads"])
                 self._ready.set()
+                if self._lost_at is not None:
+                    self.without_service_s = max(self.without_service_s, time.monotonic() - self._lost_at)
+                    self._lost_at = None
             case "subscribed":
                 self._replaying(frame["conversation_id"], frame["last_seq"])
             case "resumed":

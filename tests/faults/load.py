@@ -2,8 +2,9 @@
 
 import asyncio
 import contextlib
+import itertools
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 from tests.faults.clients import Answered, Device, Lost
@@ -17,6 +18,8 @@ FOUNDER = "user_1"
 SENDS_PER_S = 8.0
 """Of each device."""
 MAX_BACKLOG = 12
+WANDERS_EVERY_S = 1.5
+"""How often one of the devices goes to another node, where there are several."""
 WORDS = ("muraho", "solar", "🌱 green", "naïve", "ingufu", "ok", "日本", "the dryer works")
 LONG = 9_000
 LAG_S = 0.5
@@ -24,15 +27,27 @@ LAG_S = 0.5
 
 
 class Load:
-    """All devices, and what they do. `rng` decides it, as far as the network lets it."""
+    """All devices, and what they do. `rng` decides it, as far as the network lets it.
 
-    def __init__(self, urls: Callable[[], str], journal: Journal, rng: random.Random) -> None:
+    Each device goes from one of the `urls` to the next whenever it connects; they begin at different ones.
+    """
+
+    def __init__(self, urls: Sequence[str], journal: Journal, rng: random.Random) -> None:
+        begins = itertools.count()
         self.devices = [
-            Device(user_id, f"d{number}", urls(), journal, random.Random(rng.random()), pipeline=rng.choice((1, 1, 4)))
+            Device(
+                user_id,
+                f"d{number}",
+                itertools.islice(itertools.cycle(urls), next(begins) % len(urls), None),
+                journal,
+                random.Random(rng.random()),
+                pipeline=rng.choice((1, 1, 4)),
+            )
             for user_id, count in PEOPLE.items()
             for number in range(1, count + 1)
         ]
         self._rng = rng
+        self._has_choice = len(urls) > 2
         self._lives: list[asyncio.Task[None]] = []
         self._doings: list[asyncio.Task[None]] = []
         self._churned = 0
@@ -58,6 +73,8 @@ class Load:
             self._churned = reply["conversation"]["conversation_id"]
         self._doings = [asyncio.create_task(self._talk(device)) for device in self.devices]
         self._doings += [asyncio.create_task(self._churn()), asyncio.create_task(self._edit())]
+        if self._has_choice:
+            self._doings.append(asyncio.create_task(self._wander()))
 
     async def stop_talking(self) -> None:
         """Begins nothing new; what was begun is still being sent."""
@@ -113,6 +130,13 @@ class Load:
             case _:
                 name = f"team {rng.randrange(1000)}"
                 await _try(founder.ask(type="rename_conversation", conversation_id=cid, name=name))
+
+    async def _wander(self) -> None:
+        """Moves devices, or a node that was restarted would have none."""
+        rng = random.Random(self._rng.random())
+        while True:
+            await asyncio.sleep(rng.expovariate(1 / WANDERS_EVERY_S))
+            await rng.choice(self.devices).move_on()
 
     async def _edit(self) -> None:
         rng = random.Random(self._rng.random())

@@ -3,30 +3,13 @@
 import asyncio
 import random
 import signal
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 from bihak.failpoints import POINTS
-from tests.faults.load import Load
-from tests.faults.process import Bihak
-from tests.faults.proxy import CommitFault, MariaDbProxy, Proxy
-from tests.servers import MariaDb
+from tests.faults.proxy import CommitFault
+from tests.faults.world import World
 
 DIES_WITHIN_S = 30.0
-
-
-@dataclass
-class World:
-    """Everything that faults happen to."""
-
-    server: Bihak
-    load: Load
-    clients: Proxy
-    """Between half of the devices and the server."""
-    rng: random.Random
-    mariadb: MariaDb | None = None
-    database: MariaDbProxy | None = None
-    """Between the server and MariaDB."""
 
 
 Fault = Callable[[World], Awaitable[None]]
@@ -37,26 +20,29 @@ class Broken(Exception):
 
 
 async def kill_the_server(world: World) -> None:
-    world.server.kill()
+    server = world.any_node().server
+    server.kill()
     await asyncio.sleep(world.rng.uniform(0, 0.5))
-    await world.server.start()
+    await server.start()
 
 
 async def restart_the_server(world: World) -> None:
-    status = await world.server.stop()
+    server = world.any_node().server
+    status = await server.stop()
     if status != 0:
-        raise Broken(f"exit status {status} after SIGTERM under load: {world.server.log()[-2000:]}")
-    await world.server.start()
+        raise Broken(f"exit status {status} after SIGTERM under load: {server.log()[-2000:]}")
+    await server.start()
 
 
 def kill_the_server_at(point: str) -> Fault:
     async def kill(world: World) -> None:
-        world.server.kill()
-        await world.server.start(f"{point}:{world.rng.randint(3, 40)}")
-        status = await world.server.ended(DIES_WITHIN_S)
+        server = world.any_node().server
+        server.kill()
+        await server.start(f"{point}:{world.rng.randint(3, 40)}")
+        status = await server.ended(DIES_WITHIN_S)
         if status != -signal.SIGKILL:
-            raise Broken(f"exit status {status} in place of its death {point}: {world.server.log()[-2000:]}")
-        await world.server.start()
+            raise Broken(f"exit status {status} in place of its death {point}: {server.log()[-2000:]}")
+        await server.start()
 
     kill.__name__ = f"kill_the_server_{point}"
     return kill
@@ -87,11 +73,12 @@ async def kill_the_database(world: World) -> None:
 
 
 async def kill_the_database_and_the_server(world: World) -> None:
+    server = world.any_node().server
     assert world.mariadb is not None
-    world.server.kill()
+    server.kill()
     await asyncio.to_thread(world.mariadb.kill)
     await asyncio.to_thread(world.mariadb.start)
-    await world.server.start()
+    await server.start()
 
 
 async def freeze_the_database(world: World) -> None:
@@ -104,31 +91,35 @@ async def freeze_the_database(world: World) -> None:
 
 
 async def cut_the_database(world: World) -> None:
-    assert world.database is not None
+    database = world.any_node().database
+    assert database is not None
     for _ in range(world.rng.randint(3, 10)):
-        world.database.cut(world.rng.uniform(0.2, 1))
+        database.cut(world.rng.uniform(0.2, 1))
         await asyncio.sleep(world.rng.uniform(0, 0.2))
 
 
 async def delay_the_database(world: World) -> None:
-    assert world.database is not None
-    world.database.delay_s = world.rng.uniform(0.01, 0.1)
+    database = world.any_node().database
+    assert database is not None
+    database.delay_s = world.rng.uniform(0.01, 0.1)
     await asyncio.sleep(1)
-    world.database.delay_s = 0
+    database.delay_s = 0
 
 
 async def stall_the_database(world: World) -> None:
-    assert world.database is not None
-    await world.database.stall(world.rng.choice((0.5, 2.0, 7.0)))
+    database = world.any_node().database
+    assert database is not None
+    await database.stall(world.rng.choice((0.5, 2.0, 7.0)))
 
 
 def hit_commits(fault: CommitFault) -> Fault:
     async def hit(world: World) -> None:
-        assert world.database is not None
-        before, times = world.database.hits, world.rng.randint(2, 5)
-        world.database.hit_commits(fault, times)
+        database = world.any_node().database
+        assert database is not None
+        before, times = database.hits, world.rng.randint(2, 5)
+        database.hit_commits(fault, times)
         async with asyncio.timeout(DIES_WITHIN_S):
-            while world.database.hits < before + times:
+            while database.hits < before + times:
                 await asyncio.sleep(0.01)
 
     hit.__name__ = f"commit_{fault.name.lower()}"
@@ -154,7 +145,7 @@ ON_MARIADB: tuple[Fault, ...] = (
 )
 
 
-def schedule(rng: random.Random, faults: tuple[Fault, ...]) -> Iterator[Fault]:
+def schedule(rng: random.Random, faults: Sequence[Fault]) -> Iterator[Fault]:
     """Every fault once, in an order of chance; then again, in another."""
     while True:
         round_ = list(faults)

@@ -16,6 +16,12 @@ from tests.servers import free_port
 START_WITHIN_S = 60.0
 STOP_WITHIN_S = 30.0
 
+# Not libfaketime: with it, waiting for a lock with a timeout never ends in Python 3.11.
+_CLOCK_AHEAD = (
+    "import runpy, time; right = time.time; time.time = lambda: right() + {}; "
+    "runpy.run_module('bihak', run_name='__main__', alter_sys=True)"
+)
+
 
 class Bihak:
     """`bihak serve` on a port that stays the same; may be killed, ended and started again.
@@ -29,8 +35,8 @@ class Bihak:
         self.port = free_port()
         self._folder = folder
         self._log = folder / "bihak.log"
-        self._command = [*wrapper, sys.executable, "-m", "bihak", "serve", "--host", "127.0.0.1"]
-        self._command += ["--port", str(self.port), *arguments]
+        self._wrapper = wrapper
+        self._arguments = ["serve", "--host", "127.0.0.1", "--port", str(self.port), *arguments]
         settings = {"AUTH_MODE": "trusted", "RATE_LIMIT_MESSAGES": "off", "LOG_LEVEL": "warning"}
         self._environment = clean_environment(settings | {"DATABASE_URL": database_url} | environment)
         self._process: subprocess.Popen[bytes] | None = None
@@ -44,9 +50,9 @@ class Bihak:
         assert self._process is not None
         return self._process.pid
 
-    async def start(self, failpoint: str | None = None) -> None:
+    async def start(self, failpoint: str | None = None, *, clock_ahead_s: float = 0.0) -> None:
         """Starts it, armed with that failpoint if there is one, and waits until it serves."""
-        self.launch(failpoint)
+        self.launch(failpoint, clock_ahead_s=clock_ahead_s)
         deadline = time.monotonic() + START_WITHIN_S
         while not await self._serves():
             if not self.is_running or time.monotonic() > deadline:
@@ -55,12 +61,14 @@ class Bihak:
                 raise RuntimeError(f"the server did not start: {self.log()}")
             await asyncio.sleep(0.02)
 
-    def launch(self, failpoint: str | None = None) -> None:
-        """Starts it and does not wait."""
+    def launch(self, failpoint: str | None = None, *, clock_ahead_s: float = 0.0) -> None:
+        """Starts it and does not wait. `clock_ahead_s`: by how much its wall clock is wrong."""
         environment = self._environment | ({VARIABLE: failpoint} if failpoint else {})
+        program = ["-c", _CLOCK_AHEAD.format(clock_ahead_s)] if clock_ahead_s else ["-m", "bihak"]
+        command = [*self._wrapper, sys.executable, *program, *self._arguments]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self._folder, env=environment, stdout=subprocess.DEVNULL, stderr=log
+                command, cwd=self._folder, env=environment, stdout=subprocess.DEVNULL, stderr=log
             )
 
     async def _serves(self) -> bool:

@@ -41,6 +41,8 @@ class Proxy:
         self.port = 0
         self.delay_s = 0.0
         """How long each chunk waits before it is passed on."""
+        self.is_severed = False
+        """Whether nobody gets through, as if the other side were gone."""
         self._rng = rng
         self._links: list[Link] = []
         self._flowing = asyncio.Event()
@@ -79,6 +81,15 @@ class Proxy:
         finally:
             self._flowing.set()
 
+    async def sever(self, seconds: float) -> None:
+        """Cuts everything, and lets nobody through for so long."""
+        self.is_severed = True
+        self.cut()
+        try:
+            await asyncio.sleep(seconds)
+        finally:
+            self.is_severed = False
+
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         running = asyncio.current_task()
         assert running is not None
@@ -92,6 +103,8 @@ class Proxy:
             self._tasks.discard(running)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self.is_severed:
+            return
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.target_port)
         except OSError:
@@ -122,7 +135,7 @@ class Proxy:
                 if not (self.sees_request(link, chunk) if to_server else self.sees_reply(link)):
                     link.cut()
                     return
-                writer.write(chunk)
+                writer.write(chunk if to_server else self.alter_reply(link, chunk))
                 await writer.drain()
                 self.has_passed(link)
 
@@ -133,6 +146,10 @@ class Proxy:
     def sees_reply(self, link: Link) -> bool:
         """Whether to pass on what the server sends; if not, the connection is cut."""
         return True
+
+    def alter_reply(self, link: Link, chunk: bytes) -> bytes:
+        """What to pass on in place of what the server sends."""
+        return chunk
 
     def has_passed(self, link: Link) -> None:
         """Called when a chunk was passed on."""

@@ -5,16 +5,15 @@ import contextlib
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.faults.checker import Kind, Stored, Violation, check, load_stored
 from tests.faults.journal import Journal
-from tests.faults.load import Load
-from tests.faults.nemesis import ON_ANY, ON_MARIADB, Broken, Fault, World, name_of, schedule
-from tests.faults.process import Bihak
-from tests.faults.proxy import MariaDbProxy, Proxy
+from tests.faults.nemesis import Broken, Fault, name_of, schedule
+from tests.faults.world import World, running_world
+from tests.redis_servers import RedisPair
 from tests.servers import MariaDb
 
 RECOVERS_WITHIN_S = 45.0
@@ -28,8 +27,11 @@ class Report:
     """What came of a run."""
 
     seed: int
-    database: str
+    place: str
+    """Where it ran: `sqlite`, `mariadb` or `cluster`."""
     faults: Counter[str] = field(default_factory=Counter)
+    without_service_s: dict[str, float] = field(default_factory=dict)
+    """For each fault the longest time that a device had no connection that served."""
     acknowledged: int = 0
     gaps: int = 0
     """How often a device had to ask for events."""
@@ -43,51 +45,34 @@ class Report:
 
 
 async def run(
-    seed: int, folder: Path, mariadb: MariaDb | None, *, rounds: int | None = None, minutes: float = 0.0
+    seed: int,
+    folder: Path,
+    mariadb: MariaDb | None,
+    redis: RedisPair | None = None,
+    *,
+    faults: Sequence[Fault],
+    minutes: float | None = None,
 ) -> Report:
-    """A run on SQLite, or on MariaDB if there is one: so many rounds of all faults, or so many minutes."""
+    """On SQLite, on MariaDB if there is one, on a cluster if there is Redis: all `faults` once, or for some minutes."""
     started = time.monotonic()
-    kinds = ON_ANY if mariadb is None else ON_ANY + ON_MARIADB
-    report = Report(seed, "sqlite" if mariadb is None else "mariadb")
-    rng = random.Random(f"{seed} {report.database}")
+    report = Report(seed, "sqlite" if mariadb is None else "mariadb" if redis is None else "cluster")
+    rng = random.Random(f"{seed} {report.place}")
     with Journal(folder / "journal.jsonl") as journal:
-        async with _world(folder, mariadb, journal, rng) as (world, url):
-            for number, fault in enumerate(schedule(rng, kinds)):
-                if (number >= rounds * len(kinds)) if rounds else time.monotonic() > started + minutes * 60:
+        async with running_world(folder, mariadb, redis, journal, rng) as world:
+            for number, fault in enumerate(schedule(rng, faults)):
+                if number >= len(faults) if minutes is None else time.monotonic() > started + minutes * 60:
                     break
                 await _inflict(fault, world, journal, report)
             await world.load.stop_talking()
-            await _settle(world, url)
+            await _settle(world)
             report.gaps = sum(device.gaps for device in world.load.devices)
-        report.log = world.server.log()
+            report.log = world.log()
+            url = world.url
         report.violations += [Violation(Kind.TROUBLE, line) for line in _errors(report.log)]
         report.acknowledged = journal.acknowledged
         report.violations += await asyncio.to_thread(lambda: check(journal.read(), load_stored(url)))
     report.seconds = time.monotonic() - started
     return report
-
-
-@contextlib.asynccontextmanager
-async def _world(
-    folder: Path, mariadb: MariaDb | None, journal: Journal, rng: random.Random
-) -> AsyncIterator[tuple[World, str]]:
-    """Everything, started and talking; and the database's own URL, past the proxy."""
-    async with contextlib.AsyncExitStack() as stack:
-        database = None
-        url = proxied = f"sqlite:///{folder / 'bihak.db'}"
-        if mariadb is not None:
-            database = await stack.enter_async_context(MariaDbProxy(mariadb.port, rng))
-            name = mariadb.create_database()
-            url, proxied = mariadb.url(name), mariadb.url(name, database.port)
-        server = Bihak(folder, proxied)
-        stack.callback(server.kill)
-        await server.start()
-        clients = await stack.enter_async_context(Proxy(server.port, rng))
-        urls = _alternately(server.ws_url, f"ws://127.0.0.1:{clients.port}/ws")
-        load = Load(lambda: next(urls), journal, rng)
-        stack.push_async_callback(load.stop)
-        await load.start()
-        yield World(server, load, clients, rng, mariadb, database), url
 
 
 def _errors(log: str) -> list[str]:
@@ -96,43 +81,54 @@ def _errors(log: str) -> list[str]:
     return [line for line in lines if "Exception during reset" not in line and "Exception terminating" not in line]
 
 
-def _alternately(*urls: str) -> Iterator[str]:
-    while True:
-        yield from urls
-
-
 async def _inflict(fault: Fault, world: World, journal: Journal, report: Report) -> None:
     """One fault, and then proof that the service is back."""
     name = name_of(fault)
     report.faults[name] += 1
+    for device in world.load.devices:
+        device.without_service_s = 0.0
     try:
         await fault(world)
-        if not world.server.is_running:
-            raise Broken(f"the server has ended: {world.server.log()[-2000:]}")
-        enough = journal.acknowledged + PROGRESS
-        async with asyncio.timeout(RECOVERS_WITHIN_S):
-            while journal.acknowledged < enough:
-                await asyncio.sleep(0.01)
+        for node in world.nodes:
+            if not node.server.is_running:
+                raise Broken(f"the server has ended: {node.server.log()[-2000:]}")
+        await _progress(world, journal)
     except (Broken, TimeoutError, RuntimeError) as broken:
-        report.violations.append(Violation(Kind.TROUBLE, f"after “{name}”: {broken or 'no recovery in time'}"))
-        if not world.server.is_running:
-            await world.server.start()
+        report.violations.append(Violation(Kind.TROUBLE, f"after “{name}”: {broken or 'it took too long'}"))
+        for node in world.nodes:
+            if not node.server.is_running:
+                await node.server.start()
+    longest_s = max(device.without_service_s for device in world.load.devices)
+    report.without_service_s[name] = max(longest_s, report.without_service_s.get(name, 0.0))
     await asyncio.sleep(world.rng.uniform(0, 0.4))
 
 
-async def _settle(world: World, url: str) -> None:
+async def _progress(world: World, journal: Journal) -> None:
+    """Waits until messages are acknowledged again and every device is served. Raises Broken."""
+    enough = journal.acknowledged + PROGRESS
+    try:
+        async with asyncio.timeout(RECOVERS_WITHIN_S):
+            while journal.acknowledged < enough or not all(device.is_served for device in world.load.devices):
+                await asyncio.sleep(0.01)
+    except TimeoutError:
+        left = [device.name for device in world.load.devices if not device.is_served]
+        raise Broken(f"no recovery in time; {enough - journal.acknowledged} to go, without service {left}") from None
+
+
+async def _settle(world: World) -> None:
     """Waits until everything begun is answered and every device has caught up; the checker says if one has not."""
-    if world.database is not None:
-        world.database.disarm()
+    for node in world.nodes:
+        if node.database is not None:
+            node.database.disarm()
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(CATCHES_UP_WITHIN_S):
-            while any(device.backlog for device in world.load.devices) or not await _all_at_the_head(world, url):
+            while any(device.backlog for device in world.load.devices) or not await _all_at_the_head(world):
                 await asyncio.sleep(0.1)
     await asyncio.sleep(0.5)  # for what should not come any more
 
 
-async def _all_at_the_head(world: World, url: str) -> bool:
-    stored: Stored = await asyncio.to_thread(load_stored, url)
+async def _all_at_the_head(world: World) -> bool:
+    stored: Stored = await asyncio.to_thread(load_stored, world.url)
     return all(
         {cid: cursor.seq for cid, cursor in device.cursors.items()}
         == {cid: stored.heads[cid] for cid, people in stored.members.items() if device.user_id in people}

@@ -230,3 +230,39 @@ async def test_a_node_that_ends_answers_first_and_closes_with_going_away(cluster
     assert bob.seqs(cid) == [1]
     again = await cluster.connect("user_1", 1, resume={cid: 0})
     assert again.seqs(cid) == [1]
+
+
+async def test_whose_own_announcement_alone_was_lost_enters_all_the_same(cluster: Cluster) -> None:
+    alice, bob, carol = [await cluster.connect(f"user_{number}", number > 1) for number in (1, 2, 3)]
+    cluster.planes[1].fate = lambda topic: Fate.DROP if topic == "puser_3" else Fate.PASS
+    new = await cluster.found(alice, "user_2", "user_3")
+    old = await cluster.found(alice, "user_2")
+    await cluster.sweep()
+    await alice.do("add_participants", conversation_id=old, participants=["user_3"])
+    await cluster.sweep()
+    cluster.planes[1].behave()
+    for cid in (new, old):
+        await say(alice, cid, "hello")
+        await cluster.settle()
+        assert len([frame for frame in carol.heard("conversation_created") if frame["conversation_id"] == cid]) == 1
+        assert [frame["content"] for frame in carol.durable(cid)] == ["hello"]
+        assert len([frame for frame in bob.heard("conversation_created") if frame["conversation_id"] == cid]) == 1
+
+
+async def test_an_announcement_that_a_later_membership_has_overtaken_is_not_told(cluster: Cluster) -> None:
+    alice, bob, carol = [await cluster.connect(f"user_{number}", number > 1) for number in (1, 2, 3)]
+    cid = await cluster.found(alice, "user_3")
+    cluster.planes[1].fate = lambda topic: Fate.DELAY if topic == "puser_2" else Fate.PASS
+    for is_member in (False, True):
+        await alice.do("add_participants", conversation_id=cid, participants=["user_2"])
+        await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+        await alice.do("add_participants", conversation_id=cid, participants=["user_2"])
+        if not is_member:
+            await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+        cluster.planes[1].release()
+        await cluster.sweep()
+        told = [frame["conversation_id"] for frame in bob.heard("conversation_created")]
+        assert told == ([cid] if is_member else [])
+    await say(carol, cid, "hello")
+    await cluster.settle()
+    assert [frame["content"] for frame in bob.durable(cid)] == ["hello"]

@@ -3,8 +3,9 @@
 import pytest
 
 from bihak.features import presence
-from bihak.features.presence import AWAY_AFTER_S, OFFLINE_AFTER_S, STALE_AFTER_MS, SweepPresence, presence_leases
-from tests.harness import Cluster, Device, Place
+from bihak.features.presence import AWAY_AFTER_S, OFFLINE_AFTER_S, STEADY_AFTER_S
+from bihak.features.presence.leases import RENEW_EVERY_S, STALE_AFTER_MS
+from tests.harness import Cluster, Device
 
 
 def statuses(device: Device, user_id: str) -> list[str]:
@@ -182,15 +183,51 @@ async def test_a_large_conversation_is_not_told_but_answers(cluster: Cluster, mo
     assert statuses(bob, "user_1") == ["away"], "a small one that they share is told"
 
 
-async def test_whoever_a_dead_node_left_behind_is_offline_and_told_once(place: Place, cluster: Cluster) -> None:
+async def time_passes(cluster: Cluster, seconds: float) -> None:
+    """For the nodes, and for what they have written into the database."""
+    ms = int(seconds * 1000)
+    for table in ("presence_nodes", "presence_leases"):
+        await cluster.write(f"UPDATE {table} SET renewed_ms = renewed_ms - {ms:d}")
+    for _ in range(int(seconds / RENEW_EVERY_S) + 1):
+        await cluster.clock.advance(RENEW_EVERY_S)
+        await cluster.settle()
+
+
+async def test_a_dead_nodes_people_go_offline_but_for_those_with_a_device_elsewhere(cluster: Cluster) -> None:
+    bob = await cluster.connect("user_2", 1)
+    for guest in ("user_1", "user_3"):
+        await cluster.found(bob, guest)
+    await cluster.connect("user_1", 0)
+    await cluster.connect("user_3", 0)
+    await cluster.connect("user_3", 1)
+    await time_passes(cluster, STEADY_AFTER_S)
+    assert statuses(bob, "user_1") == statuses(bob, "user_3") == ["online"]
+    cluster.die(0)
+    await time_passes(cluster, STALE_AFTER_MS / 1000 + 1)
+    assert statuses(bob, "user_1") == ["online", "offline"]
+    assert await shown(bob, "user_1") == "offline"
+    assert statuses(bob, "user_3") == ["online"]
+    assert await cluster.stored("SELECT COUNT(*) FROM presence_nodes") == [(1,)]
+
+
+async def test_a_node_that_was_taken_to_be_dead_says_again_who_is_there(cluster: Cluster) -> None:
     bob = await neighbours(cluster)
     await cluster.connect("user_1", 0)
     await cluster.settle()
-    lease = presence_leases.c
-    with place.handles(3)[2].writer_engine.begin() as connection:
-        theirs = presence_leases.update().where(lease.participant_id == 1)
-        connection.execute(theirs.values(renewed_ms=lease.renewed_ms - STALE_AFTER_MS - 1))
-    assert [await node.call(SweepPresence()) for node in cluster.nodes] == [1, 0]
-    await cluster.settle()
-    assert statuses(bob, "user_1") == ["online", "offline"]
-    assert await shown(bob, "user_1") == "offline"
+    await cluster.write("DELETE FROM presence_leases")
+    await cluster.write("DELETE FROM presence_nodes")
+    await cluster.write("UPDATE user_online_status SET status = 'offline'")
+    await cluster.clock.advance(RENEW_EVERY_S)
+    await cluster.settle()  # it is told, and only then writes
+    assert await shown(bob, "user_1") == "online"
+
+
+async def test_moving_on_from_a_node_that_drains_is_no_flicker(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    await cluster.connect("user_1", 0)
+    await time_passes(cluster, STEADY_AFTER_S)
+    await cluster.nodes[0].drain()
+    await cluster.connect("user_1", 1)
+    await time_passes(cluster, STALE_AFTER_MS / 1000 + 1)
+    assert statuses(bob, "user_1") == ["online"]
+    assert await shown(bob, "user_1") == "online"

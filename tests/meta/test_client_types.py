@@ -15,9 +15,9 @@ from bihak.features import (
     messages,
     notifications,
     people,
-    presence,
     receipts,
 )
+from bihak.features.presence import wire as presence_wire
 from bihak.protocol.envelope import Event, Reply, Request
 
 Struct = type[msgspec.Struct]
@@ -35,7 +35,7 @@ OBJECTS: list[tuple[Struct, Struct]] = [
     (objects.Member, conversations.Member),
     (objects.Person, people.Person),
     (objects.Notification, notifications.Notification),
-    (objects.StatusOf, presence.StatusOf),
+    (objects.StatusOf, presence_wire.StatusOf),
     (objects.Receipt, receipts.Receipt),
 ]
 

@@ -1,6 +1,7 @@
 """The migrations make the tables that the code works with, on both databases."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ from alembic.runtime.migration import MigrationContext
 import bihak.features.catalog  # noqa: F401 - its features declare tables of their own
 from bihak.errors import SettingsError
 from bihak.storage.dialect import Database
+from bihak.storage.installation import read_installation
 from bihak.storage.migrate import upgrade
 from bihak.storage.mysql import open_mysql
 from bihak.storage.schema import metadata
 from bihak.storage.sqlite import open_sqlite
+from tests.servers import MariaDb
 
 
 @pytest.fixture
@@ -89,3 +92,15 @@ def test_a_database_of_a_newer_version_is_refused(database: Database) -> None:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(SettingsError, match=r"migration 9999.*newer version"):
         upgrade(database)
+
+
+def test_of_two_nodes_that_start_at_once_one_migrates(mariadb: MariaDb) -> None:
+    """A SQLite file belongs to one process."""
+    url = sa.make_url(mariadb.url(mariadb.create_database()))
+    databases = [open_mysql(url, accept_unsafe=False) for _ in range(2)]
+    with ThreadPoolExecutor() as pool:
+        applied = list(pool.map(upgrade, databases))
+    assert sorted(map(len, applied)) == [0, max(map(len, applied))]
+    assert len({read_installation(database) for database in databases}) == 1
+    for database in databases:
+        database.close()

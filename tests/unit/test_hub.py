@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bihak.cluster.envelope import Envelope, conversation_topic, publication
+from bihak.core import sweep
 from bihak.core.hub import GAP_HOLD_S
 from tests.harness import Cluster, Device, Place, running_cluster
 
@@ -32,7 +33,8 @@ class Room:
 
 
 @pytest_asyncio.fixture
-async def room(sqlite_place: Place) -> AsyncIterator[Room]:
+async def room(sqlite_place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Room]:
+    monkeypatch.setattr(sweep, "EVERY_S", 3600.0)  # on a slow machine it would bring what the backplane dropped
     async with running_cluster(sqlite_place) as cluster:
         alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
         cid = await cluster.found(alice, "user_2")

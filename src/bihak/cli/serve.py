@@ -4,8 +4,9 @@ import asyncio
 import gc
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -13,7 +14,11 @@ from bihak.app import Server
 from bihak.cli.failure import settings_errors_told
 from bihak.errors import SettingsError
 from bihak.logs import configure_logs
-from bihak.settings import LOOPBACK_HOSTS, load_settings
+from bihak.settings import LOOPBACK_HOSTS, Settings, load_settings
+from bihak.supervisor import Supervisor, stop_with_supervisor
+from bihak.transports.figures import Worker
+
+T = TypeVar("T")
 
 DEMO_DATABASE = "sqlite:///bihak-demo.db"
 
@@ -23,8 +28,21 @@ DEMO_DATABASE = "sqlite:///bihak-demo.db"
 @click.option("--reload", is_flag=True, help="For development: start again when the code changes.")
 @click.option("--host", help="In place of WS_HOST.")
 @click.option("--port", type=int, help="In place of WS_PORT.")
-def serve(demo: bool, reload: bool, host: str | None, port: int | None) -> None:
+@click.option("--workers", type=click.IntRange(1), default=1, help="Processes on the port; more than one need Redis.")
+@click.option("--as-worker", type=int, hidden=True)
+@click.option("--figures", type=click.Path(path_type=Path), hidden=True)
+def serve(
+    demo: bool,
+    reload: bool,
+    host: str | None,
+    port: int | None,
+    workers: int,
+    as_worker: int | None,
+    figures: Path | None,
+) -> None:
     """Serve WebSocket and HTTP on one port until SIGTERM or Ctrl+C."""
+    if workers > 1 and reload:
+        raise click.UsageError("--reload is for one process; leave --workers out.")
     overrides: dict[str, Any] = {}
     if host is not None:
         overrides["ws_host"] = host
@@ -34,10 +52,22 @@ def serve(demo: bool, reload: bool, host: str | None, port: int | None) -> None:
         _serve_reloading([arg for arg in sys.argv[1:] if arg != "--reload"])
     else:
         with settings_errors_told():
-            _serve(overrides, demo=demo)
+            settings = _load(overrides, demo=demo)
+            configure_logs(settings.log_level, settings.log_format, worker=as_worker)
+            if workers > 1:
+                arguments = [*(["--demo"] if demo else []), *(["--host", host] if host else [])]
+                raise SystemExit(_run(Supervisor(settings, arguments, workers).serve()))
+            worker = Worker(as_worker, figures) if as_worker is not None and figures is not None else None
+            server = Server(settings, demo=demo, worker=worker)
+            _run(server.serve() if worker is None else _serve_as_worker(server))
 
 
-def _serve(overrides: dict[str, Any], *, demo: bool) -> None:
+async def _serve_as_worker(server: Server) -> None:
+    stop_with_supervisor()
+    await server.serve()
+
+
+def _load(overrides: dict[str, Any], *, demo: bool) -> Settings:
     settings = load_settings(**overrides)
     if demo:
         if not settings.is_loopback:
@@ -49,11 +79,13 @@ def _serve(overrides: dict[str, Any], *, demo: bool) -> None:
         if settings.db_host is None and "database_url" not in settings.model_fields_set:
             overrides["database_url"] = DEMO_DATABASE
         settings = load_settings(**overrides)
-    configure_logs(settings.log_level, settings.log_format)
-    server = Server(settings, demo=demo)
+    return settings
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
     _calm_collector()
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
-        runner.run(server.serve())
+        return runner.run(work)
 
 
 def _calm_collector() -> None:

@@ -15,8 +15,16 @@ class Backplane(Protocol):
     It may lose, repeat and reorder them: the hub's sequence numbers mend that. It must not invent or alter any.
     """
 
-    async def start(self, deliver: Deliver) -> None:
-        """Begins to deliver: `deliver` is called on the event loop with publications in the order they came in."""
+    async def start(self, deliver: Deliver, recovered: Callable[[], None]) -> None:
+        """Begins to deliver: `deliver` is called on the event loop with publications in the order they came in.
+
+        `recovered` is called there when it carries again after a time in which it did not.
+        """
+        ...
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it carries. While it does not, only the publisher's own node hears of a publication."""
         ...
 
     def publish(self, publications: Sequence[Publication]) -> None:
@@ -32,5 +40,5 @@ class Backplane(Protocol):
         ...
 
     async def close(self) -> None:
-        """Delivers nothing from now on."""
+        """Delivers nothing from now on; what was published before goes out if it can."""
         ...

@@ -18,16 +18,19 @@ class Envelope(msgspec.Struct, array_like=True):
     joins: tuple[int, int] | None = None
     """(conversation_id, seq) that whoever hears this enters."""
     conversations: tuple[int, ...] = ()
-    """On the neighbours' topic: whose members hear it, each once."""
+    """Not empty: the members of all of these hear it, each once; it is published on the topic of each."""
     revoked_before_ms: int = 0
     """On a participant's topic, and not 0: no event; sessions whose token was made before then end with 4403."""
+    number: int = 0
+    """With `conversations`: the same in each copy, so that a node takes the first that comes."""
+    joined: tuple[str, ...] = ()
+    """The `user_id`s that hear what comes after this; their own topics announce the conversation to them."""
+    limited: tuple[str, int] | None = None
+    """On a participant's topic, and not None: no event; the participant has used up that limit, for so many ms."""
 
 
 _encode = msgspec.msgpack.Encoder().encode
 open_envelope = msgspec.msgpack.Decoder(Envelope).decode
-
-NEIGHBOURS = "n"
-"""The topic of events for the members of several conversations, once each."""
 
 
 def conversation_topic(conversation_id: int) -> str:

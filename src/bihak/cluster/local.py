@@ -1,6 +1,6 @@
 """The backplane of one process: every node that shares a `LocalBus`, usually one."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from bihak.cluster.base import Deliver, Publication
 
@@ -20,9 +20,13 @@ class LocalBackplane:
         self._topics: set[str] = set()
         self._deliver: Deliver | None = None
 
-    async def start(self, deliver: Deliver) -> None:
+    async def start(self, deliver: Deliver, recovered: Callable[[], None]) -> None:
         self._deliver = deliver
         self._bus.backplanes.append(self)
+
+    @property
+    def is_connected(self) -> bool:
+        return True
 
     def publish(self, publications: Sequence[Publication]) -> None:
         for backplane in self._bus.backplanes:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 import structlog
 
 from bihak.cluster.base import Backplane, Publication
-from bihak.cluster.envelope import NEIGHBOURS, Envelope, conversation_topic, participant_topic, publication
+from bihak.cluster.envelope import Envelope, conversation_topic, participant_topic, publication
 from bihak.core.context import Call, Query, Signal, Transaction
 from bihak.core.feature import Command, Kind
 from bihak.core.identity import Actor
@@ -271,7 +272,7 @@ class Dispatcher:
 
     def publish(self, signals: Iterable[Signal]) -> None:
         """Sends events that are not durable."""
-        publications = [_signal(signal) for signal in signals]
+        publications = [publication for signal in signals for publication in _signal(signal)]
         if publications:
             self._backplane.publish(publications)
 
@@ -295,7 +296,7 @@ class Dispatcher:
                     _log_event(event, call.actor)
             events += call.recorded
             for signal in call.signals:
-                publications.append(_signal(signal))
+                publications += _signal(signal)
         if publications:
             self._backplane.publish(publications)
         self._failpoint("after_publish")
@@ -307,7 +308,7 @@ class Dispatcher:
 
 
 def _durable(event: DurableEvent) -> Publication:
-    envelope = Envelope(encode(event), event.seq, event.left())
+    envelope = Envelope(encode(event), event.seq, event.left(), joined=event.joined())
     return publication(conversation_topic(event.conversation_id), envelope)
 
 
@@ -322,15 +323,20 @@ def _log_event(event: DurableEvent, actor: Actor) -> None:
     )
 
 
-def _signal(signal: Signal) -> Publication:
+def _signal(signal: Signal) -> list[Publication]:
+    """One publication for each topic, so that a node where nobody is concerned gets nothing."""
+    several = len(signal.to_conversations) > 1
     envelope = Envelope(
-        encode(signal.event), skip_user=signal.skip_user, joins=signal.joins, conversations=signal.to_conversations
+        encode(signal.event),
+        skip_user=signal.skip_user,
+        joins=signal.joins,
+        conversations=signal.to_conversations if several else (),
+        number=secrets.randbits(62) if several else 0,
     )
     if signal.to_user is not None:
-        return publication(participant_topic(signal.to_user), envelope)
-    if len(signal.to_conversations) == 1:
-        return publication(conversation_topic(signal.to_conversations[0]), envelope)
-    return publication(NEIGHBOURS, envelope)
+        return [publication(participant_topic(signal.to_user), envelope)]
+    _, payload = publication("", envelope)
+    return [(conversation_topic(conversation_id), payload) for conversation_id in signal.to_conversations]
 
 
 class _Visit:

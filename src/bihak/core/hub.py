@@ -5,7 +5,7 @@ delivered is held for it while it reads the log. Behind: its outbox was full; wh
 """
 
 import asyncio
-from collections.abc import Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -13,7 +13,6 @@ import structlog
 
 from bihak.cluster.base import Backplane, Publication
 from bihak.cluster.envelope import (
-    NEIGHBOURS,
     Envelope,
     conversation_topic,
     open_envelope,
@@ -35,6 +34,8 @@ CATCH_UP_PAGE = 200
 MAX_HELD = 1000
 """Events held for one joining session; past that it reads them from the log instead."""
 MAX_STALLS = 3
+MAX_NUMBERS = 10_000
+"""Events whose other copies are recognised; those come within a moment."""
 DRAIN_POLL_S = 0.05
 REPAIR_RETRY_S = 1.0
 
@@ -100,11 +101,19 @@ class Hub:
         self._flusher = flusher
         self.rooms: dict[int, Room] = {}
         self.participants: dict[str, dict[Session, None]] = {}
+        self.on_limited: Callable[[str, str, int], None] = lambda _limit, _user_id, _ms: None
+        """Called with a limit, a participant who has used it up, and for how many milliseconds."""
+        self.on_unannounced: Callable[[int], Awaitable[None]]
+        """Called with a conversation that somebody here may be in without having heard of it. May raise ChatError."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self.received = 0
+        """Publications that came."""
+        self._numbers: dict[int, None] = {}
+        """Of the latest events that come in several copies."""
 
-    async def start(self) -> None:
-        await self._backplane.start(self.receive)
-        self._backplane.subscribe(NEIGHBOURS)
+    async def start(self, recovered: Callable[[], None]) -> None:
+        """`recovered` is called when the backplane may have lost something and carries again."""
+        await self._backplane.start(self.receive, recovered)
 
     async def close(self) -> None:
         await self._backplane.close()
@@ -218,9 +227,8 @@ class Hub:
             for cid, cover in coverage.items():
                 cursor = cursors[cid]
                 if cover is None or cursor < cover.joined_seq:
-                    # What it knows is of a membership that is over. If there is a new one, its announcement comes.
                     del cursors[cid]
-                    self._end_membership(session, cid, cursor)
+                    self._end_superseded(session, cid, cursor, cover)
                 elif cursor < cover.end_seq:
                     spans.append(Span(reader, cid, cursor, min(cover.end_seq, cursor + CATCH_UP_PAGE)))
             stalls = 0 if spans else stalls + 1
@@ -268,6 +276,7 @@ class Hub:
     def receive(self, publications: Sequence[Publication]) -> None:
         """Takes what the backplane brings, in the order it came in."""
         durable: dict[Room, list[Envelope]] = {}
+        self.received += len(publications)
         for topic, payload in publications:
             envelope = open_envelope(payload)
             if topic[0] == "c":
@@ -276,12 +285,12 @@ class Hub:
                     continue
                 if envelope.seq:
                     durable.setdefault(room, []).append(envelope)
-                else:
+                elif not envelope.conversations:
                     self._offer_ephemeral(room.sessions(), envelope)
-            elif topic[0] == "p":
-                self._receive_personal(topic[1:], envelope)
+                elif self._is_first(envelope.number):
+                    self._offer_ephemeral(self._neighbours(envelope.conversations), envelope)
             else:
-                self._offer_ephemeral(self._neighbours(envelope.conversations), envelope)
+                self._receive_personal(topic[1:], envelope)
         for room, envelopes in durable.items():
             self._deliver(room, envelopes)
 
@@ -310,6 +319,8 @@ class Hub:
                 break
             self._fan_out(room, start, ready)
             self._end_memberships(room, ready[-1])
+            if any(envelope.joined and self._lacks(room.conversation_id, envelope.joined) for envelope in ready):
+                self._spawn(self._look_for_unannounced(room.conversation_id))
         for seq in [seq for seq in room.early if seq <= room.head]:
             del room.early[seq]
         if room.early:
@@ -370,6 +381,12 @@ class Hub:
         """On every node, ends the participant's sessions whose token was made before then, and those without one."""
         self._backplane.publish([publication(participant_topic(user_id), Envelope(b"", revoked_before_ms=before_ms))])
 
+    def limit(self, limit: str, user_id: str, wait_ms: int) -> None:
+        """On every node, calls `on_limited`."""
+        self._backplane.publish([publication(participant_topic(user_id), Envelope(b"", limited=(limit, wait_ms)))])
+        if user_id not in self.participants:
+            self.on_limited(limit, user_id, wait_ms)  # they came over HTTP
+
     def end_revoked(self, user_id: str, before_ms: int, *, without_token: bool = False) -> None:
         """As `revoke`, on this node; those without a token only if that is wanted."""
         for session in list(self.participants.get(user_id, ())):
@@ -387,6 +404,10 @@ class Hub:
         if envelope.revoked_before_ms:
             self.end_revoked(user_id, envelope.revoked_before_ms, without_token=True)
             return
+        if envelope.limited is not None:
+            limit, wait_ms = envelope.limited
+            self.on_limited(limit, user_id, wait_ms)
+            return
         for session in list(self.participants.get(user_id, ())):
             if session.personal is not None:
                 session.personal.append(envelope)
@@ -399,19 +420,54 @@ class Hub:
             if room.head is None or room.head < envelope.joins[1]:
                 room.returns[session] = envelope
             return  # otherwise it knows
+        if envelope.joins is None:
+            self._offer_personal(session, envelope)
+            return
+        conversation_id, _ = envelope.joins
+        if conversation_id not in self.rooms:
+            # The first to hear of it here: the sweep will not ask for the others any more.
+            self._spawn(self._look_for_unannounced(conversation_id))
+        self.join(session, conversation_id)
+        self._spawn(self._enter(session, envelope, *envelope.joins))
+
+    def _offer_personal(self, session: Session, envelope: Envelope) -> None:
         if not session.offer(text_frame(envelope.body)):
             # It is not in any conversation's log, but a resume tells of it.
             session.close(CloseCode.SLOW_CONSUMER, "reads too slowly")
-        elif envelope.joins is not None:
-            conversation_id, seq = envelope.joins
-            self.join(session, conversation_id)
-            self._spawn(self._catch_up_or_close(session, {conversation_id: seq}))
+
+    async def _enter(self, session: Session, announcement: Envelope, conversation_id: int, seq: int) -> None:
+        """Tells a session that has joined a room of the conversation, unless the membership is over by now."""
+        assert session.actor is not None
+        try:
+            (cover,) = await self._log.read_coverage(session.actor.participant, [conversation_id])
+            if cover is None or not cover.is_current or seq < cover.joined_seq:
+                self._end_superseded(session, conversation_id, seq, cover)
+                return
+            self._offer_personal(session, announcement)
+            await self.catch_up(session, {conversation_id: seq})
+        except ChatError as error:  # the database is away; the client resumes when it is back
+            session.close(CloseCode.TRY_AGAIN_LATER, error.message)
+
+    def _end_superseded(self, session: Session, conversation_id: int, seq: int, cover: Coverage | None) -> None:
+        """What the session knows, up to `seq`, is of a membership that is over; there may be a new one."""
+        self._end_membership(session, conversation_id, seq)
+        if cover is not None and cover.is_current and conversation_id not in session.conversations:
+            self._spawn(self._look_for_unannounced(conversation_id))
 
     def _offer_ephemeral(self, sessions: Iterable[Session], envelope: Envelope) -> None:
         frame = text_frame(envelope.body)
         for session in sessions:
             if session.personal is None and session.user_id != envelope.skip_user:
                 session.offer(frame, EPHEMERAL_BYTES)
+
+    def _is_first(self, number: int) -> bool:
+        """Whether this is the first copy of an event that comes on several topics."""
+        if number in self._numbers:
+            return False
+        self._numbers[number] = None
+        if len(self._numbers) > MAX_NUMBERS:
+            del self._numbers[next(iter(self._numbers))]
+        return True
 
     def _neighbours(self, conversation_ids: Iterable[int]) -> Iterable[Session]:
         """The sessions in any of these rooms, each once."""
@@ -450,6 +506,23 @@ class Hub:
                 self._deliver(room, envelopes)
         finally:
             room.repair = None
+
+    def _lacks(self, conversation_id: int, user_ids: Iterable[str]) -> bool:
+        """Whether one of these participants has a session here that is not in that room."""
+        sessions = (session for user_id in user_ids for session in self.participants.get(user_id, ()))
+        return any(conversation_id not in session.conversations for session in sessions)
+
+    async def _look_for_unannounced(self, conversation_id: int) -> None:
+        """Announcements are on their way; those that have not come by now were lost."""
+        await asyncio.sleep(GAP_HOLD_S)
+        while True:
+            try:
+                await self.on_unannounced(conversation_id)
+            except ChatError as error:
+                log.debug("cannot look for members", conversation_id=conversation_id, error=error.message)
+                await asyncio.sleep(REPAIR_RETRY_S)
+            else:
+                return
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         running = asyncio.create_task(work)

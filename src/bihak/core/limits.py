@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from ipaddress import IPv6Address, ip_address
+from typing import Protocol
 
 from bihak.errors import RateLimited
 
@@ -26,15 +27,25 @@ class Limit(StrEnum):
     """A network's: credentials that were refused."""
 
 
+OF_PARTICIPANTS = (Limit.MESSAGES, Limit.CHANGES, Limit.TYPING, Limit.HISTORY, Limit.SEARCH)
+"""Those whose buckets are participants' own, wherever they are connected."""
+
+
 class RateLimit:
     """At most `count` of something per `period_s` for each key, in bursts of up to `count` (a token bucket)."""
 
     def __init__(self, count: int, period_s: float, clock: Callable[[], float]) -> None:
+        self.count = count
+        self.period_s = period_s
+        self.clock = clock
         self._capacity = float(count)
         self._rate = count / period_s if period_s else math.inf
-        self._clock = clock
         self._buckets: dict[str, tuple[float, float]] = {}
         self._sweep_size = SWEEP_SIZE
+
+    @property
+    def is_off(self) -> bool:
+        return math.isinf(self._rate)
 
     @classmethod
     def off(cls) -> "RateLimit":
@@ -43,9 +54,9 @@ class RateLimit:
 
     def take(self, key: str) -> float:
         """Takes one; 0.0 if it was there, else the seconds until it will be (and nothing is taken)."""
-        if math.isinf(self._rate):
+        if self.is_off:
             return 0.0
-        now = self._clock()
+        now = self.clock()
         tokens, since = self._buckets.get(key, (self._capacity, now))
         tokens = min(self._capacity, tokens + (now - since) * self._rate)
         if tokens < 1.0:
@@ -66,10 +77,18 @@ class RateLimit:
         self._sweep_size = max(SWEEP_SIZE, 2 * len(self._buckets))
 
 
+class Bucket(Protocol):
+    """What a `RateLimit` is, on this node or over all."""
+
+    def take(self, key: str) -> float:
+        """As `RateLimit.take`."""
+        ...
+
+
 class Limits:
     """The limits that there are; what has none is not limited."""
 
-    def __init__(self, limits: Mapping[Limit, RateLimit]) -> None:
+    def __init__(self, limits: Mapping[Limit, Bucket]) -> None:
         self._limits = dict(limits)
 
     def require(self, limit: Limit, key: str) -> None:

@@ -37,6 +37,8 @@ class LogEntry(NamedTuple):
     body: bytes
     left: tuple[str, ...] = ()
     """As `DurableEvent.left`."""
+    joined: tuple[str, ...] = ()
+    """As `DurableEvent.joined`."""
 
 
 class Log:
@@ -81,7 +83,7 @@ class Log:
                 sql = source + select.format(join=join, covered=covered, within=within)
                 for row in connection.exec_driver_sql(sql):
                     event = render(row)
-                    found[row.span].append(LogEntry(event.seq, encode(event), event.left()))
+                    found[row.span].append(LogEntry(event.seq, encode(event), event.left(), event.joined()))
         for entries in found:
             entries.sort()
         return found

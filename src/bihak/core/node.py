@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
@@ -11,15 +12,17 @@ import structlog
 
 from bihak.cluster.base import Backplane
 from bihak.cluster.envelope import Envelope
+from bihak.cluster.ledger import Ledger
 from bihak.core.context import Signal
 from bihak.core.dispatcher import Dispatcher
 from bihak.core.feature import Feature
 from bihak.core.hub import Hub
 from bihak.core.identity import Actor, Authenticator
-from bihak.core.limits import Limit, Limits, RateLimit
+from bihak.core.limits import OF_PARTICIPANTS, Limit, Limits, RateLimit
 from bihak.core.log import Coverage, Log, LogEntry, Span, read_coverage
 from bihak.core.outbox import Outboxes
 from bihak.core.session import NoWire, Session
+from bihak.core.shared_limit import SharedLimit
 from bihak.core.sweep import Sweep
 from bihak.errors import ChatError, CloseCode
 from bihak.failpoints import Failpoint, pass_by
@@ -46,6 +49,8 @@ class NodeOptions:
     version: str = "0.0.0"
     max_frame_bytes: int = 102_400
     limits: Mapping[Limit, RateLimit] = field(default_factory=dict)
+    ledger: Ledger | None = None
+    """Where nodes count together what participants take of `limits`; None: this one counts alone."""
     stall_s: float = 30.0
     heartbeat_s: float = 30.0
     max_per_participant: int = 0
@@ -55,7 +60,7 @@ class NodeOptions:
     notification_days: int = 30
     """How long notifications are kept after they were read."""
     periods_s: Mapping[str, float] = field(
-        default_factory=lambda: {"typing": 60.0, "presence": 15.0, "notifications": 3600.0, "sessions": 1.0}
+        default_factory=lambda: {"typing": 60.0, "presence": 3.0, "notifications": 3600.0, "sessions": 1.0}
     )
     """How often each clean-up runs."""
 
@@ -81,7 +86,6 @@ class Node:
         self.options = options
         self.wall_clock = wall_clock
         self.readers = Readers(database)
-        self.limits = Limits(options.limits)
         self.outboxes = Outboxes(options.stall_s)
         self.sessions: set[Session] = set()
         self.draining = False
@@ -95,6 +99,9 @@ class Node:
         )
         self.hub = Hub(backplane, self, self.outboxes)
         self.outboxes.on_drained = self.hub.drained
+        self._shared_limits = _shared_limits(options, self.hub)
+        self.hub.on_limited = self._used_up
+        self.limits = Limits({**options.limits, **self._shared_limits})
         self.dispatcher = Dispatcher(
             database,
             self.readers,
@@ -107,13 +114,15 @@ class Node:
             feature.committed for feature in self.features if type(feature).committed is not Feature.committed
         ]
         self.dispatcher.session_of = self._session_of
-        self.sweep = Sweep(database, self.readers, self.hub)
+        self.hub.on_unannounced = lambda conversation_id: self.sweep.on_unknown([conversation_id])
+        self.sweep = Sweep(database, self.readers, self.hub, backplane)
         self._background: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
-        await self.hub.start()
+        await self.hub.start(self.sweep.hurry)
         self.dispatcher.start()
         runs = [self.sweep.run, *(run for feature in self.features for run in feature.background())]
+        runs += [limit.run for limit in self._shared_limits.values()]
         self._background = [asyncio.create_task(_forever(run)) for run in runs]
 
     async def drain(self, timeout_s: float = 20.0) -> bool:
@@ -138,6 +147,8 @@ class Node:
         finished = await self.dispatcher.stop(GOODBYE_S)
         self.outboxes.close()
         await self.hub.close()
+        if self.options.ledger is not None:
+            await self.options.ledger.close()
         await asyncio.to_thread(self.readers.close)
         return answered and finished
 
@@ -146,6 +157,8 @@ class Node:
     def session_ready(self, session: Session) -> None:
         """A session is authenticated and in its rooms."""
         session.ready = True
+        if Limit.MESSAGES in self._shared_limits:
+            self._shared_limits[Limit.MESSAGES].meet(session.user_id)
         for feature in self.features:
             feature.session_opened(session)
 
@@ -184,20 +197,21 @@ class Node:
         now_ms: int = connection.exec_driver_sql(f"SELECT {self.database.dialect.clock_ms}").scalar_one()
         return now_ms
 
-    def periodically(self, task: str, request: Request, *, at_most: int = 0) -> Callable[[], Awaitable[None]]:
+    def periodically(self, task: str, request: Request, *, until_none: bool = False) -> Callable[[], Awaitable[None]]:
         """A background coroutine function: serves `request`, which tells how much it removed, every period of `task`.
 
-        `at_most`: what one run removes at most, if that is bounded; after so much it goes on at once.
-        Several nodes may do the same: what one has removed the others do not find.
+        With `until_none` it is served again at once as long as it removes something. Several nodes may do the same:
+        what one has removed the others do not find.
         """
 
         async def run() -> None:
-            removed = 0
             while True:
-                await asyncio.sleep(self.options.periods_s[task] if not at_most or removed < at_most else 0)
-                removed = 0
+                await asyncio.sleep(self.options.periods_s[task])
                 try:
-                    removed = await self.call(request)
+                    removed = last = await self.call(request)
+                    while last and until_none:
+                        last = await self.call(request)
+                        removed += last
                 except ChatError as error:
                     log.warning("cleanup failed", task=task, error=error.message)
                 else:
@@ -216,6 +230,11 @@ class Node:
         session.conversations = set(await self.readers.run(lambda connection: connection.execute(mine).scalars().all()))
         return session
 
+    def _used_up(self, limit: str, user_id: str, wait_ms: int) -> None:
+        for kind, shared in self._shared_limits.items():  # another version's node may know others
+            if kind == limit:
+                shared.used_up(user_id, wait_ms)
+
     # The log, for the hub
 
     async def read_log(self, spans: Sequence[Span]) -> list[list[LogEntry]]:
@@ -231,7 +250,18 @@ class Node:
         entries = await self.readers.run(
             lambda connection: self.log.read_room(connection, conversation_id, after, through)
         )
-        return [Envelope(entry.body, entry.seq, entry.left) for entry in entries]
+        return [Envelope(entry.body, entry.seq, entry.left, joined=entry.joined) for entry in entries]
+
+
+def _shared_limits(options: NodeOptions, hub: Hub) -> dict[Limit, SharedLimit]:
+    """What participants take on all nodes together; nothing where this node counts alone."""
+    if options.ledger is None:
+        return {}
+    return {
+        limit: SharedLimit(limit, local, options.ledger, partial(hub.limit, limit))
+        for limit, local in options.limits.items()
+        if limit in OF_PARTICIPANTS and not local.is_off
+    }
 
 
 async def _forever(run: Callable[[], Awaitable[None]]) -> None:
@@ -240,6 +270,9 @@ async def _forever(run: Callable[[], Awaitable[None]]) -> None:
         try:
             await run()
             return
+        except ChatError as error:  # the database is away
+            log.debug("background task waits", task=run.__qualname__, error=error.message)
+            await asyncio.sleep(1.0)
         except Exception as fault:
             log.error("background task failed, it starts again", task=run.__qualname__, exc_info=fault)
             await asyncio.sleep(1.0)

@@ -1,12 +1,14 @@
 """Finds events whose publish was lost: compares the heads in the database with the rooms' own, every second."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
 import sqlalchemy as sa
 import structlog
 
+from bihak.cluster.base import Backplane
 from bihak.core.hub import Hub
 from bihak.core.log import read_heads
 from bihak.errors import ChatError
@@ -16,6 +18,7 @@ from bihak.storage.readers import Readers
 log = structlog.stdlib.get_logger("bihak.sweep")
 
 EVERY_S = 1.0
+EVERY_WITHOUT_BACKPLANE_S = 0.5
 WINDOW_MS = 10_000
 """How far back a sweep looks; no transaction is open that long."""
 ROOMS_AT_ONCE = 1000
@@ -24,43 +27,58 @@ ROOMS_AT_ONCE = 1000
 class Sweep:
     """One indexed query a second, whatever the number of rooms."""
 
-    def __init__(self, database: Database, readers: Readers, hub: Hub) -> None:
+    def __init__(self, database: Database, readers: Readers, hub: Hub, backplane: Backplane) -> None:
         self._clock_ms = database.dialect.clock_ms
         self._readers = readers
         self._hub = hub
+        self._backplane = backplane
+        self._hurry = asyncio.Event()
         self.on_unknown: Callable[[Sequence[int]], Awaitable[None]] = _ignore
         """Called with conversations that changed and have no room here: somebody here may have been taken in."""
+
+    def hurry(self) -> None:
+        """Compares every room, now."""
+        self._hurry.set()
 
     async def run(self) -> None:
         """Sweeps until it is cancelled."""
         clock = asyncio.get_running_loop().time
         last = clock()
         while True:
-            await asyncio.sleep(EVERY_S)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S if self._backplane.is_connected else EVERY_WITHOUT_BACKPLANE_S):
+                    await self._hurry.wait()
             if not self._hub.participants:
                 last = clock()
+                self._hurry.clear()
                 continue
             started = clock()
+            # Frozen or cut off for longer than the window sees, any room may have missed something.
+            everywhere = self._hurry.is_set() or (started - last) * 1000 > WINDOW_MS / 2
+            self._hurry.clear()
             try:
-                if (started - last) * 1000 > WINDOW_MS / 2:
-                    # Frozen or cut off for longer than the window sees: every room may have missed something.
+                await self._compare_recent(WINDOW_MS + int((started - last) * 1000))
+                if everywhere:
                     await self._compare_all()
-                else:
-                    recent = await self._readers.run(self._recent)
-                    self._hub.compare_heads(recent)
-                    unknown = [
-                        conversation_id for conversation_id, _ in recent if conversation_id not in self._hub.rooms
-                    ]
-                    if unknown:
-                        await self.on_unknown(unknown)
             except ChatError as error:
                 log.debug("sweep failed", error=error.message)
+                if everywhere:
+                    await asyncio.sleep(EVERY_S)
+                    self._hurry.set()
             else:
                 last = started
 
-    def _recent(self, connection: sa.Connection) -> list[tuple[int, int]]:
+    async def _compare_recent(self, window_ms: int) -> None:
+        """What changed within that time: the rooms there are, and those that there should be."""
+        recent = await self._readers.run(partial(self._recent, window_ms=window_ms))
+        self._hub.compare_heads(recent)
+        unknown = [conversation_id for conversation_id, _ in recent if conversation_id not in self._hub.rooms]
+        for at in range(0, len(unknown), ROOMS_AT_ONCE):
+            await self.on_unknown(unknown[at : at + ROOMS_AT_ONCE])
+
+    def _recent(self, connection: sa.Connection, window_ms: int) -> list[tuple[int, int]]:
         rows = connection.exec_driver_sql(
-            f"SELECT id, last_seq FROM conversations WHERE changed_ms > {self._clock_ms} - {WINDOW_MS:d}"
+            f"SELECT id, last_seq FROM conversations WHERE changed_ms > {self._clock_ms} - {window_ms:d}"
         )
         return [(conversation_id, last_seq) for conversation_id, last_seq in rows]
 

@@ -138,6 +138,9 @@ class ParticipantJoined(DurableEvent, tag="participant_joined", kw_only=True):
     role: str
     by: str
 
+    def joined(self) -> tuple[str, ...]:
+        return (self.user_id,)
+
 
 class ParticipantLeft(DurableEvent, tag="participant_left", kw_only=True):
     """Somebody left or was removed; it is the last they hear of the conversation."""

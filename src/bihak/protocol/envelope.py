@@ -45,6 +45,10 @@ class DurableEvent(Event, kw_only=True):
         """The `user_id`s whose membership ends with this event: they hear it, and nothing after it."""
         return ()
 
+    def joined(self) -> tuple[str, ...]:
+        """The `user_id`s whose membership begins with this event: they hear what comes after it."""
+        return ()
+
 
 class ErrorReply(Reply, tag="error", kw_only=True, omit_defaults=True):
     """What a client sees of a `ChatError`."""

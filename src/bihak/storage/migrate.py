@@ -14,6 +14,7 @@ from bihak.errors import SettingsError
 from bihak.storage.dialect import Database
 
 LOCK_WITHIN_S = 120
+_LOCK = "LEFT(CONCAT('bihak_migrations ', DATABASE()), 64)"  # the names of locks are the server's, not the database's
 
 
 def upgrade(database: Database) -> list[str]:
@@ -45,14 +46,14 @@ def _alone(connection: sa.Connection) -> Iterator[None]:
         yield
         return
     with connection.begin():
-        taken = connection.exec_driver_sql(f"SELECT GET_LOCK('bihak_migrations', {LOCK_WITHIN_S:d})").scalar()
+        taken = connection.exec_driver_sql(f"SELECT GET_LOCK({_LOCK}, {LOCK_WITHIN_S:d})").scalar()
     if not taken:
         raise SettingsError("another process is changing the tables and does not come to an end; look at that one")
     try:
         yield
     finally:
         with connection.begin():
-            connection.exec_driver_sql("SELECT RELEASE_LOCK('bihak_migrations')")
+            connection.exec_driver_sql(f"SELECT RELEASE_LOCK({_LOCK})")
 
 
 def _current(connection: sa.Connection) -> str | None:

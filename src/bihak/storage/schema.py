@@ -186,3 +186,9 @@ typing_indicators = table(
     big("expires_ms"),
     sa.Index(None, "expires_ms"),
 )
+
+installation = table(
+    "installation",
+    # One row, made at random with the database: what its nodes say to each other elsewhere goes under this name.
+    sa.Column("name", sa.String(32), primary_key=True),
+)

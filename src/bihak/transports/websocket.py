@@ -95,7 +95,10 @@ class WebSocketEndpoint:
             autoping=False,
             autoclose=False,
         )
-        await socket.prepare(request)
+        try:
+            await socket.prepare(request)
+        except ConnectionError:
+            return web.Response()  # lost during the handshake
         transport = request.transport
         if transport is None:
             return socket  # lost during the handshake

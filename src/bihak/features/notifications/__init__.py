@@ -138,7 +138,7 @@ class Notifications(Feature):
         return (
             self._follow,
             self._look_for_new_conversations,
-            self._node.periodically("notifications", SweepNotifications(), at_most=IDS_AT_ONCE),
+            self._node.periodically("notifications", SweepNotifications(), until_none=True),
         )
 
     async def _follow(self) -> None:

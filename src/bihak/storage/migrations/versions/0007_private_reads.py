@@ -6,7 +6,7 @@ from alembic import op
 from bihak.storage.migrations.steps import add_column, big, create_index
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 
 def upgrade() -> None:

@@ -1,17 +1,17 @@
 """Presence: online, away or offline; the best of a participant's connections counts, on whichever node.
 
 Each node holds a lease for each participant with a connection to it; `user_online_status` is the best of the leases.
+A node that lives renews its own row in `presence_nodes`; the leases of one that does not are ended by the others.
 """
 
 import asyncio
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Annotated, Any, Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
-import msgspec
 import sqlalchemy as sa
-from msgspec import Meta
+import structlog
 
 from bihak.core.context import Call, Query, Signal, Transaction
 from bihak.core.feature import Feature, Route, read, task, write, write_many
@@ -19,99 +19,52 @@ from bihak.core.identity import Actor
 from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.core.session import Session
+from bihak.errors import ChatError
 from bihak.features.messages import Ok
 from bihak.features.participants import among, parse_people
-from bihak.protocol.envelope import Event, Reply, Request
-from bihak.protocol.types import Participant, UserId, format_time, time_or_none
-from bihak.storage.dialect import word_literal
-from bihak.storage.schema import (
-    big,
-    conversation_participants,
-    conversations,
-    participant_type,
-    table,
-    user_online_status,
+from bihak.features.presence.leases import (
+    RENEW_EVERY_S,
+    STALE_AFTER_MS,
+    best_leases,
+    dead_nodes,
+    everyone_offline,
+    lock_statuses,
+    people_of,
+    presence_leases,
+    presence_nodes,
+    shared_conversations,
+    shown_of,
+    small_conversations,
+    status_row,
+    write_statuses,
 )
+from bihak.features.presence.wire import (
+    GetOneStatus,
+    GetStatus,
+    LeavePresence,
+    RenewPresence,
+    SavePresence,
+    SetStatus,
+    Status,
+    StatusChange,
+    Statuses,
+    StatusOf,
+    SweepPresence,
+)
+from bihak.protocol.types import Participant, format_time, time_or_none
+from bihak.storage.schema import user_online_status
+
+log = structlog.stdlib.get_logger("bihak")
 
 OFFLINE_AFTER_S = 3.0
 """How long after the last connection somebody is still online, so that a page reload is no flicker."""
 AWAY_AFTER_S = 300.0
 """Without a request on any connection, pings apart."""
-MAX_BROADCAST = 200
-"""Participants of the largest conversation in which a change is told; larger ones answer `get_status`."""
-RENEW_EVERY_S = 15.0
-STALE_AFTER_MS = 45_000
-"""A lease not renewed for this long is a dead node's: three renewals were missed."""
-
-presence_leases = table(
-    "presence_leases",
-    participant_type(key=True),
-    big("participant_id", key=True),
-    # A process, from its start to its end.
-    big("node_id", key=True),
-    sa.Column("status", sa.String(16), nullable=False),
-    big("renewed_ms"),
-    sa.Index(None, "node_id"),
-    sa.Index(None, "renewed_ms"),
-)
-
-Status = Literal["online", "away", "offline"]
-
-
-class SetStatus(Request, tag="set_status", kw_only=True):
-    """Sets one's status on this connection: online or away; `offline` appears offline on every one, until set again."""
-
-    status: Status
-
-
-class GetStatus(Request, tag="get_status", kw_only=True):
-    """The status of some people. Whoever is unknown is offline."""
-
-    participants: Annotated[list[UserId], Meta(min_length=1, max_length=200)]
-
-
-class GetOneStatus(Request, tag="get_one_status", kw_only=True):
-    """The status of one person."""
-
-    user_id: UserId
-
-
-class SavePresence(Request, tag="save_presence", kw_only=True):
-    """The server's own: stores what a participant's connections here amount to, and tells those it concerns."""
-
-    status: Status
-    conversations: tuple[int, ...] = ()
-    appears_offline: bool | None = None
-    """None: as before."""
-
-
-class RenewPresence(Request, tag="renew_presence", kw_only=True):
-    """The server's own: this node is still there, and with it everyone it has a lease for."""
-
-
-class SweepPresence(Request, tag="sweep_presence", kw_only=True):
-    """The server's own: whoever a dead node left behind is offline."""
-
-
-class StatusOf(msgspec.Struct, kw_only=True):
-    user_id: str
-    status: str
-    last_seen_at: str | None
-
-
-class Statuses(Reply, tag="statuses", kw_only=True):
-    statuses: list[StatusOf]
-
-
-class StatusChange(Event, tag="status_change", kw_only=True):
-    """Somebody came, went or turned away; once to each who shares a conversation with them."""
-
-    user_id: str
-    participant_type: str
-    participant_id: int
-    status: str
-    timestamp: str
-    last_seen_at: str
+GRACE_MS = 3_000
+"""How long those on a node that drains are still online, so that going on to another node is no flicker."""
+PEOPLE_AT_ONCE = 500
+STEADY_AFTER_S = 2 * RENEW_EVERY_S
+"""A node that could not renew for a while itself gives the others so long to do it too."""
 
 
 class Here:
@@ -132,6 +85,8 @@ class Presence(Feature):
         self._node = node
         self._node_id = secrets.randbits(62)
         self._here: dict[Participant, Here] = {}
+        self._is_steady = False
+        """Whether this node has renewed for a while without a break."""
 
     # Connections
 
@@ -150,16 +105,15 @@ class Presence(Feature):
         del here.sessions[session]
         if here.sessions:
             self._update(here)
-        elif self._node.draining:
-            self._gone(here)
-        else:
+        elif not self._node.draining:
             here.leaving = asyncio.get_running_loop().call_later(OFFLINE_AFTER_S, self._gone, here)
 
     def draining(self) -> None:
-        for here in list(self._here.values()):
+        for here in self._here.values():
             if here.leaving is not None:
                 here.leaving.cancel()
-            self._gone(here)
+        self._here.clear()
+        self._node.write(LeavePresence())
 
     def _gone(self, here: Here) -> None:
         del self._here[here.actor.participant]
@@ -210,9 +164,9 @@ class Presence(Feature):
         """A few statements for all who come and go at once; the last word about each counts."""
         now_ms = tx.read_clock()
         latest: dict[Participant, Call[SavePresence]] = {call.actor.participant: call for call in calls}
-        before = _lock_statuses(tx, latest, now_ms)
+        before = lock_statuses(tx, latest, now_ms)
         self._save_leases(tx.connection, latest, now_ms)
-        best = _best_leases(tx.connection, latest, now_ms)
+        best = best_leases(tx.connection, latest, now_ms)
         rows: list[dict[str, Any]] = []
         telling: list[tuple[Call[SavePresence], str]] = []
         for who, call in latest.items():
@@ -223,11 +177,11 @@ class Presence(Feature):
             shown = "offline" if hidden else status
             # Nobody who appears offline gives themselves away by a later last-seen.
             seen_ms = old.last_seen_ms if hidden and old is not None and old.appears_offline else now_ms
-            rows.append(_status_row(who, status, now_ms, seen_ms, appears_offline=hidden))
-            if shown != (_shown(old) if old is not None else "offline"):
+            rows.append(status_row(who, status, now_ms, seen_ms, appears_offline=hidden))
+            if shown != (shown_of(old) if old is not None else "offline"):
                 telling.append((call, shown))
-        _write_statuses(tx.connection, rows)
-        small = _small_conversations(tx.connection, [cid for call, _ in telling for cid in call.request.conversations])
+        write_statuses(tx.connection, rows)
+        small = small_conversations(tx.connection, [cid for call, _ in telling for cid in call.request.conversations])
         for call, shown in telling:
             conversations = tuple(cid for cid in call.request.conversations if cid in small)
             if conversations:
@@ -258,28 +212,71 @@ class Presence(Feature):
             connection.execute(presence_leases.insert(), rows)
 
     @write(RenewPresence, internal=True)
-    def renew(self, tx: Transaction, request: RenewPresence) -> None:
-        """One statement, however many are here."""
-        mine = presence_leases.c.node_id == self._node_id
-        tx.connection.execute(presence_leases.update().where(mine).values(renewed_ms=tx.read_clock()))
+    def renew(self, tx: Transaction, request: RenewPresence) -> bool:
+        """One row, however many are here. False if the node is new, or the others took it to be dead."""
+        is_known = self._renew(tx)
+        if not is_known:
+            row = {"node_id": self._node_id, "renewed_ms": tx.read_clock()}
+            tx.connection.execute(presence_nodes.insert().values(**row))
+        return is_known
+
+    def _renew(self, tx: Transaction) -> bool:
+        mine = presence_nodes.update().where(presence_nodes.c.node_id == self._node_id)
+        return bool(tx.connection.execute(mine.values(renewed_ms=tx.read_clock())).rowcount)
+
+    @write(LeavePresence, internal=True)
+    def leave(self, tx: Transaction, request: LeavePresence) -> None:
+        """Where other nodes live, they end its leases after a while; by then whoever has moved to them has others."""
+        node, now_ms = presence_nodes.c, tx.read_clock()
+        is_mine = node.node_id == self._node_id
+        others = sa.select(sa.func.count()).where(~is_mine, node.renewed_ms >= now_ms - STALE_AFTER_MS)
+        if tx.connection.execute(others).scalar_one():
+            stale_soon = now_ms - STALE_AFTER_MS + GRACE_MS
+            tx.connection.execute(presence_nodes.update().where(is_mine).values(renewed_ms=stale_soon))
+            lease = presence_leases.c
+            mine = presence_leases.update().where(lease.node_id == self._node_id)
+            tx.connection.execute(mine.values(renewed_ms=stale_soon))
+            return
+        everyone_offline(tx.connection)
 
     @write(SweepPresence, internal=True)
     def sweep(self, tx: Transaction, request: SweepPresence) -> int:
-        """Removes leases that nobody renews and tells, as if they had gone, of those who have no other."""
+        """Ends some of the leases of dead nodes and tells, as if they had gone, of those who have no other.
+
+        How many leases; the nodes are forgotten with their last one.
+        """
+        if not self._is_steady or not self._renew(tx):
+            return 0  # perhaps the database was away for all nodes, or this one was frozen
         now_ms = tx.read_clock()
-        lease = presence_leases.c
-        stale = lease.renewed_ms < now_ms - STALE_AFTER_MS
-        people = _people(tx.connection.execute(sa.select(lease.participant_type, lease.participant_id).where(stale)))
-        if not people:
+        dead = [node_id for node_id in dead_nodes(tx.connection, now_ms) if node_id != self._node_id]
+        if not dead:
             return 0
-        before = _lock_statuses(tx, people, now_ms)
-        tx.connection.execute(presence_leases.delete().where(stale))
-        best = _best_leases(tx.connection, people, now_ms)
+        lease, node = presence_leases.c, presence_nodes.c
+        theirs = sa.and_(lease.node_id.in_(dead), lease.renewed_ms < now_ms - STALE_AFTER_MS)
+        people = people_of(
+            tx.connection.execute(
+                sa.select(lease.participant_type, lease.participant_id).where(theirs).distinct().limit(PEOPLE_AT_ONCE)
+            )
+        )
+        if not people:
+            gone = sa.and_(node.node_id.in_(dead), node.renewed_ms < now_ms - STALE_AFTER_MS)
+            tx.connection.execute(presence_nodes.delete().where(gone))
+            return 0
+        before = lock_statuses(tx, people, now_ms)
+        tx.connection.execute(
+            presence_leases.delete().where(theirs, among(lease.participant_type, lease.participant_id, people))
+        )
+        self._tell_of(tx, before, now_ms)
+        return len(people)
+
+    def _tell_of(self, tx: Transaction, before: Mapping[Participant, Any], now_ms: int) -> None:
+        """Stores and tells what has become of these people, some of whose leases have ended."""
+        best = best_leases(tx.connection, before, now_ms)
         changed = [who for who, old in before.items() if best.get(who, "offline") != old.status]
-        _write_statuses(
+        write_statuses(
             tx.connection,
             [
-                _status_row(
+                status_row(
                     who,
                     best.get(who, "offline"),
                     now_ms,
@@ -289,21 +286,19 @@ class Presence(Feature):
                 for who in changed
             ],
         )
-        shared = _shared_conversations(tx.connection, changed)
+        shared = shared_conversations(tx.connection, changed)
         for who in changed:
             if who in shared and not before[who].appears_offline:
                 event = _change(who, best.get(who, "offline"), now_ms)
                 tx.signal(Signal(event, to_conversations=tuple(shared[who]), skip_user=who.user_id))
-        return len(changed)
 
     # Time
 
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        return (self._watch, self._node.periodically("presence", SweepPresence()))
+        return (self._watch, self._keep_leases, self._node.periodically("presence", SweepPresence(), until_none=True))
 
     async def _watch(self) -> None:
-        """Renews who is here, and notices who has fallen silent or come back."""
-        renewed = time.monotonic()
+        """Notices who has fallen silent or come back."""
         while True:
             await asyncio.sleep(1.0)
             now = time.monotonic()
@@ -316,10 +311,28 @@ class Presence(Feature):
                         here.sessions[session], session.is_idle = "online", False
                 if here.sessions:
                     self._update(here)
-            if now - renewed >= RENEW_EVERY_S:
-                renewed = now
-                if self._here:
-                    self._node.write(RenewPresence())
+
+    async def _keep_leases(self) -> None:
+        """Renews this node's word; if the others have not believed it for a while, gives it again."""
+        clock = asyncio.get_running_loop().time
+        renewed = steady_since = clock()
+        while True:
+            try:
+                if not await self._node.call(RenewPresence()):
+                    self._say_again()
+            except ChatError as error:
+                log.debug("presence not renewed", error=error.message)
+            else:
+                if clock() - renewed > 2 * RENEW_EVERY_S:
+                    steady_since = clock()
+                renewed = clock()
+            self._is_steady = renewed - steady_since >= STEADY_AFTER_S
+            await asyncio.sleep(RENEW_EVERY_S)
+
+    def _say_again(self) -> None:
+        for here in self._here.values():
+            if here.sessions:
+                self._node.write(SavePresence(status=here.told, conversations=_conversations(here)), here.actor)
 
 
 def shown_status() -> sa.ColumnElement[str]:
@@ -344,102 +357,6 @@ def load_statuses(query: Query, people: Sequence[Participant]) -> list[StatusOf]
         status, seen_ms = found.get(who, ("offline", None))
         statuses.append(StatusOf(user_id=who.user_id, status=status, last_seen_at=time_or_none(seen_ms)))
     return statuses
-
-
-def everyone_offline(connection: sa.Connection) -> None:
-    """After a crash: nobody has a connection to a node that has just started alone."""
-    connection.execute(presence_leases.delete())
-    connection.execute(
-        user_online_status.update().where(user_online_status.c.status != "offline").values(status="offline")
-    )
-
-
-def _lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, Any]:
-    """The rows of these people, which another node cannot change until COMMIT; made where there is none yet."""
-    wanted = list(people)
-    found = _select_for_update(tx.connection, wanted)
-    missing = [who for who in wanted if who not in found]
-    if missing:
-        # What does not exist cannot be locked: two nodes would both take somebody's first connection for the first.
-        rows = ",".join(f"({word_literal(who.type)},{who.id:d},'offline',{now_ms:d},{now_ms:d})" for who in missing)
-        tx.connection.exec_driver_sql(
-            "INSERT INTO user_online_status (participant_type, participant_id, status, last_seen_ms, updated_ms) "
-            f"VALUES {rows} " + tx.dialect.upsert_clause("participant_type, participant_id", ("updated_ms",))
-        )
-        found |= _select_for_update(tx.connection, missing)
-    return found
-
-
-def _select_for_update(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, Any]:
-    row = user_online_status.c
-    these = among(row.participant_type, row.participant_id, people)
-    rows = connection.execute(sa.select(user_online_status).where(these).with_for_update())
-    return {Participant(each.participant_type, each.participant_id): each for each in rows}
-
-
-def _best_leases(connection: sa.Connection, people: Iterable[Participant], now_ms: int) -> dict[Participant, str]:
-    """Online beats away, whichever node says so."""
-    lease = presence_leases.c
-    rows = connection.execute(
-        sa.select(lease.participant_type, lease.participant_id, sa.func.max(lease.status))  # "online" > "away"
-        .where(among(lease.participant_type, lease.participant_id, people), lease.renewed_ms >= now_ms - STALE_AFTER_MS)
-        .group_by(lease.participant_type, lease.participant_id)
-    )
-    return {Participant(kind, number): status for kind, number, status in rows}
-
-
-def _status_row(who: Participant, status: str, now_ms: int, seen_ms: int, *, appears_offline: bool) -> dict[str, Any]:
-    return {
-        "participant_type": who.type,
-        "participant_id": who.id,
-        "status": status,
-        "appears_offline": appears_offline,
-        "last_seen_ms": seen_ms,
-        "updated_ms": now_ms,
-    }
-
-
-def _write_statuses(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    people = [Participant(row["participant_type"], row["participant_id"]) for row in rows]
-    connection.execute(
-        user_online_status.delete().where(
-            among(user_online_status.c.participant_type, user_online_status.c.participant_id, people)
-        )
-    )
-    connection.execute(user_online_status.insert(), rows)
-
-
-def _shared_conversations(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, list[int]]:
-    """Each one's conversations that are small enough to be told."""
-    p = conversation_participants.c
-    shared: dict[Participant, list[int]] = {}
-    for kind, number, cid in connection.execute(
-        sa.select(p.participant_type, p.participant_id, p.conversation_id)
-        .select_from(conversation_participants.join(conversations, conversations.c.id == p.conversation_id))
-        .where(
-            among(p.participant_type, p.participant_id, people),
-            p.left_seq.is_(None),
-            conversations.c.member_count <= MAX_BROADCAST,
-        )
-    ):
-        shared.setdefault(Participant(kind, number), []).append(cid)
-    return shared
-
-
-def _people(rows: Iterable[Any]) -> list[Participant]:
-    return [Participant(kind, number) for kind, number in rows]
-
-
-def _shown(row: Any) -> str:
-    return "offline" if row.appears_offline else str(row.status)
-
-
-def _small_conversations(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
-    c = conversations.c
-    small = sa.select(c.id).where(c.id.in_(set(ids)), c.member_count <= MAX_BROADCAST)
-    return set(connection.execute(small).scalars())
 
 
 def _conversations(here: Here) -> tuple[int, ...]:

@@ -1,0 +1,258 @@
+"""The backplane of many processes: Redis 5 or newer, or Valkey, as a carrier of publications and nothing more."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import islice
+
+import structlog
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError
+
+from bihak.cluster.base import Deliver, Publication
+from bihak.errors import SettingsError
+
+log = structlog.stdlib.get_logger("bihak.redis")
+
+CONNECT_WITHIN_S = 3.0
+REPLY_WITHIN_S = 2.0
+PULSE_EVERY_S = 1.0
+SILENT_AFTER_S = 3.0
+"""Without hearing its own pulse for so long, a node takes Redis to be away."""
+RETRY_AFTER_S = (0.1, 1.0)
+"""The first wait before connecting again, and the longest."""
+MAX_WAITING_BYTES = 8 << 20
+"""Publications that wait for Redis; past that they are dropped, and the sweep of the other nodes finds the events."""
+TOPICS_AT_ONCE = 1000
+READS_A_TURN = 500
+ORIGIN_BYTES = 8
+
+_REFUSALS = (AuthenticationError, AuthorizationError, NoPermissionError)
+
+
+class RedisBackplane:
+    """Implements `Backplane`. Topics are channels that begin with `prefix`, which is the cluster's own.
+
+    What a node publishes it hears at once, not by way of Redis. Each node hears itself through Redis once a second,
+    which shows that publishing and subscribing both work.
+    """
+
+    def __init__(self, pool: ConnectionPool, prefix: str) -> None:
+        self._pool = pool
+        self._prefix = f"{prefix}:".encode()
+        self._origin = secrets.token_bytes(ORIGIN_BYTES)
+        self._pulse = self._prefix + b"node:" + self._origin.hex().encode()
+        self._deliver: Deliver | None = None
+        self._recovered: Callable[[], None] = lambda: None
+        self._topics: set[str] = set()
+        self._changed: dict[str, None] = {}
+        """Topics whose subscription Redis has not been told of."""
+        self._waiting: list[tuple[bytes, bytes]] = []
+        self._waiting_bytes = 0
+        self._has_work = asyncio.Event()
+        self._is_idle = asyncio.Event()
+        self._is_idle.set()
+        self._came: list[Publication] = []
+        self._pulse_at = 0.0
+        self._away_since: float | None = None
+        self._tried = asyncio.Event()
+        self._refusal: Exception | None = None
+        self._running: asyncio.Task[None] | None = None
+        self.is_connected = False
+        self.received = 0
+        """Publications that Redis brought, this node's own among them."""
+        self.dropped = 0
+        """Publications that Redis was not there to take."""
+
+    async def start(self, deliver: Deliver, recovered: Callable[[], None]) -> None:
+        """Raises SettingsError if Redis refuses the credentials. If it is away, it goes on without."""
+        self._deliver = deliver
+        self._running = asyncio.create_task(self._run())
+        await self._tried.wait()
+        self._recovered = recovered
+        if self._refusal is not None:
+            await self.close()
+            raise SettingsError(f"REDIS_URL is not usable: Redis refuses this node: {self._refusal}")
+
+    def publish(self, publications: Sequence[Publication]) -> None:
+        if self._deliver is None:
+            return
+        mine = [publication for publication in publications if publication[0] in self._topics]
+        for topic, payload in publications:
+            self._put(self._channel(topic), payload)
+        if mine:
+            self._deliver(mine)
+
+    def subscribe(self, topic: str) -> None:
+        if topic not in self._topics:
+            self._topics.add(topic)
+            self._change(topic)
+
+    def unsubscribe(self, topic: str) -> None:
+        if topic in self._topics:
+            self._topics.discard(topic)
+            self._change(topic)
+
+    async def close(self) -> None:
+        self._deliver = None
+        if self._running is None:
+            return
+        if self.is_connected:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REPLY_WITHIN_S):
+                    await self._is_idle.wait()
+        self._running.cancel()
+        await asyncio.gather(self._running, return_exceptions=True)
+        self.is_connected = False
+        await self._pool.aclose()
+
+    # What is to be sent
+
+    def _channel(self, topic: str) -> bytes:
+        return self._prefix + topic.encode()
+
+    def _put(self, channel: bytes, payload: bytes) -> None:
+        if not self.is_connected or self._waiting_bytes > MAX_WAITING_BYTES:
+            self.dropped += 1
+            return
+        self._waiting.append((channel, self._origin + payload))
+        self._waiting_bytes += len(payload)
+        self._wake()
+
+    def _change(self, topic: str) -> None:
+        self._changed[topic] = None
+        self._wake()
+
+    def _wake(self) -> None:
+        self._has_work.set()
+        self._is_idle.clear()
+
+    # The connections
+
+    async def _run(self) -> None:
+        """Stays connected until it is cancelled."""
+        wait_s = RETRY_AFTER_S[0]
+        while True:
+            try:
+                async with self._connection() as listening, self._connection() as speaking:
+                    await self._serve(listening, speaking)
+            except* Exception as faults:
+                self._lost(_first(faults))
+            wait_s = RETRY_AFTER_S[0] if self.is_connected else min(2 * wait_s, RETRY_AFTER_S[1])
+            self.is_connected = False
+            self._tried.set()
+            await asyncio.sleep(wait_s)
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[AbstractConnection]:
+        connection: AbstractConnection = self._pool.make_connection()
+        try:
+            async with asyncio.timeout(CONNECT_WITHIN_S):
+                await connection.connect()
+            yield connection
+        finally:
+            await connection.disconnect(nowait=True)
+
+    async def _serve(self, listening: AbstractConnection, speaking: AbstractConnection) -> None:
+        """Until something fails, which it raises in a group."""
+        self._changed.clear()
+        # The pulse comes last: whoever hears it is subscribed to everything before it.
+        channels = [*map(self._channel, self._topics), self._pulse]
+        await listening.send_packed_command(listening.pack_commands(_commands("SUBSCRIBE", channels)))
+        self._pulse_at = asyncio.get_running_loop().time()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._listen(listening))
+            group.create_task(self._speak(listening, speaking))
+            group.create_task(self._keep_pulse())
+
+    async def _keep_pulse(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while clock() - self._pulse_at < SILENT_AFTER_S:
+            self._waiting.append((self._pulse, self._origin))
+            self._wake()
+            await asyncio.sleep(PULSE_EVERY_S)
+        raise TimeoutError(f"nothing heard for {SILENT_AFTER_S:g} s")
+
+    async def _speak(self, listening: AbstractConnection, speaking: AbstractConnection) -> None:
+        """Sends what each turn of the event loop has left, as one write; and once that is answered, the next."""
+        while True:
+            await self._has_work.wait()
+            self._has_work.clear()
+            changed, self._changed = self._changed, {}
+            waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+            async with asyncio.timeout(REPLY_WITHIN_S):
+                if changed:
+                    wanted = [self._channel(topic) for topic in changed if topic in self._topics]
+                    unwanted = [self._channel(topic) for topic in changed if topic not in self._topics]
+                    commands = [*_commands("SUBSCRIBE", wanted), *_commands("UNSUBSCRIBE", unwanted)]
+                    await listening.send_packed_command(listening.pack_commands(commands))
+                if waiting:
+                    commands = [("PUBLISH", *publication) for publication in waiting]
+                    await speaking.send_packed_command(speaking.pack_commands(commands))
+                    for _ in waiting:
+                        await speaking.read_response()
+            if not self._has_work.is_set():
+                self._is_idle.set()
+
+    async def _listen(self, connection: AbstractConnection) -> None:
+        """Takes what comes. What one read of the socket brought is delivered together."""
+        loop = asyncio.get_running_loop()
+        reads = 0
+        while True:
+            kind, channel, payload = await connection.read_response()
+            if kind == b"message":
+                if channel == self._pulse:
+                    self._heard_pulse()
+                    continue
+                self.received += 1
+                if not payload.startswith(self._origin):
+                    if not self._came:
+                        loop.call_soon(self._hand_over)
+                    self._came.append((channel[len(self._prefix) :].decode(), payload[ORIGIN_BYTES:]))
+            reads += 1
+            if reads % READS_A_TURN == 0:
+                await asyncio.sleep(0)  # a read that need not wait does not let others run
+
+    def _hand_over(self) -> None:
+        came, self._came = self._came, []
+        # Redis may still send what it was just told not to.
+        wanted = [publication for publication in came if publication[0] in self._topics]
+        if wanted and self._deliver is not None:
+            self._deliver(wanted)
+
+    # Coming and going
+
+    def _heard_pulse(self) -> None:
+        now = asyncio.get_running_loop().time()
+        self._pulse_at = now
+        if self.is_connected:
+            return
+        self.is_connected = True
+        self._tried.set()
+        if self._away_since is not None:
+            log.info("Redis is back", away_s=round(now - self._away_since, 1))
+            self._away_since = None
+        self._recovered()
+
+    def _lost(self, fault: Exception) -> None:
+        self._waiting, self._waiting_bytes = [], 0
+        self._is_idle.set()
+        self._refusal = fault if isinstance(fault, _REFUSALS) else None
+        if self._away_since is None:
+            self._away_since = asyncio.get_running_loop().time()
+            log.warning("Redis is away, events come from the database meanwhile", error=str(fault))
+
+
+def _commands(name: str, channels: Iterable[bytes]) -> Iterator[tuple[str | bytes, ...]]:
+    """That command for all of these channels, in bites that do not hold Redis up."""
+    rest = iter(channels)
+    while some := tuple(islice(rest, TOPICS_AT_ONCE)):
+        yield (name, *some)
+
+
+def _first(faults: ExceptionGroup[Exception]) -> Exception:
+    fault: Exception = faults
+    while isinstance(fault, ExceptionGroup):
+        fault = fault.exceptions[0]
+    return fault

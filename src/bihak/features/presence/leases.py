@@ -1,0 +1,150 @@
+"""What presence stores: the nodes that live, their leases, and the status that these amount to."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+
+from bihak.core.context import Transaction
+from bihak.features.participants import among
+from bihak.protocol.types import Participant
+from bihak.storage.dialect import word_literal
+from bihak.storage.schema import (
+    big,
+    conversation_participants,
+    conversations,
+    participant_type,
+    table,
+    user_online_status,
+)
+
+RENEW_EVERY_S = 2.5
+STALE_AFTER_MS = 9_000
+"""A node that has not renewed for this long is dead: three renewals were missed."""
+MAX_BROADCAST = 200
+"""Participants of the largest conversation in which a change is told; larger ones answer `get_status`."""
+
+presence_leases = table(
+    "presence_leases",
+    participant_type(key=True),
+    big("participant_id", key=True),
+    # A process, from its start to its end.
+    big("node_id", key=True),
+    sa.Column("status", sa.String(16), nullable=False),
+    # When it was taken: a node that has just started may have no row yet.
+    big("renewed_ms"),
+    sa.Index(None, "node_id"),
+    sa.Index(None, "renewed_ms"),
+)
+
+presence_nodes = table("presence_nodes", big("node_id", key=True), big("renewed_ms"))
+
+
+def everyone_offline(connection: sa.Connection) -> None:
+    """Nobody has a connection: the only node has just started, after a crash perhaps, or ends."""
+    connection.execute(presence_leases.delete())
+    connection.execute(presence_nodes.delete())
+    connection.execute(
+        user_online_status.update().where(user_online_status.c.status != "offline").values(status="offline")
+    )
+
+
+def lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, Any]:
+    """The rows of these people, which another node cannot change until COMMIT; made where there is none yet."""
+    wanted = list(people)
+    found = _select_for_update(tx.connection, wanted)
+    missing = [who for who in wanted if who not in found]
+    if missing:
+        # What does not exist cannot be locked: two nodes would both take somebody's first connection for the first.
+        rows = ",".join(f"({word_literal(who.type)},{who.id:d},'offline',{now_ms:d},{now_ms:d})" for who in missing)
+        tx.connection.exec_driver_sql(
+            "INSERT INTO user_online_status (participant_type, participant_id, status, last_seen_ms, updated_ms) "
+            f"VALUES {rows} " + tx.dialect.upsert_clause("participant_type, participant_id", ("updated_ms",))
+        )
+        found |= _select_for_update(tx.connection, missing)
+    return found
+
+
+def _select_for_update(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, Any]:
+    row = user_online_status.c
+    these = among(row.participant_type, row.participant_id, people)
+    rows = connection.execute(sa.select(user_online_status).where(these).with_for_update())
+    return {Participant(each.participant_type, each.participant_id): each for each in rows}
+
+
+def best_leases(connection: sa.Connection, people: Iterable[Participant], now_ms: int) -> dict[Participant, str]:
+    """Online beats away, whichever node says so, as long as it lives."""
+    lease, node, since = presence_leases.c, presence_nodes.c, now_ms - STALE_AFTER_MS
+    rows = connection.execute(
+        sa.select(lease.participant_type, lease.participant_id, sa.func.max(lease.status))  # "online" > "away"
+        .select_from(presence_leases.outerjoin(presence_nodes, node.node_id == lease.node_id))
+        .where(
+            among(lease.participant_type, lease.participant_id, people),
+            sa.or_(lease.renewed_ms >= since, node.renewed_ms >= since),
+        )
+        .group_by(lease.participant_type, lease.participant_id)
+    )
+    return {Participant(kind, number): status for kind, number, status in rows}
+
+
+def dead_nodes(connection: sa.Connection, now_ms: int) -> list[int]:
+    """Those that have not renewed for too long, and those that left leases and were never heard of."""
+    lease, node, since = presence_leases.c, presence_nodes.c, now_ms - STALE_AFTER_MS
+    silent = sa.select(node.node_id).where(node.renewed_ms < since)
+    known = sa.select(node.node_id).where(node.node_id == lease.node_id)
+    unknown = sa.select(lease.node_id).where(lease.renewed_ms < since, ~sa.exists(known)).distinct()
+    return [*connection.execute(silent).scalars(), *connection.execute(unknown).scalars()]
+
+
+def status_row(who: Participant, status: str, now_ms: int, seen_ms: int, *, appears_offline: bool) -> dict[str, Any]:
+    return {
+        "participant_type": who.type,
+        "participant_id": who.id,
+        "status": status,
+        "appears_offline": appears_offline,
+        "last_seen_ms": seen_ms,
+        "updated_ms": now_ms,
+    }
+
+
+def write_statuses(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+    if not rows:
+        return
+    people = [Participant(row["participant_type"], row["participant_id"]) for row in rows]
+    connection.execute(
+        user_online_status.delete().where(
+            among(user_online_status.c.participant_type, user_online_status.c.participant_id, people)
+        )
+    )
+    connection.execute(user_online_status.insert(), rows)
+
+
+def shared_conversations(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, list[int]]:
+    """Each one's conversations that are small enough to be told."""
+    p = conversation_participants.c
+    shared: dict[Participant, list[int]] = {}
+    for kind, number, cid in connection.execute(
+        sa.select(p.participant_type, p.participant_id, p.conversation_id)
+        .select_from(conversation_participants.join(conversations, conversations.c.id == p.conversation_id))
+        .where(
+            among(p.participant_type, p.participant_id, people),
+            p.left_seq.is_(None),
+            conversations.c.member_count <= MAX_BROADCAST,
+        )
+    ):
+        shared.setdefault(Participant(kind, number), []).append(cid)
+    return shared
+
+
+def people_of(rows: Iterable[Any]) -> list[Participant]:
+    return [Participant(kind, number) for kind, number in rows]
+
+
+def shown_of(row: Any) -> str:
+    return "offline" if row.appears_offline else str(row.status)
+
+
+def small_conversations(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
+    c = conversations.c
+    small = sa.select(c.id).where(c.id.in_(set(ids)), c.member_count <= MAX_BROADCAST)
+    return set(connection.execute(small).scalars())

@@ -1,0 +1,87 @@
+"""The figures of `/metrics`: of this process, and of the other workers on its port where there are any."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from bihak.core.node import Node
+
+SHARE_EVERY_S = 2.0
+
+TEXTS = {
+    "bihak_connections": "Open WebSocket connections.",
+    "bihak_participants": "Participants with a connection here.",
+    "bihak_rooms": "Conversations with a connection here.",
+    "bihak_write_queue": "Requests that wait for the writer.",
+    "bihak_backplane_connected": "Whether Redis carries events between nodes.",
+    "bihak_publications_total": "Events that came from this and other nodes.",
+    "bihak_batches_total": "Transactions committed.",
+    "bihak_writes_total": "Requests that went through the writer.",
+}
+
+Figures = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One of several processes on a port."""
+
+    number: int
+    folder: Path
+    """Where they leave their figures for each other."""
+
+    def write(self, figures: Figures) -> None:
+        """Replaces what this worker left there."""
+        fresh = self.folder / f"{self.number}.new"
+        fresh.write_bytes(msgspec.json.encode(figures))
+        fresh.replace(self.folder / f"{self.number}.json")
+
+    def read_all(self) -> dict[str, Figures]:
+        """By number; what a worker that died left stays until it is replaced."""
+        found = sorted(self.folder.glob("*.json"), key=lambda path: int(path.stem))
+        return {path.stem: msgspec.json.decode(path.read_bytes(), type=Figures) for path in found}
+
+
+class NodeFigures(Collector):
+    """Reads the figures when they are asked for, so that serving a message costs nothing for them."""
+
+    def __init__(self, node: Node, worker: Worker | None = None) -> None:
+        self._node = node
+        self._worker = worker
+
+    def collect(self) -> Iterable[Metric]:
+        mine = self._read()
+        if self._worker is not None:
+            self._worker.write(mine)
+        for name, text in TEXTS.items():
+            if self._worker is None:
+                yield GaugeMetricFamily(name, text, mine[name])
+                continue
+            family = GaugeMetricFamily(name, text, labels=["worker"])
+            for number, figures in self._worker.read_all().items():
+                family.add_metric([number], figures[name])
+            yield family
+
+    async def share(self) -> None:
+        """Leaves this worker's figures for the others, until it is cancelled."""
+        while self._worker is not None:
+            self._worker.write(self._read())
+            await asyncio.sleep(SHARE_EVERY_S)
+
+    def _read(self) -> Figures:
+        node, writer = self._node, self._node.dispatcher.writer
+        return {
+            "bihak_connections": len(node.sessions),
+            "bihak_participants": len(node.hub.participants),
+            "bihak_rooms": len(node.hub.rooms),
+            "bihak_write_queue": writer.queue_length,
+            "bihak_backplane_connected": float(node.backplane.is_connected),
+            "bihak_publications_total": node.hub.received,
+            "bihak_batches_total": writer.batches,
+            "bihak_writes_total": writer.jobs,
+        }
