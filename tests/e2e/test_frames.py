@@ -1,11 +1,13 @@
 """RFC 6455, frame by frame, against the running server: what must be taken, and what must fail the connection."""
 
+import asyncio
 import json
 import struct
 import zlib
 
 import pytest
 
+from bihak.errors import CloseCode
 from tests.e2e.raw import (
     BINARY,
     CLOSE,
@@ -154,3 +156,14 @@ async def test_messages_that_are_never_finished_take_no_more_than_their_limit(de
         assert memory_bytes(demo) - before < 32 << 20
         await one.send(frame(CONTINUATION, b"[" * 262_144))
         assert await one.close_code() == TOO_LARGE
+
+
+async def test_a_close_waits_for_the_other_sides_answer(demo: ServerProcess) -> None:
+    async with upgraded(demo) as socket:
+        await socket.send(frame(TEXT, json.dumps({"type": "auth", "token": "no.such.token"}).encode()))
+        assert await socket.close_code() == CloseCode.TOKEN
+        # Were the connection ended at once, a client would answer into nothing, and take that for the reason.
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(socket.frame(), 0.3)
+        await socket.send(close_frame(CloseCode.TOKEN))
+        assert await socket.everything() == b""

@@ -111,7 +111,7 @@ async def test_php_hears_what_is_wrong(server: ServerProcess) -> None:
 
 async def test_php_ends_the_sessions_of_somebody(server: ServerProcess, connect: Connect) -> None:
     token = await run_php(server, "echo bihak_token('user_51');")
-    client = await connect(server, autoclose=False)
+    client = await connect(server)
     await client.ask("auth_success", type="auth", token=token)
     await asyncio.sleep(1.1)  # a token of that very second counts as made before
     await run_php(server, "bihak_call('POST', '/api/sessions/user_51/revoke');")

@@ -14,9 +14,6 @@ from tests.e2e.test_tokens import token_by_hand
 
 API_KEY = "the-platforms-own-key"
 
-# A client of aiohttp's that answers a close takes the code for 1006 when the server was faster to hang up, so the ones
-# here do not answer: `autoclose=False`.
-
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -188,7 +185,7 @@ async def test_without_an_api_key_set_nobody_may(
 
 async def test_a_token_lets_its_participant_in(platform: Platform, connect: Connect, person: Callable[[], str]) -> None:
     ann = person()
-    client = await connect(platform.server, autoclose=False)
+    client = await connect(platform.server)
     reply = await client.ask("auth_success", type="auth", token=await platform.token(ann, name="Ann Token", hours=0.5))
     assert (reply["user_id"], reply["name"]) == (ann, "Ann Token")
 
@@ -235,7 +232,7 @@ async def test_revoking_closes_every_connection_within_a_second(
 ) -> None:
     ann, bob = person(), person()
     await platform.team(ann, bob)
-    clients = [await connect(platform.server, autoclose=False) for _ in range(3)]
+    clients = [await connect(platform.server) for _ in range(3)]
     for client, who in zip(clients, (ann, ann, bob), strict=True):
         await client.ask("auth_success", type="auth", token=await platform.token(who))
     began = time.monotonic()
@@ -255,11 +252,11 @@ async def test_a_token_made_before_a_revocation_is_refused_and_a_new_one_is_good
         assert (await platform.ask("GET", "/conversations", key=old))[0] == 200
         await platform.do("POST", f"/sessions/{ann}/revoke")
         assert await platform.refused("GET", "/conversations", key=old) == (401, "invalid_token")
-        client = await connect(platform.server, autoclose=False)
+        client = await connect(platform.server)
         error = await client.ask("error", type="auth", token=old)
         assert error["code"] == "invalid_token"
         assert await client.close_code() == 4401
-    client = await connect(platform.server, autoclose=False)
+    client = await connect(platform.server)
     await client.ask("auth_success", type="auth", token=await platform.token(ann))
 
 
@@ -268,7 +265,7 @@ async def test_a_token_that_does_not_tell_when_it_was_made_is_good_until_a_revoc
 ) -> None:
     ann = person()
     undated = token_by_hand({"sub": ann, "exp": int(time.time()) + 3600})
-    client = await connect(platform.server, autoclose=False)
+    client = await connect(platform.server)
     await client.ask("auth_success", type="auth", token=undated)
     await platform.do("POST", f"/sessions/{ann}/revoke")
     assert await client.close_code() == 4403
@@ -284,7 +281,7 @@ async def test_a_revoked_token_does_not_refresh_a_connection(
     await platform.do("PUT", f"/participants/{ann}", {"name": "Ann"})
     old = await platform.token(ann)
     await platform.do("POST", f"/sessions/{ann}/revoke")
-    client = await connect(platform.server, autoclose=False)
+    client = await connect(platform.server)
     await client.ask("auth_success", type="auth", token=await platform.token(ann))
     await client.ask("error", type="auth", token=old)
     assert await client.close_code() == 4401
@@ -297,7 +294,7 @@ async def test_whoever_signs_in_while_being_revoked_does_not_stay(
     await platform.do("PUT", f"/participants/{ann}", {"name": "Ann"})
     for _ in range(5):
         token = await platform.token(ann)
-        clients = [await connect(platform.server, autoclose=False) for _ in range(6)]
+        clients = [await connect(platform.server) for _ in range(6)]
 
         async def sign_in(client: Any, token: str = token) -> None:
             await client.send(type="auth", token=token)
@@ -345,7 +342,7 @@ async def test_a_system_message_reaches_everyone_in_the_conversation(
     cid = await platform.team(ann, bob)
     clients = []
     for who in (ann, bob):
-        clients.append(await connect(platform.server, autoclose=False))
+        clients.append(await connect(platform.server))
         await clients[-1].ask("auth_success", type="auth", token=await platform.token(who))
     sent = await platform.do("POST", f"/conversations/{cid}/system-messages", {"content": " Welcome "})
     for client in clients:

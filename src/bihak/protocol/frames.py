@@ -24,6 +24,12 @@ def pong_frame(body: bytes) -> bytes:
     return bytes((0x8A, len(body))) + body
 
 
+def close_frame(code: int, reason: str) -> bytes:
+    """The first or the last word of a closing handshake (§5.5.1); a reason past 120 bytes is cut."""
+    body = code.to_bytes(2) + reason.encode()[:120]
+    return bytes((0x88, len(body))) + body
+
+
 class ClientFrames:
     """Follows a client's frames and ends the stream where a server must and aiohttp's reader does not.
 

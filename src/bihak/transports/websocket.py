@@ -9,7 +9,7 @@ from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.core.session import Session
 from bihak.errors import CloseCode, InvalidFrame, RateLimited, TooLarge
-from bihak.protocol.frames import pong_frame
+from bihak.protocol.frames import close_frame, pong_frame
 from bihak.transports.admission import Admission
 from bihak.transports.gate import Gate
 
@@ -28,13 +28,17 @@ FRAMES_A_TURN = 64
 """Frames of one connection before the others get a turn of the event loop."""
 
 
-class AiohttpWire:
-    """Implements `Wire` over aiohttp. Pre-built frames go straight to the transport."""
+_FRAMES = (WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.PING, WSMsgType.PONG)
 
-    def __init__(self, socket: "web.WebSocketResponse[bool]", transport: asyncio.Transport) -> None:
-        self._socket = socket
+
+class AiohttpWire:
+    """Implements `Wire` over aiohttp's transport, which takes whole frames."""
+
+    def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
-        self._closing: asyncio.Task[None] | None = None
+        self._abort: asyncio.TimerHandle | None = None
+        self.code: CloseCode | None = None
+        """What we closed the connection with; None: we did not."""
         self.reason = ""
 
     def write(self, frames: bytes) -> None:
@@ -45,25 +49,17 @@ class AiohttpWire:
         return 0 if self._transport.is_closing() else self._transport.get_write_buffer_size()
 
     def close(self, code: CloseCode, reason: str) -> None:
-        self.reason = reason
-        if self._closing is None:
-            self._closing = asyncio.ensure_future(self._close(code, reason))
+        """Says so; who does not answer in time (RFC 6455 §7.1.1), or reads nothing, is cut off."""
+        if self.code is None:
+            self.code, self.reason = code, reason
+            self.write(close_frame(code, reason))
+            self._abort = asyncio.get_running_loop().call_later(CLOSE_WITHIN_S, self._transport.abort)
 
-    async def closed(self) -> None:
-        """Waits for a close that is under way: aiohttp ends the connection, with 1000, when its handler returns."""
-        if self._closing is not None:
-            await asyncio.shield(self._closing)
-
-    async def _close(self, code: CloseCode, reason: str) -> None:
-        try:
-            async with asyncio.timeout(CLOSE_WITHIN_S):
-                await self._socket.close(code=int(code), message=reason.encode()[:120], drain=False)
-        except (TimeoutError, ConnectionError):
-            pass
-        finally:
-            # Whoever reads nothing does not read the close frame either.
-            if not self._transport.is_closing():
-                self._transport.abort()
+    def hang_up(self) -> None:
+        """Both sides have said that they close."""
+        if self._abort is not None:
+            self._abort.cancel()
+        self._transport.close()
 
 
 class WebSocketEndpoint:
@@ -102,7 +98,7 @@ class WebSocketEndpoint:
         transport = request.transport
         if transport is None:
             return socket  # lost during the handshake
-        wire = AiohttpWire(socket, transport)
+        wire = AiohttpWire(transport)
         session = Session(wire, self._node.outboxes, address)
         Gate.of(transport).expect_frames(session.left)
         self._node.sessions.add(session)
@@ -112,13 +108,13 @@ class WebSocketEndpoint:
             await self._read(socket, session)
         finally:
             deadline.cancel()
-            await wire.closed()
+            wire.hang_up()  # or aiohttp would say again that it closes, with 1000
             self._node.session_lost(session)
             log.info(
                 "disconnected",
                 session=session.number,
                 user_id=session.user_id or None,
-                code=int(socket.close_code or CloseCode.LOST),
+                code=int(wire.code or socket.close_code or CloseCode.LOST),
                 reason=wire.reason or _reason(socket),
             )
         return socket
@@ -127,21 +123,23 @@ class WebSocketEndpoint:
         progress = asyncio.Event()
         session.lane.on_progress = progress.set
         bad = frames = 0
-        while not session.closed:
+        while True:
             while len(session.lane) >= MAX_UNANSWERED and not session.closed:
                 progress.clear()
                 await progress.wait()
-            while session.is_full:
+            while session.is_full and not session.closed:
                 await asyncio.sleep(0.05)  # what it asks for it must also read
             message = await socket.receive()
-            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
+            if session.closed and message.type in _FRAMES:
+                pass  # sent before they heard that we close
+            elif message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
                 bad = 0 if self.receive(session, message.type, message.data) else bad + 1
                 if bad > MAX_BAD_FRAMES:
                     session.close(CloseCode.POLICY, "too many bad frames")
             elif message.type in (WSMsgType.PING, WSMsgType.PONG):
                 self._control(session, message.type, message.data)
             else:
-                if message.type is WSMsgType.CLOSE:
+                if message.type is WSMsgType.CLOSE and not session.closed:
                     session.flush()
                     await socket.close(code=_answer_to_close(message.data), drain=False)
                 return  # closed, or broken
