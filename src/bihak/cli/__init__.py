@@ -4,6 +4,7 @@ import click
 
 from bihak import __version__
 from bihak.cli.db import db
+from bihak.cli.participant import participant
 from bihak.cli.serve import serve
 from bihak.cli.token import token
 
@@ -17,5 +18,5 @@ def main() -> None:
     """
 
 
-for command in (serve, db, token):
+for command in (serve, db, token, participant):
     main.add_command(command)

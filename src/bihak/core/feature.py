@@ -80,9 +80,11 @@ def live(
     return _declare(Kind.LIVE, request, route=route, needs_auth=needs_auth, is_activity=is_activity)
 
 
-def task(request: type[R], *, route: Route | None = None, needs_auth: bool = True) -> Callable[[Any], Any]:
+def task(
+    request: type[R], *, route: Route | None = None, needs_auth: bool = True, internal: bool = False
+) -> Callable[[Any], Any]:
     """Declares `async handler(self, session, request) -> Reply | None`, a `Kind.TASK` command; else as `live`."""
-    return _declare(Kind.TASK, request, route=route, needs_auth=needs_auth)
+    return _declare(Kind.TASK, request, route=route, needs_auth=needs_auth, internal=internal)
 
 
 def read(request: type[R], *, route: Route | None = None) -> Callable[[Any], Any]:

@@ -55,7 +55,13 @@ class NodeOptions:
     notification_days: int = 30
     """How long notifications are kept after they were read."""
     periods_s: Mapping[str, float] = field(
-        default_factory=lambda: {"typing": 60.0, "presence": 15.0, "notifications": 3600.0, "sessions": 1.0}
+        default_factory=lambda: {
+            "typing": 60.0,
+            "presence": 15.0,
+            "notifications": 3600.0,
+            "deleted": 3600.0,
+            "sessions": 1.0,
+        }
     )
     """How often each clean-up runs."""
 
@@ -109,9 +115,12 @@ class Node:
         self.sweep = Sweep(database, self.readers, self.hub)
         self._background: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
+    async def start(self, *, watches: bool = True) -> None:
+        """Begins to serve; with `watches` also what the node and its features do by themselves, such as clean-ups."""
         await self.hub.start()
         self.dispatcher.start()
+        if not watches:
+            return
         runs = [self.sweep.run, *(run for feature in self.features for run in feature.background())]
         self._background = [asyncio.create_task(_forever(run)) for run in runs]
 

@@ -46,7 +46,8 @@ class SaveParticipant(Request, tag="save_participant", kw_only=True):
 class Profile(NamedTuple):
     """What is stored of a participant."""
 
-    name: str
+    name: str | None
+    """None: they were erased, and nothing is left but that their tokens were revoked."""
     avatar_url: str | None
     email: str | None
     revoked_before_ms: int
@@ -71,7 +72,7 @@ class Participants(Feature):
         revoked_before_ms = stored.revoked_before_ms if stored is not None else 0
         if identity.issued_at is not None and is_revoked(identity.issued_at, revoked_before_ms):
             raise InvalidToken("The token was revoked; sign in again.")
-        name = identity.name or (stored.name if stored is not None else who.user_id)
+        name = identity.name or (stored and stored.name) or who.user_id
         if needs_saving(identity, stored):
             await self._node.call(
                 SaveParticipant(participant=who, name=name, avatar_url=identity.avatar_url, email=identity.email)
@@ -81,7 +82,7 @@ class Participants(Feature):
     async def require(self, who: Participant) -> Actor:
         """Somebody whom the platform has told of. Raises NotFound."""
         stored = await self._profiles.load(who)
-        if stored is None or who.type not in self._node.options.participant_types:
+        if stored is None or stored.name is None or who.type not in self._node.options.participant_types:
             raise NotFound(f"There is no participant {who.user_id}.")
         return _actor(who, stored.name)
 
@@ -145,25 +146,38 @@ def _actor(who: Participant, name: str) -> Actor:
 
 
 def load_profiles(connection: sa.Connection, people: Sequence[Participant]) -> list[Profile | None]:
-    """What is stored of each; None where the platform has not told of somebody."""
+    """What is stored of each; None where the platform has not told of somebody. One statement."""
     c, r = participants.c, session_revocations.c
+    told = sa.select(c.participant_type, c.participant_id, c.name, c.avatar_url, c.email, sa.literal(0).label("ms"))
+    none = sa.null()
+    revoked = sa.select(r.participant_type, r.participant_id, none, none, none, r.revoked_before_ms)
     rows = connection.execute(
-        sa.select(c.participant_type, c.participant_id, c.name, c.avatar_url, c.email, r.revoked_before_ms)
-        .select_from(
-            participants.outerjoin(
-                session_revocations,
-                sa.and_(r.participant_type == c.participant_type, r.participant_id == c.participant_id),
-            )
+        sa.union_all(
+            told.where(among(c.participant_type, c.participant_id, people)),
+            revoked.where(among(r.participant_type, r.participant_id, people)),
         )
-        .where(among(c.participant_type, c.participant_id, people))
     )
-    found = {
-        Participant(row.participant_type, row.participant_id): Profile(
-            row.name, row.avatar_url, row.email, row.revoked_before_ms or 0
+    found: dict[Participant, Profile] = {}
+    for kind, number, name, avatar_url, email, revoked_before_ms in rows:
+        who = Participant(kind, number)
+        before = found.get(who, Profile(None, None, None, 0))
+        found[who] = Profile(
+            name or before.name,
+            avatar_url or before.avatar_url,
+            email or before.email,
+            revoked_before_ms or before.revoked_before_ms,
         )
-        for row in rows
-    }
     return [found.get(person) for person in people]
+
+
+def revoke_tokens(tx: Transaction, who: Participant) -> int:
+    """Refuses, after COMMIT, the tokens of `who` that were made before now; that time. Connections are the caller's."""
+    now_ms = tx.read_clock()
+    key = {"participant_type": who.type, "participant_id": who.id}
+    row = sa.and_(*(session_revocations.c[name] == value for name, value in key.items()))
+    tx.connection.execute(session_revocations.delete().where(row))
+    tx.connection.execute(session_revocations.insert().values(**key, revoked_before_ms=now_ms))
+    return now_ms
 
 
 def save_people(tx: Transaction, told: dict[Participant, dict[str, str | None]]) -> None:
@@ -231,7 +245,7 @@ def require_people(connection: sa.Connection, people: Sequence[Participant]) -> 
 
 def needs_saving(identity: Identity, stored: Profile | None) -> bool:
     """Whether a credential tells something of its participant that is not stored."""
-    if stored is None:
+    if stored is None or stored.name is None:
         return True
     told = {"name": identity.name, "avatar_url": identity.avatar_url, "email": identity.email}
     return any(new is not None and new != getattr(stored, field) for field, new in told.items())

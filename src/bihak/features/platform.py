@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
-import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
 from bihak.core.context import Call, Membership, Transaction
@@ -13,7 +12,7 @@ from bihak.core.node import SYSTEM, Node
 from bihak.errors import ChatError, InvalidField, NotFound
 from bihak.features.messages import MessageSent, SendMessage
 from bihak.features.messages.sending import send_all
-from bihak.features.participants import Participants, parse_people, require_people, save_people, session_revocations
+from bihak.features.participants import Participants, parse_people, require_people, revoke_tokens, save_people
 from bihak.protocol.envelope import Reply, Request, require_bytes
 from bihak.protocol.types import ConversationId, Participant, UserId, format_time
 
@@ -119,11 +118,7 @@ class Platform(Feature):
         """Stores it; the connections are closed after COMMIT, by `serve`."""
         (who,) = parse_people([request.user_id], "user_id")
         require_people(tx.connection, [who])
-        now_ms = tx.read_clock()
-        key = {"participant_type": who.type, "participant_id": who.id}
-        row = sa.and_(*(session_revocations.c[name] == value for name, value in key.items()))
-        tx.connection.execute(session_revocations.delete().where(row))
-        tx.connection.execute(session_revocations.insert().values(**key, revoked_before_ms=now_ms))
+        now_ms = revoke_tokens(tx, who)
         return Revoked(user_id=who.user_id, revoked_before=format_time(now_ms), revoked_before_ms=now_ms)
 
     @write(

@@ -28,6 +28,7 @@ from bihak.storage.schema import (
     conversation_participants,
     conversations,
     participant_type,
+    participants,
     table,
     user_online_status,
 )
@@ -208,7 +209,10 @@ class Presence(Feature):
     def save(self, tx: Transaction, calls: Sequence[Call[SavePresence]]) -> None:
         """A few statements for all who come and go at once; the last word about each counts."""
         now_ms = tx.read_clock()
-        latest: dict[Participant, Call[SavePresence]] = {call.actor.participant: call for call in calls}
+        known = _known(tx.connection, {call.actor.participant for call in calls})
+        latest = {call.actor.participant: call for call in calls if call.actor.participant in known}
+        if not latest:
+            return
         before = _lock_statuses(tx, latest, now_ms)
         self._save_leases(tx.connection, latest, now_ms)
         best = _best_leases(tx.connection, latest, now_ms)
@@ -351,6 +355,13 @@ def everyone_offline(connection: sa.Connection) -> None:
     connection.execute(
         user_online_status.update().where(user_online_status.c.status != "offline").values(status="offline")
     )
+
+
+def _known(connection: sa.Connection, people: Iterable[Participant]) -> set[Participant]:
+    """Those of them who were not erased since they connected."""
+    c = participants.c
+    here = among(c.participant_type, c.participant_id, people)
+    return set(_people(connection.execute(sa.select(c.participant_type, c.participant_id).where(here))))
 
 
 def _lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, Any]:

@@ -23,7 +23,7 @@ from bihak.transports.auth import ApiKeys
 from bihak.transports.bodies import RequestReader, bearer, error_response, path_pattern, reply_response
 from bihak.transports.documents import Documents, describe_all
 from bihak.transports.health import Health
-from bihak.transports.platform import CREATE_TOKEN, PlatformApi
+from bihak.transports.platform import BESIDES_COMMANDS, PlatformApi
 from bihak.transports.websocket import WebSocketEndpoint
 
 log = structlog.stdlib.get_logger("bihak")
@@ -161,7 +161,7 @@ def make_app(
             raise web.HTTPForbidden(text="From this machine, or with the API key, only.\n")
         return await health.metrics(request)
 
-    described = [*describe_all(api.commands), CREATE_TOKEN]
+    described = [*describe_all(api.commands), *BESIDES_COMMANDS]
     documents = Documents(described, PAGE_HEADERS, version=str(client_config["version"]))
     app = web.Application(middlewares=[errors_as_json])
     app.add_routes(
