@@ -200,11 +200,12 @@ class Server:
         trusted = settings.auth_mode == "trusted"
         api_keys = ApiKeys(settings.listed("api_key"))
         people, secrets = node.feature(Participants), settings.listed("auth_secret")
+        proxies = TrustedProxies(settings.listed("trusted_proxies"))
         return make_app(
             WebSocketEndpoint(
                 node,
                 Origins(settings.listed("allowed_origins"), trust_loopback=trusted),
-                TrustedProxies(settings.listed("trusted_proxies")),
+                proxies,
                 max_connections=settings.max_connections,
             ),
             HttpApi(node, people.admit, people.require, api_keys),
@@ -218,6 +219,7 @@ class Server:
             Health(node),
             api_keys,
             {"auth_mode": settings.auth_mode, "people": DEMO_PEOPLE if self._demo else [], "version": __version__},
+            proxies.scheme,
         )
 
     def _announce(self, database: Database) -> None:

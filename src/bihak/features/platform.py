@@ -14,7 +14,7 @@ from bihak.features.messages import MessageSent, SendMessage
 from bihak.features.messages.sending import send_all
 from bihak.features.participants import Participants, parse_people, require_people, revoke_tokens, save_people
 from bihak.protocol.envelope import Reply, Request, require_bytes
-from bihak.protocol.types import ConversationId, Participant, UserId, format_time
+from bihak.protocol.types import ConversationId, Participant, UserId, format_time, is_web_address
 
 MAX_PEOPLE = 1000
 
@@ -166,4 +166,6 @@ def _clean(field: str, text: str | UnsetType | None) -> str | None:
         return None
     if not text.strip() or "\0" in text:
         raise InvalidField("A text needs at least one character, and none of them NUL.", field=field)
+    if field == "avatar_url" and not is_web_address(text.strip()):
+        raise InvalidField("An address of a picture begins with https:// or http://.", field=field)
     return text.strip()

@@ -239,9 +239,9 @@ class Search(Feature):
                 continue
             try:
                 await self.purge()
-            except (ChatError, sa.exc.DBAPIError) as error:
+            except ChatError as error:
                 self._has_stale_words = True
-                log.warning("cleanup failed", task="deleted", error=str(error))
+                log.warning("cleanup failed", task="deleted", error=error.message)
             else:
                 log.info("cleanup", task="deleted")
 

@@ -29,7 +29,7 @@ from bihak.transports.websocket import WebSocketEndpoint
 log = structlog.stdlib.get_logger("bihak")
 
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; font-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: http:; font-src 'self'; "
     "connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
@@ -39,6 +39,14 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+
+DATA_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+"""Of what is no page: should a browser be made to show it, it does nothing."""
+HSTS = "max-age=31536000"
 
 WEB = Path(__file__).parent.parent / "web"
 
@@ -144,6 +152,7 @@ def make_app(
     health: Health,
     api_keys: ApiKeys,
     client_config: dict[str, object],
+    scheme_of: Callable[[web.Request], str],
 ) -> web.Application:
     """Everything that is served on the port."""
 
@@ -182,9 +191,10 @@ def make_app(
     )
 
     async def protect(request: web.Request, response: web.StreamResponse) -> None:
-        if not request.path.startswith("/api/"):
-            for name, value in PAGE_HEADERS.items():
-                response.headers.setdefault(name, value)
+        for name, value in (DATA_HEADERS if request.path.startswith("/api/") else PAGE_HEADERS).items():
+            response.headers.setdefault(name, value)
+        if scheme_of(request) == "https":
+            response.headers["Strict-Transport-Security"] = HSTS
 
     app.on_response_prepare.append(protect)
     return app
