@@ -5,9 +5,13 @@ if a frame gets more than one answer, or one with the code `internal`, or if any
 """
 
 import argparse
+import hashlib
 import os
 import sys
 import tempfile
+import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +49,21 @@ def main() -> int:
             *("make fuzz", f"-max_total_time={int(options.minutes * 60)}", f"-dict={dictionary}", "-max_len=2000"),
             *(f"-timeout={SLOWEST_S}", f"-artifact_prefix={FOUND}/", "-print_final_stats=1", str(grown), str(CORPUS)),
         ]
-        atheris.Setup(arguments, thrower.throw, internal_libfuzzer=True)
+        atheris.Setup(arguments, partial(throw_or_end, thrower.throw), internal_libfuzzer=True)
         atheris.Fuzz()
     return 0
+
+
+def throw_or_end(throw: Callable[[bytes], None], data: bytes) -> None:
+    """Keeps the input that failed and ends the process; left to end by itself, it would wait for the node's threads."""
+    try:
+        throw(data)
+    except Exception:
+        traceback.print_exc()
+        kept = FOUND / f"{hashlib.sha256(data).hexdigest()[:16]}.txt"
+        kept.write_bytes(data)
+        print(f"make fuzz: this input fails, see CONTRIBUTING.md: {kept}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 if __name__ == "__main__":
