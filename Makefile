@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 MINUTES ?= 10
 SEED ?= 1
 
-.PHONY: run test check bench soak flood format clean setup
+.PHONY: run test check bench soak flood fuzz audit format clean setup
 
 run: $(VENV)/.runtime ## a server to look at, with made-up people: http://localhost:8080/
 	@echo "==> Starting the demo. Stop it with Ctrl+C."
@@ -42,13 +42,21 @@ flood: setup ## make flood ARGS="--only reconnecting": floods in full size, and 
 	@echo "==> Flooding"
 	@$(BIN)/python -m tests.floods $(ARGS)
 
+fuzz: $(VENV)/.dev ## make fuzz MINUTES=10: bytes that reach ever more of the code, until the time is up
+	@echo "==> Fuzzing decoding and dispatching for $(MINUTES) minutes"
+	@$(BIN)/python -m tests.fuzz.guided --minutes $(MINUTES) $(ARGS)
+
+audit: $(VENV)/.dev ## whether a dependency is known to be vulnerable; fails if that could not be found out
+	@echo "==> Asking about every pinned package"
+	@$(BIN)/python tools/audit.py constraints.txt $(ARGS)
+
 format: $(VENV)/.dev ## put the code into shape
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
 clean: ## remove what the targets above made
 	@echo "==> Removing $(VENV), node_modules, caches and demo data"
-	@rm -rf $(VENV) node_modules .autobahn build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) node_modules .autobahn build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache fuzz-found
 	@rm -rf src/*.egg-info bihak-demo.db bihak-demo.db-wal bihak-demo.db-shm bihak-demo.db.lock
 	@find src tests tools bench -name __pycache__ -type d -prune -exec rm -rf {} + 2>/dev/null || true
 

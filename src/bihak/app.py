@@ -26,6 +26,7 @@ from bihak.features.catalog import make_features, render_message
 from bihak.features.participants import Participants
 from bihak.features.platform import Platform
 from bihak.features.presence.leases import everyone_offline
+from bihak.features.privacy import Privacy
 from bihak.listeners import BACKLOG, listen
 from bihak.settings import MIN_SECRET_BYTES, Settings, require_keys
 from bihak.storage.dialect import Database
@@ -79,6 +80,7 @@ def make_node(
             "typing": settings.cleanup_typing_s,
             "presence": settings.cleanup_presence_s,
             "notifications": settings.cleanup_notifications_s,
+            "deleted": settings.cleanup_deleted_s,
             "sessions": settings.cleanup_sessions_s,
         },
         directory=settings.directory,
@@ -122,6 +124,27 @@ def _jwks_fetcher(http: aiohttp.ClientSession, url: str) -> Callable[[], Awaitab
             raise OSError(str(fault)) from fault
 
     return fetch
+
+
+@contextlib.asynccontextmanager
+async def quiet_node(settings: Settings, *, rewrites: bool = False) -> AsyncIterator[Node]:
+    """A node that serves nobody, for a command of the operator's; it does nothing by itself. Raises SettingsError.
+
+    With `rewrites` the files of the database are written anew afterwards, without what was deleted.
+    """
+    database = open_database(settings)
+    try:
+        upgrade(database)
+        node = make_node(settings, database, TrustedAuthenticator())
+        await node.start(watches=False)
+        try:
+            yield node
+        finally:
+            await node.drain(DRAIN_S)
+        if rewrites:
+            await asyncio.to_thread(database.rewrite)
+    finally:
+        database.close()
 
 
 class Server:
@@ -234,12 +257,14 @@ class Server:
                 node.feature(Platform),
                 api_keys,
                 attempts,
+                export=node.feature(Privacy).export,
                 token_secret=next(iter(secrets), None),
                 clock=node.wall_clock,
             ),
             Health(node, figures),
             api_keys,
             {"auth_mode": settings.auth_mode, "people": DEMO_PEOPLE if self._demo else [], "version": __version__},
+            proxies.scheme,
         )
 
     def _announce(self, database: str) -> None:

@@ -90,6 +90,11 @@ class Settings(BaseSettings):
     )
     notification_days: int = Field(30, ge=0, description="Days for which a notification is kept after it was read.")
     cleanup_notifications_s: float = Field(3600.0, gt=0, description="Seconds between removals of old notifications.")
+    cleanup_deleted_s: float = Field(
+        3600.0,
+        gt=0,
+        description="Seconds until the words of deleted and edited messages are gone from the files of the database.",
+    )
     cleanup_sessions_s: float = Field(
         1.0, gt=0, description="Seconds between checks for connections whose token expired."
     )

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, async_playwright
 
 from tests.servers import require_program
 
@@ -39,6 +39,7 @@ class Person:
         self.context = context
         self.complaints: list[str] = []
         page.on("console", self._heard)
+        page.on("dialog", self._asked)
         page.on("pageerror", lambda error: self.complaints.append(f"page error: {error}"))
 
     @classmethod
@@ -46,6 +47,10 @@ class Person:
         context = await browser.new_context(**options)
         await context.add_init_script(_TELL_VIOLATIONS)
         return cls(context, await context.new_page())
+
+    async def _asked(self, dialog: Dialog) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        await dialog.dismiss()
 
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):

@@ -22,9 +22,16 @@ from bihak.protocol.envelope import Event, Reply, Request
 
 Struct = type[msgspec.Struct]
 
-FOR_THE_PLATFORM = {"saved", "token", "revoked"}
+FOR_THE_PLATFORM = {"saved", "token", "revoked", "erased"}
 """Replies to what its back end asks over HTTP."""
-PLATFORM_COMMANDS = {"put_participant", "put_participants", "create_token", "revoke_sessions", "post_system_message"}
+PLATFORM_COMMANDS = {
+    "put_participant",
+    "put_participants",
+    "create_token",
+    "revoke_sessions",
+    "post_system_message",
+    "erase_participant",
+}
 BY_THE_CLIENT_ITSELF = {"auth", "message", "typing_start", "typing_stop"}
 ECHOES = {"request_id", "temp_id", "conversation_id"}
 """What a reply gives back of its request; the client knows what it asked for."""

@@ -45,7 +45,10 @@ async def test_no_type_and_no_route_means_two_things(node: Node) -> None:
 
 async def test_only_the_platform_s_own_commands_are_internal_and_have_a_route(node: Node) -> None:
     routed = {command.name for command in commands(node) if command.internal and command.route is not None}
-    assert routed == {"put_participant", "put_participants", "revoke_sessions", "post_system_message"}
+    assert routed == {
+        *("put_participant", "put_participants", "erase_participant"),
+        *("revoke_sessions", "post_system_message"),
+    }
 
 
 async def test_the_fields_in_a_route_are_fields_of_its_request(node: Node) -> None:

@@ -20,7 +20,7 @@ from bihak.protocol.schema import asyncapi, openapi, summary_of, tag_of
 from bihak.storage.sqlite import open_sqlite
 from bihak.transports.auth import TrustedAuthenticator
 from bihak.transports.documents import describe_all, known_events
-from bihak.transports.platform import CREATE_TOKEN
+from bihak.transports.platform import BESIDES_COMMANDS
 
 
 def make_idle_node() -> Node:
@@ -33,7 +33,7 @@ def make_idle_node() -> Node:
 
 NODE = make_idle_node()
 COMMANDS = [c for c in NODE.dispatcher.commands.values() if not c.internal or c.route is not None]
-DESCRIBED = [*describe_all(COMMANDS), CREATE_TOKEN]
+DESCRIBED = [*describe_all(COMMANDS), *BESIDES_COMMANDS]
 EVENTS = known_events()
 OPENAPI = openapi(DESCRIBED, version=__version__)
 ASYNCAPI = asyncapi(DESCRIBED, EVENTS, version=__version__)
@@ -87,7 +87,8 @@ def test_every_route_is_in_the_openapi_document() -> None:
         (command.route.method.lower(), f"/api{command.route.path}") for command in COMMANDS if command.route is not None
     }
     described = {(method, path) for path, methods in OPENAPI["paths"].items() for method in methods}
-    assert described == routes | {("post", "/api/tokens")}
+    besides = {(c.route.method.lower(), c.route.path) for c in BESIDES_COMMANDS if c.route is not None}
+    assert described == routes | besides
 
 
 def test_every_command_of_a_socket_and_every_event_is_in_the_asyncapi_document() -> None:

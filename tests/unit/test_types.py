@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bihak.protocol.types import MAX_ID, Participant, format_time, time_or_none
+from bihak.protocol.types import MAX_ID, Participant, format_time, is_web_address, time_or_none
 
 
 @given(kind=st.from_regex(r"[a-z]{1,16}", fullmatch=True), number=st.integers(1, MAX_ID))
@@ -60,3 +60,22 @@ def test_times_are_utc_with_milliseconds(ms: int, text: str) -> None:
 
 def test_no_time_stays_none() -> None:
     assert time_or_none(None) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("https://a.example/é.png?size=1#x", True),
+        ("HTTP://[::1]:8080/x", True),
+        *(
+            (text, False)
+            for text in ("https://", "javascript:alert(1)", "//a.example", "data:image/png,x", "https://a b")
+        ),
+        *(
+            (text, False)
+            for text in ('https://a/"onerror=x', "https://a/<b>", "https://a/\n", "xhttps://a", "file://a")
+        ),
+    ],
+)
+def test_only_http_and_https_are_addresses_of_the_web(text: str, is_one: bool) -> None:
+    assert is_web_address(text) == is_one

@@ -5,6 +5,7 @@ import click
 from bihak import __version__
 from bihak.cli.chat import chat
 from bihak.cli.db import db
+from bihak.cli.participant import participant
 from bihak.cli.serve import serve
 from bihak.cli.token import token
 
@@ -18,5 +19,5 @@ def main() -> None:
     """
 
 
-for command in (serve, chat, db, token):
+for command in (serve, chat, db, token, participant):
     main.add_command(command)

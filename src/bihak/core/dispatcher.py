@@ -187,7 +187,7 @@ class Dispatcher:
 
     def refuse(self, session: Session, error: ChatError, echo: Echo = NO_ECHO) -> None:
         """Tells a connection of an error."""
-        log.debug("refused", session=session.number, user_id=session.user_id, code=error.code, error=error.message)
+        log.debug("refused", session=session.number, user_id=session.user_id, code=error.code, field=error.field)
         session.send_body(encode(error_reply(error, echo)))
 
     # From anywhere

@@ -87,10 +87,15 @@ def live(
 
 
 def task(
-    request: type[R], *, route: Route | None = None, needs_auth: bool = True, limit: Limit = Limit.REQUESTS
+    request: type[R],
+    *,
+    route: Route | None = None,
+    needs_auth: bool = True,
+    internal: bool = False,
+    limit: Limit = Limit.REQUESTS,
 ) -> Callable[[Any], Any]:
     """Declares `async handler(self, session, request) -> Reply | None`, a `Kind.TASK` command; else as `live`."""
-    return _declare(Kind.TASK, request, route=route, needs_auth=needs_auth, limit=limit)
+    return _declare(Kind.TASK, request, route=route, needs_auth=needs_auth, internal=internal, limit=limit)
 
 
 def read(request: type[R], *, route: Route | None = None, limit: Limit = Limit.HISTORY) -> Callable[[Any], Any]:

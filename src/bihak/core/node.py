@@ -60,7 +60,13 @@ class NodeOptions:
     notification_days: int = 30
     """How long notifications are kept after they were read."""
     periods_s: Mapping[str, float] = field(
-        default_factory=lambda: {"typing": 60.0, "presence": 3.0, "notifications": 3600.0, "sessions": 1.0}
+        default_factory=lambda: {
+            "typing": 60.0,
+            "presence": 3.0,
+            "notifications": 3600.0,
+            "deleted": 3600.0,
+            "sessions": 1.0,
+        }
     )
     """How often each clean-up runs."""
 
@@ -118,9 +124,12 @@ class Node:
         self.sweep = Sweep(database, self.readers, self.hub, backplane)
         self._background: list[asyncio.Task[None]] = []
 
-    async def start(self) -> None:
+    async def start(self, *, watches: bool = True) -> None:
+        """Begins to serve; with `watches` also what the node and its features do by themselves, such as clean-ups."""
         await self.hub.start(self.sweep.hurry)
         self.dispatcher.start()
+        if not watches:
+            return
         runs = [self.sweep.run, *(run for feature in self.features for run in feature.background())]
         runs += [limit.run for limit in self._shared_limits.values()]
         self._background = [asyncio.create_task(_forever(run)) for run in runs]

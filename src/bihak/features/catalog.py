@@ -10,6 +10,8 @@ from bihak.features.people import People
 from bihak.features.pins import Pins
 from bihak.features.platform import Platform
 from bihak.features.presence import Presence
+from bihak.features.privacy import Privacy
+from bihak.features.privacy.erasure import Erasure
 from bihak.features.reactions import Reactions
 from bihak.features.receipts import Receipts
 from bihak.features.search import Search
@@ -20,6 +22,7 @@ from bihak.features.typing import Typing
 def make_features(node: Node) -> list[Feature]:
     """Each feature for that node."""
     messages, receipts = Messages(), Receipts()
+    search = Search(node, messages)
     return [
         Participants(node),
         People(node),
@@ -30,10 +33,12 @@ def make_features(node: Node) -> list[Feature]:
         receipts,
         Typing(node),
         Presence(node),
-        Search(node, messages),
+        search,
         Notifications(node, messages, receipts),
         Sync(node),
         Platform(node),
+        Privacy(node, search),
+        Erasure(messages, search),
     ]
 
 

@@ -315,7 +315,7 @@ class Conversations(Feature):
             _require_lead(tx, membership)
         if tx.find_place(conversation.id, who) is None:
             raise NotFound("They are not in this conversation.")
-        _end_membership(tx, conversation, who)
+        end_membership(tx, conversation, who)
         return Ok()
 
     @write(LeaveConversation)
@@ -323,7 +323,7 @@ class Conversations(Feature):
         """As being removed, by oneself."""
         conversation, _ = tx.require_place(request.conversation_id)
         _require_group(conversation)
-        _end_membership(tx, conversation, tx.actor.participant)
+        end_membership(tx, conversation, tx.actor.participant)
         return Ok()
 
     def load(self, connection: sa.Connection, viewer: Participant, ids: Sequence[int]) -> builtins.list[Conversation]:
@@ -467,7 +467,8 @@ def _insert_members(
     _count_members(tx, conversation)
 
 
-def _end_membership(tx: Transaction, conversation: LockedConversation, who: Participant) -> None:
+def end_membership(tx: Transaction, conversation: LockedConversation, who: Participant) -> None:
+    """Records `participant_left`, and who becomes an owner thereby."""
     seq = conversation.next_seq()
     p = conversation_participants.c
     tx.connection.execute(

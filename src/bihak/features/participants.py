@@ -182,6 +182,16 @@ def load_profiles(connection: sa.Connection, people: Sequence[Participant]) -> l
     return [found.get(person, Profile()) for person in people]
 
 
+def revoke_tokens(tx: Transaction, who: Participant) -> int:
+    """Refuses, after COMMIT, the tokens of `who` that were made before now; that time. Connections are the caller's."""
+    now_ms = tx.read_clock()
+    key = {"participant_type": who.type, "participant_id": who.id}
+    row = sa.and_(*(session_revocations.c[name] == value for name, value in key.items()))
+    tx.connection.execute(session_revocations.delete().where(row))
+    tx.connection.execute(session_revocations.insert().values(**key, revoked_before_ms=now_ms))
+    return now_ms
+
+
 def save_people(tx: Transaction, told: dict[Participant, dict[str, str | None]]) -> None:
     """Creates or updates each; fields that are not told stay as they are, a new participant is called by its user_id.
 

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
-import sqlalchemy as sa
 from msgspec import UNSET, Meta, UnsetType
 
 from bihak.core.context import Call, Membership, Transaction
@@ -13,9 +12,9 @@ from bihak.core.node import SYSTEM, Node
 from bihak.errors import ChatError, InvalidField, NotFound
 from bihak.features.messages import MessageSent, SendMessage
 from bihak.features.messages.sending import send_all
-from bihak.features.participants import Participants, parse_people, save_people, session_revocations
+from bihak.features.participants import Participants, parse_people, revoke_tokens, save_people
 from bihak.protocol.envelope import Reply, Request, require_bytes
-from bihak.protocol.types import ConversationId, Participant, UserId, format_time
+from bihak.protocol.types import ConversationId, Participant, UserId, format_time, is_web_address
 
 MAX_PEOPLE = 1000
 
@@ -119,11 +118,7 @@ class Platform(Feature):
         """Stores it, also of somebody whose token was never used; `serve` closes the connections after COMMIT."""
         (who,) = parse_people([request.user_id], "user_id")
         self._node.feature(Participants).require_type(who, "user_id")
-        now_ms = tx.read_clock()
-        key = {"participant_type": who.type, "participant_id": who.id}
-        row = sa.and_(*(session_revocations.c[name] == value for name, value in key.items()))
-        tx.connection.execute(session_revocations.delete().where(row))
-        tx.connection.execute(session_revocations.insert().values(**key, revoked_before_ms=now_ms))
+        now_ms = revoke_tokens(tx, who)
         return Revoked(user_id=who.user_id, revoked_before=format_time(now_ms), revoked_before_ms=now_ms)
 
     @write(
@@ -171,4 +166,6 @@ def _clean(field: str, text: str | UnsetType | None) -> str | None:
         return None
     if not text.strip() or "\0" in text:
         raise InvalidField("A text needs at least one character, and none of them NUL.", field=field)
+    if field == "avatar_url" and not is_web_address(text.strip()):
+        raise InvalidField("An address of a picture begins with https:// or http://.", field=field)
     return text.strip()

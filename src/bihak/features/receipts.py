@@ -148,13 +148,11 @@ class Receipts(Feature):
             sa.select(m.conversation_id, m.seq, m.sender_type, m.sender_id).where(m.id == request.message_id)
         ).first()
         missing = NotFound("There is no such message, or it is not in your conversations.")
-        if message is None:
-            raise missing
-        try:
-            joined_seq = require_joined_seq(query, message.conversation_id)
+        try:  # asked of what does not exist too: the number of statements must not tell
+            joined_seq = require_joined_seq(query, message.conversation_id if message is not None else 0)
         except NotFound:
             raise missing from None
-        if message.seq <= joined_seq:
+        if message is None or message.seq <= joined_seq:
             raise missing
         first = (
             sa.select(r.participant_type, r.participant_id, sa.func.min(r.seq).label("seq"))

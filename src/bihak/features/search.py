@@ -4,6 +4,7 @@ Both databases index the same tokens, made here: ASCII letters only, each of fou
 neither their stop words and shortest lengths nor their ideas of a letter matter, and nothing in a query is an operator.
 """
 
+import asyncio
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
@@ -11,6 +12,7 @@ from functools import partial
 from typing import Annotated, Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
+import structlog
 from msgspec import Meta
 from sqlalchemy.dialects import mysql
 
@@ -18,7 +20,7 @@ from bihak.core.context import Query, Transaction
 from bihak.core.feature import Feature, Route, read, write
 from bihak.core.limits import Limit
 from bihak.core.node import Node
-from bihak.errors import InvalidField, NotFound
+from bihak.errors import ChatError, InvalidField, NotFound
 from bihak.features.deferred import Backlog, Progress, within
 from bihak.features.messages import (
     Message,
@@ -34,6 +36,8 @@ from bihak.protocol.types import ConversationId, MessageId, Participant, UserId
 from bihak.storage.schema import big, conversation_participants, conversations, messages, table
 from bihak.storage.statement import run
 
+log = structlog.stdlib.get_logger("bihak")
+
 MAX_QUERY = 200
 SEARCH_LIMIT = 50
 SEARCH_MAX = 100
@@ -42,6 +46,9 @@ INDEX_AFTER_S = 0.3
 SEQS_AT_ONCE = 400
 CONVERSATIONS_AT_ONCE = 100
 INSERT_BYTES = 500_000
+PURGE_PAGES = 100
+"""Of the index, in one transaction: some milliseconds of the writer's time."""
+PURGE_REST_S = 0.05
 NAMED_CONVERSATIONS = 200
 """Up to so many conversations of the reader's are named in the query; for more, the index answers for everyone's."""
 
@@ -106,6 +113,12 @@ class IndexMessages(Request, tag="index_messages", kw_only=True):
     deleted: list[int]
 
 
+class PurgeWords(Request, tag="purge_words", kw_only=True):
+    """The server's own: one step of taking the words of what was deleted out of the index's own tables."""
+
+    is_first: bool
+
+
 class Indexed(Reply, tag="indexed", kw_only=True):
     """The server's own: in which conversations the index moved."""
 
@@ -120,6 +133,7 @@ class Search(Feature):
         self._messages = messages
         self._backlog = Backlog(INDEX_AFTER_S)
         self._progress = Progress("search")
+        self._has_stale_words = True  # for all one knows at the start
 
     @read(SearchMessages, route=Route("GET", "/search"), limit=Limit.SEARCH)
     def search(self, query: Query, request: SearchMessages) -> SearchResults:
@@ -144,7 +158,7 @@ class Search(Feature):
             self._backlog.add(seqs)
 
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
-        return (self._index_what_is_behind, self._follow)
+        return (self._index_what_is_behind, self._follow, self._purge_now_and_then)
 
     async def _follow(self) -> None:
         await self._backlog.run(self._index, CONVERSATIONS_AT_ONCE)
@@ -193,9 +207,44 @@ class Search(Feature):
         seqs = {cid: step.through for cid, step in request.steps.items() if done.get(cid) == (step.done or 0)}
         _save(tx, [entry[1:] for entry in request.entries if entry[0] in seqs])
         if request.deleted:
-            tx.connection.execute(message_words.delete().where(message_words.c.message_id.in_(request.deleted)))
+            self.forget(tx, request.deleted)
+        self._has_stale_words |= any(edited_ms for _, _, edited_ms, _ in request.entries)
         self._progress.advance(tx, seqs)
         return Indexed(conversation_ids=set(seqs))
+
+    # Forgetting
+
+    def forget(self, tx: Transaction, message_ids: Sequence[int]) -> None:
+        """Takes messages out at once, without waiting for the index to come to them."""
+        self._has_stale_words = True
+        tx.connection.execute(message_words.delete().where(message_words.c.message_id.in_(message_ids)))
+
+    async def purge(self) -> None:
+        """Leaves no word of what was deleted, or edited, in the files of the index. Raises Unavailable."""
+        self._has_stale_words = False
+        step = PurgeWords(is_first=True)
+        while await self._node.call(step):
+            step = PurgeWords(is_first=False)
+            await asyncio.sleep(PURGE_REST_S)
+        await asyncio.to_thread(self._node.database.scrub)
+
+    @write(PurgeWords, internal=True)
+    def purge_words(self, tx: Transaction, request: PurgeWords) -> bool:
+        """Whether there is more to do."""
+        return _engine_of(tx.connection).purge(tx.connection, is_first=request.is_first)
+
+    async def _purge_now_and_then(self) -> None:
+        while True:
+            await asyncio.sleep(self._node.options.periods_s["deleted"])
+            if not self._has_stale_words:
+                continue
+            try:
+                await self.purge()
+            except ChatError as error:
+                self._has_stale_words = True
+                log.warning("cleanup failed", task="deleted", error=error.message)
+            else:
+                log.info("cleanup", task="deleted")
 
 
 _CHANGES = (NewMessage, MessageEdited, MessageDeleted)
@@ -334,6 +383,13 @@ class Engine(Protocol):
         """Whether a row has words with all these beginnings, all of `whole`, and, if any are given, one of `any_of`."""
         ...
 
+    def purge(self, connection: sa.Connection, *, is_first: bool) -> bool:
+        """One bounded step of taking the words of what was deleted out of the index's own tables; whether more is left.
+
+        `is_first`: what was deleted since the steps before is to go as well.
+        """
+        ...
+
 
 class Fts5:
     """SQLite, https://sqlite.org/fts5.html#full_text_query_syntax. Implements `Engine`."""
@@ -345,6 +401,19 @@ class Fts5:
         found = sa.text("SELECT rowid FROM message_words_fts WHERE message_words_fts MATCH :match")
         return message_words.c.message_id.in_(found.bindparams(match=" AND ".join(terms)))
 
+    def purge(self, connection: sa.Connection, *, is_first: bool) -> bool:
+        """What is deleted is only marked, until all of the index is merged into one piece.
+
+        A negative number begins that, positive ones go on, and fewer than two changes tell that it is done
+        (https://sqlite.org/fts5.html#the_merge_command).
+        """
+        count = "SELECT total_changes()"
+        ((before,),) = run(connection, count)
+        pages = -PURGE_PAGES if is_first else PURGE_PAGES
+        run(connection, f"INSERT INTO message_words_fts (message_words_fts, rank) VALUES ('merge', {pages:d})")
+        ((after,),) = run(connection, count)
+        return bool(after - before >= 2)
+
 
 class FullText:
     """MySQL and MariaDB, https://mariadb.com/kb/en/full-text-index-overview/. Implements `Engine`."""
@@ -354,6 +423,10 @@ class FullText:
         if any_of:
             terms.append(f"+({' '.join(any_of)})")
         return mysql.match(message_words.c.words, against=" ".join(terms)).in_boolean_mode()
+
+    def purge(self, connection: sa.Connection, *, is_first: bool) -> bool:
+        """InnoDB does so when the table is next optimized, which is the operator's to decide: it locks the table."""
+        return False
 
 
 def _engine_of(connection: sa.Connection) -> Engine:

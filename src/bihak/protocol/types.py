@@ -48,6 +48,11 @@ def format_time(ms: int) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
 
 
+def is_web_address(text: str) -> bool:
+    """Whether it is an http or https URL with a host, without blanks, controls, quotes and angle brackets."""
+    return re.fullmatch(r"(?i:https?)://[^\s\x00-\x1f\x7f\"<>/?#][^\s\x00-\x1f\x7f\"<>]*", text) is not None
+
+
 def time_or_none(ms: int | None) -> str | None:
     """As `format_time`; None stays None."""
     return None if ms is None else format_time(ms)

@@ -57,6 +57,10 @@ class Database:
     """Whether no other process can be using it."""
     release: Callable[[], None] = lambda: None
     """Gives back what keeps other processes out."""
+    scrub: Callable[[], None] = lambda: None
+    """Takes copies of what was deleted out of the files beside the tables, while others go on. Blocks."""
+    rewrite: Callable[[], None] = lambda: None
+    """Writes the files anew, without what was deleted; for nobody else to work meanwhile. Blocks."""
 
     def close(self) -> None:
         """Ends every connection. May be called twice."""

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,13 +67,16 @@ def open_sqlite(path: Path) -> Database:
         ) from None
     except OSError as fault:
         raise SettingsError(f"DATABASE_URL names {path}, which cannot be written: {fault}") from fault
+    writer, reader = _engine(path, writer=True), _engine(path, writer=False)
     database = Database(
         SqliteDialect(),
-        _engine(path, writer=True),
-        _engine(path, writer=False),
+        writer,
+        reader,
         f"SQLite, {path}",
         is_exclusive=True,
         release=lock.release,
+        scrub=partial(_run_alone, reader, "PRAGMA wal_checkpoint(TRUNCATE)"),
+        rewrite=partial(_run_alone, writer, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"),
     )
     try:
         with database.writer_engine.connect() as connection:
@@ -81,6 +85,18 @@ def open_sqlite(path: Path) -> Database:
         database.close()
         raise SettingsError(f"DATABASE_URL names {path}, which cannot be opened: {fault.orig}") from fault
     return database
+
+
+def _run_alone(engine: sa.Engine, *statements: str) -> None:
+    """Runs what SQLite takes outside of transactions only."""
+    connection = engine.raw_connection()
+    try:
+        cursor = connection.cursor()
+        for statement in statements:
+            cursor.execute(statement)
+        cursor.close()
+    finally:
+        connection.close()
 
 
 def _engine(path: Path, *, writer: bool) -> sa.Engine:
@@ -100,6 +116,8 @@ def _engine(path: Path, *, writer: bool) -> sa.Engine:
             cursor.execute("PRAGMA journal_mode = WAL")
             # NORMAL would acknowledge before the disk has it.
             cursor.execute("PRAGMA synchronous = FULL")
+            # What is deleted is overwritten: it would stay readable in the file.
+            cursor.execute("PRAGMA secure_delete = ON")
         else:
             cursor.execute("PRAGMA query_only = ON")
         cursor.close()

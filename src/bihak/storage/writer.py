@@ -149,7 +149,8 @@ class Writer(Generic[Job, BatchT]):
                 return False
             if len(jobs) > 1:
                 # One job broke the transaction in a way nobody foresaw. Alone, only that one fails.
-                log.warning("batch failed, its jobs are run one by one", jobs=len(jobs), error=_one_line(fault))
+                # Its class alone: what a database says of a value may be what somebody wrote.
+                log.warning("batch failed, its jobs are run one by one", jobs=len(jobs), error=type(fault).__name__)
                 return self._serve_one_by_one(jobs)
             error = Internal()
             log.error("error", error_id=error.error_id, exc_info=fault)

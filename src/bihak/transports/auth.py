@@ -16,7 +16,7 @@ from joserfc.jwt import JWTClaimsRegistry
 from bihak.core.identity import Identity
 from bihak.core.limits import Limit, Limits, network_of
 from bihak.errors import InvalidToken, SettingsError, TokenExpired
-from bihak.protocol.types import Participant
+from bihak.protocol.types import Participant, is_web_address
 
 LEEWAY_S = 5
 ASYMMETRIC = ["EdDSA", "Ed25519", "ES256", "RS256"]
@@ -122,7 +122,7 @@ class TokenAuthenticator:
         return Identity(
             participant,
             name=_text(claims, "name", MAX_NAME),
-            avatar_url=_text(claims, "avatar_url", 2000),
+            avatar_url=_address(claims, "avatar_url", 2000),
             email=_text(claims, "email", 320),
             expires_at=float(expires_at),
             issued_at=float(claims.get("iat", 0)),
@@ -136,6 +136,13 @@ def _text(claims: dict[str, Any], name: str, most: int) -> str | None:
     if not isinstance(value, str) or not value.strip() or len(value) > most or "\0" in value:
         raise InvalidToken(f"The token's `{name}` must be a text of 1 to {most} characters.")
     return value.strip()
+
+
+def _address(claims: dict[str, Any], name: str, most: int) -> str | None:
+    text = _text(claims, name, most)
+    if text is not None and not is_web_address(text):
+        raise InvalidToken(f"The token's `{name}` must begin with https:// or http://.")
+    return text
 
 
 def import_public_key(text: str) -> Any:

@@ -25,13 +25,13 @@ from bihak.transports.bodies import RequestReader, bearer, error_response, path_
 from bihak.transports.documents import Documents, describe_all
 from bihak.transports.files import Files
 from bihak.transports.health import Health
-from bihak.transports.platform import CREATE_TOKEN, PlatformApi
+from bihak.transports.platform import BESIDES_COMMANDS, PlatformApi
 from bihak.transports.websocket import WebSocketEndpoint
 
 log = structlog.stdlib.get_logger("bihak")
 
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: https:; font-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' https: http:; font-src 'self'; "
     "connect-src 'self' ws: wss:; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'"
 )
@@ -41,6 +41,14 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-cache",
 }
+
+DATA_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+"""Of what is no page: should a browser be made to show it, it does nothing."""
+HSTS = "max-age=31536000"
 
 WEB = Path(__file__).parent.parent / "web"
 
@@ -152,6 +160,7 @@ def make_app(
     health: Health,
     api_keys: ApiKeys,
     client_config: dict[str, object],
+    scheme_of: Callable[[web.Request], str],
 ) -> web.Application:
     """Everything that is served on the port."""
 
@@ -172,7 +181,7 @@ def make_app(
     files = Files(WEB)
     folders = ("app", "sdk", "widget", *(("demo",) if client_config["people"] else ()))
     index = files.serve_one("app/index.html")
-    described = [*describe_all(api.commands), CREATE_TOKEN]
+    described = [*describe_all(api.commands), *BESIDES_COMMANDS]
     documents = Documents(described, PAGE_HEADERS, version=str(client_config["version"]))
     app = web.Application(middlewares=[errors_as_json])
     app.add_routes(
@@ -195,9 +204,10 @@ def make_app(
     )
 
     async def protect(request: web.Request, response: web.StreamResponse) -> None:
-        if not request.path.startswith("/api/"):
-            for name, value in PAGE_HEADERS.items():
-                response.headers.setdefault(name, value)
+        for name, value in (DATA_HEADERS if request.path.startswith("/api/") else PAGE_HEADERS).items():
+            response.headers.setdefault(name, value)
+        if scheme_of(request) == "https":
+            response.headers["Strict-Transport-Security"] = HSTS
 
     app.on_response_prepare.append(protect)
     return app

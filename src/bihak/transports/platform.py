@@ -13,6 +13,7 @@ from bihak.protocol.schema import CommandDescription, HttpRoute
 from bihak.protocol.types import Participant, UserId, format_time
 from bihak.transports.auth import ApiKeys, FailedAttempts, make_token
 from bihak.transports.bodies import RequestReader, bearer, path_pattern, reply_response
+from bihak.transports.export import EXPORT_PARTICIPANT, Export, ExportParticipant, stream
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -48,6 +49,8 @@ CREATE_TOKEN = CommandDescription(
     route=HttpRoute("POST", "/api/tokens", 201),
     for_platform=True,
 )
+BESIDES_COMMANDS = (CREATE_TOKEN, EXPORT_PARTICIPANT)
+"""What the platform's back end can ask that is in no command table."""
 
 
 class PlatformCommands(Protocol):
@@ -66,7 +69,7 @@ class PlatformCommands(Protocol):
 
 
 class PlatformApi:
-    """Every internal command that has a route, and `POST /api/tokens`. The bearer is an API key, nothing else."""
+    """Every internal command that has a route, tokens and exports. The bearer is an API key, nothing else."""
 
     def __init__(
         self,
@@ -74,18 +77,25 @@ class PlatformApi:
         api_keys: ApiKeys,
         attempts: FailedAttempts,
         *,
+        export: Export,
         token_secret: str | None,
         clock: Callable[[], float],
     ) -> None:
         self._platform = platform
         self._api_keys = api_keys
         self._attempts = attempts
+        self._export = export
         self._token_secret = token_secret
         self._clock = clock
 
     def routes(self, commands: Iterable[Command]) -> list[web.RouteDef]:
-        """For the internal ones of `commands`, and for tokens."""
-        found = [web.post("/api/tokens", self._serve(CreateToken, self._create_token, 201))]
+        """For the internal ones of `commands`, and for `BESIDES_COMMANDS`."""
+        export = EXPORT_PARTICIPANT.route
+        assert export is not None
+        found = [
+            web.post("/api/tokens", self._serve(CreateToken, self._create_token, 201)),
+            web.route(export.method, path_pattern(export.path), self._send_export),
+        ]
         for command in commands:
             if command.internal and command.route is not None:
                 path = path_pattern(f"/api{command.route.path}")
@@ -101,6 +111,11 @@ class PlatformApi:
             return reply_response(await serve(await reader.read(request)), status)
 
         return handle
+
+    async def _send_export(self, request: web.Request) -> web.StreamResponse:
+        self._require_key(request)
+        asked = await RequestReader(ExportParticipant, MAX_BODY_BYTES).read(request)
+        return await stream(request, self._export(asked.user_id))
 
     def _require_key(self, request: web.Request) -> None:
         presented = bearer(request)

@@ -88,6 +88,11 @@ class Messages(Feature):
         """Lets another feature take away what it has of a message, in the transaction that deletes it."""
         self._when_deleted.append(listener)
 
+    def take_away(self, tx: Transaction, conversation_id: int, row: Any) -> None:
+        """What other features have of a row of `messages` that is deleted in this transaction."""
+        for listener in self._when_deleted:
+            listener(tx, conversation_id, row)
+
     def load(self, connection: sa.Connection, rows: Sequence[Any]) -> list[Message]:
         """The message objects of rows of `select_messages`, complete."""
         found = [message_of(row) for row in rows]
@@ -147,8 +152,7 @@ class Messages(Feature):
                 .where(messages.c.id == row.id)
                 .values(content="", body_digest=None, mentions=None, deleted_ms=tx.now_ms)
             )
-            for listener in self._when_deleted:
-                listener(tx, conversation.id, row)
+            self.take_away(tx, conversation.id, row)
             tx.record(
                 conversation,
                 MessageDeleted(

@@ -28,6 +28,7 @@ from bihak.features.presence.leases import (
     best_leases,
     dead_nodes,
     everyone_offline,
+    known_people,
     lock_statuses,
     people_of,
     presence_leases,
@@ -163,7 +164,10 @@ class Presence(Feature):
     def save(self, tx: Transaction, calls: Sequence[Call[SavePresence]]) -> None:
         """A few statements for all who come and go at once; the last word about each counts."""
         now_ms = tx.read_clock()
-        latest: dict[Participant, Call[SavePresence]] = {call.actor.participant: call for call in calls}
+        known = known_people(tx.connection, {call.actor.participant for call in calls})
+        latest = {call.actor.participant: call for call in calls if call.actor.participant in known}
+        if not latest:
+            return
         before = lock_statuses(tx, latest, now_ms)
         self._save_leases(tx.connection, latest, now_ms)
         best = best_leases(tx.connection, latest, now_ms)

@@ -14,6 +14,7 @@ from bihak.storage.schema import (
     conversation_participants,
     conversations,
     participant_type,
+    participants,
     table,
     user_online_status,
 )
@@ -47,6 +48,13 @@ def everyone_offline(connection: sa.Connection) -> None:
     connection.execute(
         user_online_status.update().where(user_online_status.c.status != "offline").values(status="offline")
     )
+
+
+def known_people(connection: sa.Connection, people: Iterable[Participant]) -> set[Participant]:
+    """Those of them who were not erased since they connected."""
+    c = participants.c
+    here = among(c.participant_type, c.participant_id, people)
+    return set(people_of(connection.execute(sa.select(c.participant_type, c.participant_id).where(here))))
 
 
 def lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, Any]:
