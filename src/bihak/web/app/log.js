@@ -221,7 +221,7 @@ export class MessageLog {
     const { state, history } = this.#store;
     const id = conversation.conversation_id;
     const messages = state.timeline(id).loaded ? this.#messages : [];
-    this.#span.fit(messages, this.#viewport.atBottom ? "newer" : "older");
+    this.#span.fit(messages, this.#viewport.above < this.#viewport.below ? "older" : "newer");
     // What is loaded now need not join what was: the rows of before say nothing of it.
     if (this.#span.start(messages) >= this.#span.end(messages)) this.#span.toEnd(messages);
     const rows = logRows({
@@ -244,9 +244,10 @@ export class MessageLog {
     this.#viewport.restore();
   }
 
-  /** Before rows change: the reader may have moved since. */
+  /** Before rows change: the reader may have moved since, or what is on the page have grown, and nobody been told yet. */
   #lookAgain() {
-    if (this.#viewport.hasMoved) this.#viewport.atBottom = this.#isAtEnd && this.#viewport.isNearBottom;
+    if (!this.#viewport.hasMoved) return this.#viewport.restore();
+    this.#viewport.atBottom = this.#isAtEnd && this.#viewport.isNearBottom;
     this.#viewport.remember();
   }
 

@@ -51,7 +51,7 @@ export class Span {
     else this.#put(messages, Math.max(start, end + STEP - MOST), end + STEP);
   }
 
-  /** What came live has made it longer. @param {Messages} messages @param {Side} kept  where the reader is */
+  /** What has joined its end has made it longer. @param {Messages} messages @param {Side} kept  where the reader is */
   fit(messages, kept) {
     const [start, end] = [this.start(messages), this.end(messages)];
     // Not at each message: it would move the reader's place in a list that is being read.
