@@ -24,10 +24,13 @@ export function avatar({ userId, name, picture, status, size }) {
   return face;
 }
 
-/** @param {number} conversationId */
-export function groupAvatar(conversationId) {
-  const face = el("span", { class: `avatar hue-${conversationId % HUES}`, "aria-hidden": "true" });
-  face.append(icon("group"));
+/** @param {number} conversationId @param {string} [kind]  its type @param {"small" | "large"} [size] */
+export function groupAvatar(conversationId, kind, size) {
+  const face = el("span", {
+    class: `avatar hue-${conversationId % HUES}${size ? ` avatar-${size}` : ""}`,
+    "aria-hidden": "true",
+  });
+  face.append(icon(kind === "broadcast" ? "broadcast" : "group"));
   return face;
 }
 

@@ -1,55 +1,146 @@
 /** The second screen: the list of conversations beside the one that is open, or one of the two on a phone. */
 
 import { connectionLine } from "./connection.js";
+import { openCreation } from "./creation.js";
+import { openDetails } from "./details.js";
 import { el, fill } from "./dom.js";
+import { openNotices } from "./noticelist.js";
 import { Pane } from "./pane.js";
+import { currentRoute } from "./route.js";
+import { openSettings } from "./settings.js";
+import { Shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
+import { spoken, t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
 /** @typedef {import("./store.js").Store} Store */
 /** @typedef {import("./route.js").Route} Route */
+/** @typedef {{conversationId: number | null, messageId?: number | null}} Place */
+
+/**
+ * @typedef {Object} Options
+ * @property {"signin.switch" | "signin.signOut" | null} leaveWord  what leaving is called; null where one cannot
+ * @property {(route: Partial<Route>) => void} navigate  shows another place, by way of `show`
+ * @property {boolean} [embedded]  the address is somebody else's: links go to `navigate`
+ * @property {(told: {title: string | null, unread: number}) => void} [told]  the open conversation, and what waits
+ */
+
+/**
+ * @typedef {Object} Context  what every view of one screen needs
+ * @property {Bihak} bihak
+ * @property {Store} store
+ * @property {Element} host  where dialogs are put
+ * @property {(place: Place) => void} navigate
+ */
 
 const CLOCK_EVERY_MS = 30_000;
 
 /**
- * @param {HTMLElement} root @param {Bihak} bihak @param {Store} store @param {{leaveLabel: string}} options
+ * @param {Element} root @param {Bihak} bihak @param {Store} store @param {Options} options
  * @returns {{show: (route: Route) => void, end: () => void}}
  */
-export function chat(root, bihak, store, { leaveLabel }) {
-  const sidebar = new Sidebar(bihak, store, { leaveLabel });
-  const pane = new Pane(bihak, store);
-  const line = connectionLine(bihak);
-  const frame = el("div", { class: "chat" }, line.node, sidebar.node, pane.node);
-  fill(root, frame);
+export function chat(root, bihak, store, options) {
+  const view = new Chat(root, bihak, store, options);
+  return { show: (route) => view.show(route), end: () => view.end() };
+}
 
+class Chat {
+  #root;
+  #bihak;
+  #store;
+  #options;
   /** @type {Route} */
-  let route = { as: null, conversationId: null };
+  #route = { as: null, conversationId: null, messageId: null };
+  /** @type {Built} */
+  #built;
+  #render = () => this.#show();
+  #clock = setInterval(this.#render, CLOCK_EVERY_MS);
 
-  const render = () => {
-    sidebar.render(route);
-    pane.render(route);
-    const { unread } = store.state;
-    const open = store.state.find(route.conversationId);
-    const title = open ? `${store.state.titleOf(open)} · Bihak Messaging` : "Bihak Messaging";
-    document.title = unread > 0 ? `(${unread}) ${title}` : title;
-  };
-  store.addEventListener("change", render);
-  const clock = setInterval(render, CLOCK_EVERY_MS);
+  /** @param {Element} root @param {Bihak} bihak @param {Store} store @param {Options} options */
+  constructor(root, bihak, store, options) {
+    this.#root = root;
+    this.#bihak = bihak;
+    this.#store = store;
+    this.#options = options;
+    this.#built = this.#build();
+    store.addEventListener("change", this.#render);
+  }
 
-  return {
-    show: (next) => {
-      const moved = route.conversationId !== next.conversationId;
-      route = next;
-      frame.classList.toggle("has-open", route.conversationId !== null);
-      if (moved) store.open(route.conversationId);
-      render();
-      if (moved) pane.entered();
-    },
-    end: () => {
-      store.removeEventListener("change", render);
-      clearInterval(clock);
-      line.end();
-      pane.end();
-    },
+  /** @param {Route} route */
+  show(route) {
+    const moved = this.#route.conversationId !== route.conversationId;
+    this.#route = route;
+    if (moved) this.#store.open(route.conversationId);
+    this.#show();
+    if (route.messageId !== null) this.#built.pane.showMessage?.(route.messageId);
+    else if (moved) this.#built.pane.entered();
+  }
+
+  end() {
+    this.#store.removeEventListener("change", this.#render);
+    clearInterval(this.#clock);
+    this.#built.end();
+  }
+
+  #show() {
+    const { state } = this.#store;
+    this.#built.panes.classList.toggle("has-open", this.#route.conversationId !== null);
+    this.#built.sidebar.render(this.#route);
+    this.#built.pane.render(this.#route);
+    const open = state.find(this.#route.conversationId);
+    this.#options.told?.({ title: open ? state.titleOf(open) : null, unread: this.#store.unread });
+  }
+
+  /** @typedef {ReturnType<Chat["#build"]>} Built */
+
+  #build() {
+    const frame = el("div", { class: "chat", lang: spoken() });
+    /** @type {Context} */
+    const context = {
+      bihak: this.#bihak,
+      store: this.#store,
+      host: frame,
+      navigate: (place) => this.#options.navigate({ as: this.#route.as, ...place }),
+    };
+    const { leaveWord, embedded } = this.#options;
+    const settings = () => openSettings(context, { leaveWord, onLanguage: () => this.#rebuild() });
+    const creation = () => openCreation(context);
+    const details = () => this.#route.conversationId !== null && openDetails(context, this.#route.conversationId);
+    const sidebar = new Sidebar(context, { settings, creation, notices: () => openNotices(context) });
+    const pane = new Pane(this.#bihak, this.#store, { navigate: context.navigate, onDetails: details });
+    const shortcuts = new Shortcuts(context, { sidebar, pane, creation });
+    const line = connectionLine(this.#bihak);
+    if (embedded) frame.addEventListener("click", (event) => this.#follow(event));
+    const panes = el("div", { class: "chat-panes" }, sidebar.node, pane.node);
+    fill(frame, skipLink(pane), line.node, panes);
+    fill(this.#root, frame);
+    shortcuts.listen();
+    const end = () => [shortcuts, line, sidebar, pane].forEach((view) => view.end());
+    return { panes, sidebar, pane, settings, end };
+  }
+
+  /** In another language every word is another one. */
+  #rebuild() {
+    this.#built.end();
+    this.#built = this.#build();
+    this.#show();
+    this.#built.settings();
+  }
+
+  /** @param {MouseEvent} event */
+  #follow(event) {
+    const link = /** @type {Element} */ (event.target).closest("a[href^='#']");
+    if (!link || event.defaultPrevented) return;
+    event.preventDefault();
+    this.#options.navigate(currentRoute(link.getAttribute("href") ?? ""));
+  }
+}
+
+/** @param {Pane} pane */
+function skipLink(pane) {
+  const skip = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    pane.focus?.();
   };
+  return el("a", { class: "skip", href: "#conversation", onclick: skip }, t("app.skip"));
 }

@@ -1,51 +1,83 @@
 /** One calm line about the connection, there only while something is the matter. */
 
 import { el, say } from "./dom.js";
+import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
 
 /** A hiccup shorter than this is nobody's concern. */
-const WORTH_TELLING_MS = 800;
+const WORTH_TELLING_MS = 1_500;
+const SECOND_MS = 1_000;
 
 /** @param {Bihak} bihak */
 export function connectionLine(bihak) {
-  const text = el("span");
-  const retry = el("button", { class: "link-button", type: "button", onclick: () => bihak.reconnectNow() }, "Try now");
-  const node = el("div", { class: "connection", role: "status" }, text, retry);
+  const text = el("span", { role: "status" });
+  // Outside of what is read aloud: nobody wants to hear a countdown.
+  const countdown = el("span", { class: "countdown" });
+  const retry = el("button", { class: "link-button", type: "button", onclick: () => bihak.reconnectNow() });
+  const node = el("div", { class: "connection" }, text, countdown, retry);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let telling;
-  let wasReady = false;
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  let counting;
+  let wasReady = bihak.state.state === "ready";
+  let retryAtMs = 0;
+
+  const count = () => {
+    const seconds = Math.ceil((retryAtMs - performance.now()) / SECOND_MS);
+    say(countdown, seconds > 0 ? t("connection.retryIn", { count: seconds }) : "");
+  };
 
   const tell = () => {
     const { state } = bihak.state;
     node.classList.add("shown");
-    retry.hidden = state !== "waiting";
+    node.inert = false;
     say(text, wording(state, wasReady));
+    const isWaiting = state === "waiting" && navigator.onLine;
+    say(retry, t("connection.now"));
+    retry.hidden = countdown.hidden = !isWaiting;
+    clearInterval(counting);
+    if (!isWaiting) return;
+    count();
+    counting = setInterval(count, SECOND_MS);
   };
 
-  const off = bihak.on("state", ({ state }) => {
+  const calm = () => {
+    clearTimeout(telling);
+    clearInterval(counting);
+    telling = undefined;
+    node.classList.remove("shown");
+    node.inert = true;
+    say(text, "");
+  };
+
+  const off = bihak.on("state", ({ state, retryInMs = 0 }) => {
+    retryAtMs = performance.now() + retryInMs;
     if (state === "ready") {
-      clearTimeout(telling);
-      telling = undefined;
       wasReady = true;
-      node.classList.remove("shown");
-      say(text, "");
-      retry.hidden = true;
+      calm();
     } else if (node.classList.contains("shown")) tell();
     else telling ??= setTimeout(tell, WORTH_TELLING_MS);
   });
-  retry.hidden = true;
+  const online = () => node.classList.contains("shown") && tell();
+  addEventListener("offline", online);
+  addEventListener("online", online);
+  if (bihak.state.state === "ready" || bihak.state.state === "closed") calm();
+  else tell();
 
   const end = () => {
     off();
+    removeEventListener("offline", online);
+    removeEventListener("online", online);
     clearTimeout(telling);
+    clearInterval(counting);
   };
   return { node, end };
 }
 
 /** @param {import("../sdk/sdk.js").State} state @param {boolean} wasReady */
 function wording(state, wasReady) {
-  if (!navigator.onLine) return "You are offline. What you write is sent as soon as you are back.";
-  if (!wasReady) return state === "waiting" ? "The server does not answer yet. Trying again soon…" : "Connecting…";
-  return state === "waiting" ? "Connection lost. What you write is kept, and sent soon." : "Reconnecting…";
+  if (!navigator.onLine) return t("connection.offline");
+  if (!wasReady) return state === "waiting" ? t("connection.unanswered") : t("connection.connecting");
+  return state === "waiting" ? t("connection.lost") : t("connection.reconnecting");
 }

@@ -24,6 +24,11 @@ export class People {
     this.#known.set(participant.user_id, { ...this.#known.get(participant.user_id), ...participant });
   }
 
+  /** @returns {Participant[]} by name */
+  get all() {
+    return [...this.#known.values()].sort((a, b) => a.name.localeCompare(b.name));
+  }
+
   /** @param {string} userId */
   find(userId) {
     return this.#known.get(userId);

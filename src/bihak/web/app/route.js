@@ -1,15 +1,11 @@
-/** Who looks, and at which conversation, in the address: a reload keeps it, and two tabs can be two people. */
+/** Who looks, and at what, in the address: a reload keeps it, and two tabs can be two people. */
 
-/** @typedef {{as: string | null, conversationId: number | null}} Route */
+/** @typedef {{as: string | null, conversationId: number | null, messageId: number | null}} Route */
 
-/** @returns {Route} */
-export function currentRoute() {
-  const fields = new URLSearchParams(location.hash.slice(1));
-  const conversationId = Number(fields.get("c"));
-  return {
-    as: fields.get("as"),
-    conversationId: Number.isSafeInteger(conversationId) && conversationId > 0 ? conversationId : null,
-  };
+/** @param {string} [hash] @returns {Route} */
+export function currentRoute(hash = location.hash) {
+  const fields = new URLSearchParams(hash.slice(1));
+  return { as: fields.get("as"), conversationId: idOf(fields.get("c")), messageId: idOf(fields.get("m")) };
 }
 
 /**
@@ -27,10 +23,11 @@ export function takeToken() {
 }
 
 /** @param {Partial<Route>} route @returns {string} */
-export function hrefOf({ as, conversationId }) {
+export function hrefOf({ as, conversationId, messageId }) {
   const fields = new URLSearchParams();
   if (as) fields.set("as", as);
   if (conversationId) fields.set("c", String(conversationId));
+  if (conversationId && messageId) fields.set("m", String(messageId));
   return `#${fields}`;
 }
 
@@ -42,4 +39,10 @@ export function go(route) {
 /** Corrects the address without a step in the history. @param {Partial<Route>} route */
 export function correct(route) {
   history.replaceState(null, "", hrefOf(route));
+}
+
+/** @param {string | null} text */
+function idOf(text) {
+  const id = Number(text);
+  return Number.isSafeInteger(id) && id > 0 ? id : null;
 }

@@ -2,7 +2,11 @@
 
 import { avatar } from "./avatar.js";
 import { el } from "./dom.js";
+import { field, select } from "./fields.js";
 import { hrefOf } from "./route.js";
+import { languageNames } from "./settings.js";
+import { typeWord } from "./wording.js";
+import { spoken, t } from "./words.js";
 
 /** @typedef {import("./app.js").Config} Config */
 
@@ -14,9 +18,12 @@ const USER_ID = "[a-z][a-z0-9]*_[1-9][0-9]{0,15}";
  * @param {string} [options.notice]
  * @param {(token: string) => void} options.useToken
  * @param {(userId: string) => void} options.usePerson
+ * @param {(language: import("./words.js").Language) => void} options.useLanguage
  */
-export function signIn({ config, notice, useToken, usePerson }) {
+export function signIn({ config, notice, useToken, usePerson, useLanguage }) {
   const trusted = config.auth_mode === "trusted";
+  const language = select(languageNames(), spoken(), useLanguage);
+  language.setAttribute("aria-label", t("app.language"));
   return el(
     "main",
     { class: "signin" },
@@ -24,19 +31,18 @@ export function signIn({ config, notice, useToken, usePerson }) {
       "div",
       { class: "card" },
       el("img", { class: "card-mark", src: "app/icon.svg", alt: "", width: 56, height: 56 }),
-      el("h1", {}, trusted ? "Who are you today?" : "Welcome"),
-      el("p", { class: "card-lead" }, trusted ? lead(config) : "Sign in with the token that your platform gave you."),
+      el("h1", {}, trusted ? t("signin.who") : t("signin.welcome")),
+      el("p", { class: "card-lead" }, trusted ? lead(config) : t("signin.tokenLead")),
       notice ? el("p", { class: "card-notice", role: "alert" }, notice) : null,
       trusted ? people(config) : null,
       trusted ? otherPerson(usePerson) : tokenForm(useToken),
     ),
-    el("p", { class: "signin-foot" }, `Bihak Messaging ${config.version ?? ""}`),
+    el("div", { class: "signin-foot" }, el("p", {}, `${t("app.name")} ${config.version ?? ""}`), language),
   );
 }
 
 /** @param {Config} config */
-const lead = ({ people }) =>
-  people.length > 0 ? "Pick a person to look through their eyes. Open a second tab to answer as somebody else." : "";
+const lead = ({ people }) => (people.length > 0 ? t("signin.lead") : "");
 
 /** @param {Config} config */
 function people(config) {
@@ -50,40 +56,38 @@ function people(config) {
         { class: "person", href: hrefOf({ as: user_id }) },
         avatar({ userId: user_id, name }),
         el("span", { class: "person-name" }, el("bdi", {}, name)),
-        el("span", { class: "chip" }, participant_type),
+        el("span", { class: "chip" }, typeWord(participant_type)),
       ),
     ),
   );
-  return el("ul", { class: "people", "aria-label": "People", role: "list" }, ...rows);
+  return el("ul", { class: "people", "aria-label": t("signin.people"), role: "list" }, ...rows);
 }
 
 /** @param {(userId: string) => void} usePerson */
 function otherPerson(usePerson) {
   const input = el("input", {
-    id: "other-person",
     class: "input",
     placeholder: "user_42",
     pattern: USER_ID,
-    title: "A type and a number, as in user_42",
+    title: t("signin.otherHint"),
     required: true,
     autocomplete: "off",
     autocapitalize: "none",
     spellcheck: "false",
   });
-  return form("Somebody else", input, "Continue", () => usePerson(input.value.trim()));
+  return form(t("signin.other"), input, t("signin.continue"), () => usePerson(input.value.trim()));
 }
 
 /** @param {(token: string) => void} useToken */
 function tokenForm(useToken) {
   const input = el("input", {
-    id: "token",
     class: "input",
     type: "password",
     required: true,
     autocomplete: "off",
     spellcheck: "false",
   });
-  return form("Token", input, "Sign in", () => useToken(input.value.trim()));
+  return form(t("signin.token"), input, t("signin.signIn"), () => useToken(input.value.trim()));
 }
 
 /** @param {string} label @param {HTMLInputElement} input @param {string} action @param {() => void} submitted */
@@ -92,10 +96,6 @@ function form(label, input, action, submitted) {
     event.preventDefault();
     submitted();
   };
-  return el(
-    "form",
-    { class: "field", onsubmit },
-    el("label", { for: input.id }, label),
-    el("div", { class: "field-row" }, input, el("button", { class: "button", type: "submit" }, action)),
-  );
+  const submit = el("button", { class: "button", type: "submit" }, action);
+  return el("form", { class: "signin-form", onsubmit }, field(label, input, submit));
 }

@@ -25,8 +25,14 @@ export class Store extends EventTarget {
   #refreshing = false;
   /** Something happened while the list was on its way, which it may not show. */
   #stale = false;
+  /** As this connection has been told. @type {"online" | "away"} */
+  #status = "online";
   /** Whether the list of conversations is there, fetched or from the last visit. */
   loaded = false;
+  /** To the others one looks offline, whatever one does. */
+  appearsOffline = false;
+  /** Whether the others hear of what one has read. */
+  sharesReads = true;
 
   /** @param {Bihak} bihak */
   constructor(bihak) {
@@ -37,13 +43,14 @@ export class Store extends EventTarget {
     this.history = new History(bihak, (id) => this.state.timeline(id), changed);
     this.notices = new Notices(bihak, changed);
     this.preferences = new Preferences(() => this.state.myId);
-    this.preferences.addEventListener("change", changed);
+    this.preferences.addEventListener("change", () => this.#chosen());
     bihak.on("event", (frame) => this.#happened(frame));
     bihak.on("resync", ({ conversation_id }) => this.#resync(conversation_id));
     bihak.on("outbox", (entry) => this.#outboxMoved(entry));
     bihak.on("ready", (welcome) => {
       this.state.me = { ...welcome, name: welcome.name ?? welcome.user_id };
       void this.#refresh();
+      void this.refreshOwn();
     });
     bihak.on("state", ({ state }) => {
       if (state !== "ready") this.state.people.disconnected();
@@ -87,9 +94,71 @@ export class Store extends EventTarget {
     this.#markRead();
   }
 
-  /** A conversation that was asked for, before its event comes. @param {Conversation} conversation */
-  met(conversation) {
+  /** @returns {number | null} the conversation on the screen */
+  get opened() {
+    return this.#open;
+  }
+
+  /** @param {string} userId @returns {Promise<number>} the id of the conversation between the two of us */
+  async direct(userId) {
+    return this.state.findDirect(userId)?.conversation_id ?? this.create("direct", [userId]);
+  }
+
+  /**
+   * @param {"direct" | "team" | "broadcast"} kind @param {string[]} userIds @param {string} [name]
+   * @returns {Promise<number>} its id
+   */
+  async create(kind, userIds, name) {
+    const conversation = await this.#bihak.createConversation(kind, userIds, name);
     this.state.put(conversation);
+    this.changed();
+    return conversation.conversation_id;
+  }
+
+  /** @returns {import("../sdk/wire.js").Status} what this person has chosen to be */
+  get status() {
+    return this.appearsOffline ? "offline" : this.preferences.all.status;
+  }
+
+  /** @param {import("../sdk/wire.js").Status} status */
+  async setStatus(status) {
+    await this.#bihak.setStatus(status);
+    this.appearsOffline = status === "offline";
+    if (status === "offline") return this.changed();
+    this.#status = status;
+    this.preferences.choose({ status });
+  }
+
+  /** @param {boolean} shares */
+  async shareReads(shares) {
+    await this.#bihak.updateSettings({ read_receipts: shares });
+    this.sharesReads = shares;
+    this.changed();
+  }
+
+  /** What only the server knows of oneself, and other devices may have changed. */
+  async refreshOwn() {
+    try {
+      const [{ status }, { read_receipts }] = await Promise.all([
+        this.#bihak.status(this.state.myId),
+        this.#bihak.request("settings"),
+      ]);
+      this.appearsOffline = status === "offline";
+      this.sharesReads = read_receipts;
+      this.#status = this.preferences.all.status;
+      // It is each connection's own: a new one begins as online.
+      if (!this.appearsOffline && this.#status === "away") await this.#bihak.setStatus("away");
+      this.changed();
+    } catch {
+      // Asked again with the next connection.
+    }
+  }
+
+  /** Another tab may have chosen; each has a connection of its own, which must follow. */
+  #chosen() {
+    const { status } = this.preferences.all;
+    if (status !== this.#status && this.#isReady && !this.appearsOffline) this.#bihak.setStatus(status).catch(() => {});
+    this.#status = status;
     this.changed();
   }
 

@@ -1,9 +1,12 @@
-/** Sentences about people. */
+/** Sentences about people, and about what went wrong. */
 
+import { isDirect } from "./state.js";
 import { ago } from "./when.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Participant} Participant */
+/** @typedef {import("../sdk/wire.js").Status} Status */
+/** @typedef {import("../sdk/wire.js").Notification} Notice */
 
 /** @param {string[]} names @param {{short?: boolean}} [options]  short: whose it is goes without saying */
 export function typingWords(names, { short = false } = {}) {
@@ -23,7 +26,55 @@ export function membersWords(others) {
 
 /** @param {Participant | undefined} person */
 export function presenceOf(person) {
-  if (person?.status === "online") return t("status.online");
-  if (person?.status === "away") return t("status.away");
+  if (person?.status === "online" || person?.status === "away") return statusWord(person.status);
   return person?.last_seen_at ? t("status.lastSeen", { ago: ago(person.last_seen_at) }) : t("status.offline");
 }
+
+/** @param {Status} status @returns {string} */
+export function statusWord(status) {
+  if (status === "online") return t("status.online");
+  return status === "away" ? t("status.away") : t("status.offline");
+}
+
+/** @param {Status} status  of the reader, who is here and can only appear to be offline */
+export const ownStatusWord = (status) => (status === "offline" ? t("status.invisible") : statusWord(status));
+
+/** What the platform calls them, where these words know it. @param {string} type */
+export function typeWord(type) {
+  if (type === "user") return t("type.user");
+  if (type === "mentor") return t("type.mentor");
+  return type === "admin" ? t("type.admin") : type;
+}
+
+/** @param {Notice} notice @param {import("./state.js").State} state @returns {{title: string, text: string}} */
+export function noticeWords({ kind, conversation_id: id, message_id: messageId, count }, state) {
+  const conversation = state.find(id);
+  const title = conversation ? state.titleOf(conversation) : t("notices.gone");
+  const last = conversation?.last_message;
+  const known = messageId ? state.timeline(id).find(messageId) : undefined;
+  const message = known ?? (last?.message_id === messageId ? last : undefined);
+  if (kind === "added") return { title, text: t("notices.added") };
+  const text = message?.content ?? "";
+  const named = message && conversation && !isDirect(conversation) ? `${message.sender_name}: ${text}` : text;
+  if (kind === "mention") return { title, text: text ? t("notices.mentionOf", { text: named }) : t("notices.mention") };
+  if (count === 1 && text) return { title, text: named };
+  return { title, text: t("notices.messages", { count }) };
+}
+
+/** @param {unknown} fault  of the client library @returns {string} */
+export function faultWords(fault) {
+  const { code, message } = /** @type {import("../sdk/sdk.js").Fault} */ (fault);
+  if (Object.hasOwn(FAULTS, code)) return FAULTS[code]();
+  return t("error.other", { message });
+}
+
+/** @type {Record<string, () => string>} */
+const FAULTS = {
+  disconnected: () => t("error.disconnected"),
+  timed_out: () => t("error.unavailable"),
+  unavailable: () => t("error.unavailable"),
+  forbidden: () => t("error.forbidden"),
+  not_found: () => t("error.notFound"),
+  rate_limited: () => t("error.rateLimited"),
+  too_large: () => t("error.tooLarge"),
+};

@@ -1,0 +1,66 @@
+/** The desktop's own notifications: only once somebody has asked for them, and never for what is before their eyes. */
+
+import { noticeWords } from "./wording.js";
+
+/** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
+/** @typedef {import("../sdk/wire.js").Notification} Notice */
+/** @typedef {import("./store.js").Store} Store */
+
+export class Alerts {
+  #store;
+  #navigate;
+  /** By the id of what they tell of. @type {Map<number, Notification>} */
+  #shown = new Map();
+  #offs;
+
+  /**
+   * @param {Bihak} bihak @param {Store} store
+   * @param {(place: {conversationId: number, messageId: number | null}) => void} navigate
+   */
+  constructor(bihak, store, navigate) {
+    this.#store = store;
+    this.#navigate = navigate;
+    this.#offs = [
+      bihak.on("notification", ({ notification }) => this.#tell(notification)),
+      bihak.on("notifications_read", ({ notification_ids }) => {
+        for (const id of notification_ids) this.#withdraw(id);
+      }),
+    ];
+  }
+
+  end() {
+    for (const off of this.#offs) off();
+    for (const id of [...this.#shown.keys()]) this.#withdraw(id);
+  }
+
+  /** @param {Notice} notice */
+  #tell(notice) {
+    const { notification_id: id, conversation_id: conversationId, message_id: messageId } = notice;
+    const { preferences, state } = this.#store;
+    if (!preferences.all.alerts || permission() !== "granted") return;
+    if (preferences.isMuted(conversationId) || (document.visibilityState === "visible" && document.hasFocus())) return;
+    const { title, text } = noticeWords(notice, state);
+    // One tag for all tabs of this person: each of them hears of it, one notification is shown.
+    const shown = new Notification(title, { body: text, tag: `bihak-${id}`, icon: "app/icon.svg", silent: true });
+    shown.onclick = () => {
+      window.focus();
+      this.#navigate({ conversationId, messageId });
+      this.#withdraw(id);
+    };
+    this.#shown.set(id, shown);
+  }
+
+  /** @param {number} id */
+  #withdraw(id) {
+    this.#shown.get(id)?.close();
+    this.#shown.delete(id);
+  }
+}
+
+/** @returns {NotificationPermission | "missing"} */
+export const permission = () => (globalThis.Notification ? Notification.permission : "missing");
+
+/** To be called from a click only: browsers refuse whoever asks unbidden. @returns {Promise<boolean>} */
+export async function askPermission() {
+  return permission() !== "missing" && (await Notification.requestPermission()) === "granted";
+}

@@ -1,0 +1,23 @@
+/** Lets a reload without network find the client's own files again. What people wrote is not among them. */
+
+const WORKER = "service.js";
+
+export async function keepForOffline() {
+  const { serviceWorker } = navigator;
+  if (!serviceWorker || !globalThis.isSecureContext) return;
+  try {
+    await serviceWorker.register(trusted(WORKER));
+    const { active } = await serviceWorker.ready;
+    const files = performance.getEntriesByType("resource").map(({ name }) => name);
+    active?.postMessage({ keep: [location.origin + location.pathname, ...files] });
+  } catch {
+    // A browser that will not keep them asks for them each time.
+  }
+}
+
+/** The content security policy wants to know who made this address. @param {string} address @returns {any} */
+function trusted(address) {
+  const { trustedTypes } = /** @type {any} */ (globalThis);
+  const policy = trustedTypes?.createPolicy("bihak", { createScriptURL: (/** @type {string} */ url) => url });
+  return policy?.createScriptURL(address) ?? address;
+}

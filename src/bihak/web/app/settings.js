@@ -1,0 +1,124 @@
+/** What somebody may choose: how they appear, what others hear of, how it looks and in which language. */
+
+import { askPermission, permission } from "./alerts.js";
+import { avatar } from "./avatar.js";
+import { openDialog, problem } from "./dialog.js";
+import { el, say } from "./dom.js";
+import { field, radios, select, toggle } from "./fields.js";
+import { icon } from "./icon.js";
+import { chooseTheme, theme } from "./preferences.js";
+import { openHelp } from "./shortcuts.js";
+import { faultWords } from "./wording.js";
+import { LANGUAGES, choose, spoken, t } from "./words.js";
+
+/** @typedef {import("./chat.js").Context} Context */
+/** @typedef {import("./words.js").Language} Language */
+
+/**
+ * @param {Context} context
+ * @param {{leaveWord: "signin.switch" | "signin.signOut" | null, onLanguage: () => void}} options
+ */
+export function openSettings(context, { leaveWord, onLanguage }) {
+  const { me } = context.store.state;
+  const fault = problem();
+  const body = [
+    me ? identity(me) : null,
+    fault,
+    status(context, fault),
+    readReceipts(context, fault),
+    alerts(context),
+    // On somebody else's page it looks as that page does.
+    el("div", { class: "field-pair" }, context.host.getRootNode() === document && look(), language(onLanguage)),
+    footer(context, leaveWord),
+  ];
+  openDialog(context.host, { title: t("settings.title"), body });
+}
+
+/** @param {import("../sdk/cache.js").Me} me */
+const identity = ({ user_id: userId, name }) =>
+  el(
+    "div",
+    { class: "details-head" },
+    avatar({ userId, name, size: "large" }),
+    el("div", {}, el("p", { class: "details-title" }, el("bdi", {}, name)), el("p", { class: "hint" }, userId)),
+  );
+
+/** @param {Context} context @param {HTMLElement} fault */
+function status({ store }, fault) {
+  return radios({
+    label: t("status.mine"),
+    name: "status",
+    chosen: store.status,
+    options: [
+      { value: "online", label: t("status.online"), mark: "presence-online" },
+      { value: "away", label: t("status.away"), mark: "presence-away" },
+      { value: "offline", label: t("status.invisible"), mark: "presence-offline" },
+    ],
+    onchange: (value) => attempt(fault, store.setStatus(/** @type {import("../sdk/wire.js").Status} */ (value))),
+  });
+}
+
+/** @param {Context} context @param {HTMLElement} fault */
+function readReceipts({ store }, fault) {
+  const change = (/** @type {boolean} */ isOn) => attempt(fault, store.shareReads(isOn));
+  return toggle(t("settings.reads"), store.sharesReads, change, t("settings.readsHint"));
+}
+
+/** @param {Context} context */
+function alerts({ store }) {
+  const hint = el("p", { class: "hint", role: "status" }, permission() === "denied" ? t("settings.alertsDenied") : "");
+  const button = el("button", { class: "button button-plain", type: "button" });
+  const show = () => say(button, store.preferences.all.alerts ? t("settings.alertsOff") : t("settings.alertsOn"));
+  button.disabled = permission() === "missing";
+  button.onclick = async () => {
+    const wanted = !store.preferences.all.alerts;
+    const may = wanted && (await askPermission());
+    store.preferences.choose({ alerts: may });
+    say(hint, wanted && !may ? t("settings.alertsDenied") : "");
+    show();
+  };
+  show();
+  return el("div", { class: "toggle" }, el("div", {}, t("settings.alerts"), hint), button);
+}
+
+const look = () =>
+  field(
+    t("settings.theme"),
+    select(
+      { system: t("settings.themeSystem"), light: t("settings.themeLight"), dark: t("settings.themeDark") },
+      theme(),
+      chooseTheme,
+    ),
+  );
+
+/** @param {() => void} onLanguage */
+function language(onLanguage) {
+  const change = async (/** @type {Language} */ wanted) => {
+    await choose(wanted);
+    onLanguage();
+  };
+  return field(t("app.language"), select(languageNames(), spoken(), change));
+}
+
+/** Each in its own. @returns {Record<Language, string>} */
+export const languageNames = () =>
+  /** @type {Record<Language, string>} */ (
+    Object.fromEntries(Object.entries(LANGUAGES).map(([tag, { name }]) => [tag, name]))
+  );
+
+/** @param {Context} context @param {"signin.switch" | "signin.signOut" | null} leaveWord */
+function footer({ host }, leaveWord) {
+  const help = () => openHelp(host);
+  return el(
+    "div",
+    { class: "dialog-foot" },
+    el("button", { class: "button button-plain", type: "button", onclick: help }, icon("keys"), t("keys.title")),
+    leaveWord ? el("a", { class: "button button-plain", href: "#" }, icon("leave"), t(leaveWord)) : null,
+  );
+}
+
+/** @param {HTMLElement} fault @param {Promise<unknown>} asked */
+async function attempt(fault, asked) {
+  say(fault, "");
+  await asked.catch((error) => say(fault, faultWords(error)));
+}
