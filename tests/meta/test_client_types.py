@@ -22,7 +22,7 @@ from bihak.protocol.envelope import Event, Reply, Request
 
 Struct = type[msgspec.Struct]
 
-FOR_THE_PLATFORM = {"saved", "token", "revoked", "erased"}
+FOR_THE_PLATFORM = {"saved", "token", "revoked", "erased", "participant_export"}
 """Replies to what its back end asks over HTTP."""
 PLATFORM_COMMANDS = {
     "put_participant",
