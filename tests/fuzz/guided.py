@@ -29,7 +29,7 @@ def main() -> int:
     except ImportError:
         version = ".".join(map(str, sys.version_info[:2]))
         print(
-            f"make fuzz: atheris cannot be installed for Python {version} on {sys.platform}; use another",
+            f"make fuzz: atheris, which it needs, is not installed; there is none for Python {version} here",
             file=sys.stderr,
         )
         return 2

@@ -9,12 +9,11 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, NamedTuple, Protocol
+from typing import Annotated, Any, NamedTuple
 
 import sqlalchemy as sa
 import structlog
 from msgspec import Meta
-from sqlalchemy.dialects import mysql
 
 from bihak.core.context import Query, Transaction
 from bihak.core.feature import Feature, Route, read, write
@@ -22,6 +21,7 @@ from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.errors import ChatError, InvalidField, NotFound
 from bihak.features.deferred import Backlog, Progress, within
+from bihak.features.fulltext import engine_of, message_words
 from bihak.features.messages import (
     Message,
     MessageDeleted,
@@ -33,7 +33,7 @@ from bihak.features.messages import (
 )
 from bihak.protocol.envelope import DurableEvent, Reply, Request
 from bihak.protocol.types import ConversationId, MessageId, Participant, UserId
-from bihak.storage.schema import big, conversation_participants, conversations, messages, table
+from bihak.storage.schema import conversation_participants, conversations, messages
 from bihak.storage.statement import run
 
 log = structlog.stdlib.get_logger("bihak")
@@ -46,28 +46,9 @@ INDEX_AFTER_S = 0.3
 SEQS_AT_ONCE = 400
 CONVERSATIONS_AT_ONCE = 100
 INSERT_BYTES = 500_000
-PURGE_PAGES = 100
-"""Of the index, in one transaction: some milliseconds of the writer's time."""
 PURGE_REST_S = 0.05
 NAMED_CONVERSATIONS = 200
 """Up to so many conversations of the reader's are named in the query; for more, the index answers for everyone's."""
-
-
-def _has_full_text(*_: Any, dialect: sa.Dialect, **_more: Any) -> bool:
-    return dialect.name != "sqlite"
-
-
-message_words = table(
-    "message_words",
-    big("message_id", key=True),
-    # Of the text that the words are of, as in `messages`, 0 for NULL: an entry of another text counts for nothing.
-    big("edited_ms"),
-    sa.Column("words", sa.Text().with_variant(mysql.MEDIUMTEXT(), "mysql", "mariadb"), nullable=False),
-    # SQLite has a virtual table in its place, which triggers keep in step.
-    sa.Index("ft_message_words_words", "words", mysql_prefix="FULLTEXT", mariadb_prefix="FULLTEXT").ddl_if(
-        callable_=_has_full_text
-    ),
-)
 
 
 class SearchMessages(Request, tag="search", kw_only=True):
@@ -231,7 +212,7 @@ class Search(Feature):
     @write(PurgeWords, internal=True)
     def purge_words(self, tx: Transaction, request: PurgeWords) -> bool:
         """Whether there is more to do."""
-        return _engine_of(tx.connection).purge(tx.connection, is_first=request.is_first)
+        return engine_of(tx.connection).purge(tx.connection, is_first=request.is_first)
 
     async def _purge_now_and_then(self) -> None:
         while True:
@@ -376,63 +357,6 @@ def sent_by(who: Participant) -> str:
 # Finding
 
 
-class Engine(Protocol):
-    """What differs between the databases' indexes."""
-
-    def matches(self, words: Sequence[str], whole: Sequence[str], any_of: Sequence[str]) -> sa.ColumnElement[bool]:
-        """Whether a row has words with all these beginnings, all of `whole`, and, if any are given, one of `any_of`."""
-        ...
-
-    def purge(self, connection: sa.Connection, *, is_first: bool) -> bool:
-        """One bounded step of taking the words of what was deleted out of the index's own tables; whether more is left.
-
-        `is_first`: what was deleted since the steps before is to go as well.
-        """
-        ...
-
-
-class Fts5:
-    """SQLite, https://sqlite.org/fts5.html#full_text_query_syntax. Implements `Engine`."""
-
-    def matches(self, words: Sequence[str], whole: Sequence[str], any_of: Sequence[str]) -> sa.ColumnElement[bool]:
-        terms = [*whole, *(f"{word}*" for word in words)]
-        if any_of:
-            terms.append(f"({' OR '.join(any_of)})")
-        found = sa.text("SELECT rowid FROM message_words_fts WHERE message_words_fts MATCH :match")
-        return message_words.c.message_id.in_(found.bindparams(match=" AND ".join(terms)))
-
-    def purge(self, connection: sa.Connection, *, is_first: bool) -> bool:
-        """What is deleted is only marked, until all of the index is merged into one piece.
-
-        A negative number begins that, positive ones go on, and fewer than two changes tell that it is done
-        (https://sqlite.org/fts5.html#the_merge_command).
-        """
-        count = "SELECT total_changes()"
-        ((before,),) = run(connection, count)
-        pages = -PURGE_PAGES if is_first else PURGE_PAGES
-        run(connection, f"INSERT INTO message_words_fts (message_words_fts, rank) VALUES ('merge', {pages:d})")
-        ((after,),) = run(connection, count)
-        return bool(after - before >= 2)
-
-
-class FullText:
-    """MySQL and MariaDB, https://mariadb.com/kb/en/full-text-index-overview/. Implements `Engine`."""
-
-    def matches(self, words: Sequence[str], whole: Sequence[str], any_of: Sequence[str]) -> sa.ColumnElement[bool]:
-        terms = [*(f"+{token}" for token in whole), *(f"+{word}*" for word in words)]
-        if any_of:
-            terms.append(f"+({' '.join(any_of)})")
-        return mysql.match(message_words.c.words, against=" ".join(terms)).in_boolean_mode()
-
-    def purge(self, connection: sa.Connection, *, is_first: bool) -> bool:
-        """InnoDB does so when the table is next optimized, which is the operator's to decide: it locks the table."""
-        return False
-
-
-def _engine_of(connection: sa.Connection) -> Engine:
-    return Fts5() if connection.dialect.name == "sqlite" else FullText()
-
-
 def _find(query: Query, request: SearchMessages) -> list[int]:
     """The ids of what was found, newest first, one more than asked for if there are more."""
     sender = _parse_sender(request.sender) if request.sender is not None else None
@@ -470,7 +394,7 @@ def _find(query: Query, request: SearchMessages) -> list[int]:
         sa.select(m.id)
         .select_from(visible)
         .where(
-            _engine_of(query.connection).matches(words, whole, any_of),
+            engine_of(query.connection).matches(words, whole, any_of),
             m.deleted_ms.is_(None),
             sa.func.coalesce(m.edited_ms, 0) == message_words.c.edited_ms,
             *conditions,
