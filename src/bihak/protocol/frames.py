@@ -52,6 +52,8 @@ class ClientFrames:
         In place of a frame that is at fault, one that the reader fails the connection for with the right close code;
         nothing after it.
         """
+        if _is_one_short_message(stream) and not (self._skip or self._held or self._fragments or self._failed):
+            return stream  # as nearly every read is
         if self._failed:
             return b""
         if self._held:
@@ -82,6 +84,10 @@ class ClientFrames:
             return _FAILS_AS_PROTOCOL_ERROR
         self._fragments = 0 if first & 0x80 else self._fragments + 1
         return _FAILS_AS_TOO_LARGE if self._fragments > MAX_FRAGMENTS else b""
+
+
+def _is_one_short_message(stream: bytes) -> bool:
+    return len(stream) > 6 and stream[0] == 0x81 and 0x80 <= stream[1] < 0xFE and len(stream) == stream[1] - 0x7A
 
 
 def _header_size(stream: bytes, at: int) -> int:
