@@ -79,12 +79,31 @@ async def test_whoever_goes_on_typing_is_told_of_at_most_once_in_three_seconds(c
     assert signals(bob) == [True] * 3
 
 
+async def test_stopping_and_starting_in_turn_is_told_no_more_often(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    for _ in range(10):
+        alice.send("typing_start", conversation_id=cid)
+        alice.send("typing_stop", conversation_id=cid)
+    await cluster.settle()
+    assert signals(bob) == [True, False]
+    alice.send("typing_start", conversation_id=cid)
+    await cluster.clock.advance(TELLS_EVERY_S - 1.0)
+    assert signals(bob) == [True, False]
+    await cluster.clock.advance(1.1)
+    assert signals(bob) == [True, False, True], "told late, for alice still types"
+    alice.send("typing_stop", conversation_id=cid)
+    await cluster.settle()
+    assert signals(bob) == [True, False, True, False]
+    assert await cluster.stored("SELECT * FROM typing_indicators") == []
+
+
 async def test_typing_ends_by_sending_and_by_leaving(cluster: Cluster) -> None:
     alice, bob, cid = await two(cluster)
     alice.send("typing_start", conversation_id=cid)
     await alice.do("message", conversation_id=cid, content="done")
     await cluster.settle()
     assert signals(bob) == [True, False]
+    await cluster.clock.advance(TELLS_EVERY_S)
     alice.send("typing_start", conversation_id=cid)
     await alice.do("leave_conversation", conversation_id=cid)
     await cluster.settle()

@@ -63,12 +63,20 @@ class UserTyping(Event, tag="user_typing", kw_only=True):
 
 @dataclass(slots=True)
 class Typist:
-    """Somebody who types, as this node knows it."""
+    """Somebody who types here."""
 
     session: Session
+    """Where they did it last."""
     actor: Actor
-    told_at: float
     ends: asyncio.TimerHandle
+    late: asyncio.TimerHandle | None = None
+    """Tells the others when it may be told again."""
+    is_told: bool = False
+
+    def cancel(self) -> None:
+        self.ends.cancel()
+        if self.late is not None:
+            self.late.cancel()
 
 
 class Typing(Feature):
@@ -77,23 +85,27 @@ class Typing(Feature):
     def __init__(self, node: Node) -> None:
         self._node = node
         self._typists: dict[Key, Typist] = {}
+        self._told_at: dict[Key, float] = {}
+        """When the others were last told that somebody types, oldest first; kept for `TELLS_EVERY_S`."""
 
     @live(TypingStart, route=Route("POST", "/conversations/{conversation_id}/typing"), limit=Limit.TYPING)
     def start(self, session: Session, request: TypingStart) -> None:
-        """Tells the others at most once in `TELLS_EVERY_S`, however often it is asked."""
+        """Tells the others at most once in `TELLS_EVERY_S`, however often it is asked or stopped in between."""
         actor = _require_place(session, request.conversation_id)
         key = (actor.user_id, request.conversation_id)
         loop = asyncio.get_running_loop()
-        before = self._typists.get(key)
-        if before is not None:
-            before.ends.cancel()
         ends = loop.call_later(ENDS_AFTER_S, self._end, key)
-        if before is not None and loop.time() - before.told_at < TELLS_EVERY_S:
-            before.session, before.ends = session, ends
-            return
-        self._typists[key] = Typist(session, actor, loop.time(), ends)
-        self._tell(actor, request.conversation_id, is_typing=True)
-        self._node.write(SaveTyping(conversation_id=request.conversation_id, ends_in_s=ENDS_AFTER_S), actor)
+        typist = self._typists.get(key)
+        if typist is None:
+            typist = self._typists[key] = Typist(session, actor, ends)
+        else:
+            typist.ends.cancel()
+            typist.session, typist.ends = session, ends
+        wait_s = self._told_at.get(key, -TELLS_EVERY_S) + TELLS_EVERY_S - loop.time()
+        if wait_s <= 0:
+            self._begin(key, typist)
+        elif not typist.is_told and typist.late is None:
+            typist.late = loop.call_later(wait_s, self._begin, key, typist)
 
     @live(TypingStop, route=Route("DELETE", "/conversations/{conversation_id}/typing"), limit=Limit.TYPING)
     def stop(self, session: Session, request: TypingStop) -> None:
@@ -174,10 +186,28 @@ class Typing(Feature):
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
         return (self._node.periodically("typing", SweepTyping()),)
 
+    def _begin(self, key: Key, typist: Typist) -> None:
+        if typist.late is not None:
+            typist.late.cancel()
+        typist.late, typist.is_told = None, True
+        self._note_told(key)
+        self._tell(typist.actor, key[1], is_typing=True)
+        self._node.write(SaveTyping(conversation_id=key[1], ends_in_s=ENDS_AFTER_S), typist.actor)
+
+    def _note_told(self, key: Key) -> None:
+        now = asyncio.get_running_loop().time()
+        self._told_at.pop(key, None)
+        self._told_at[key] = now
+        while now - self._told_at[oldest := next(iter(self._told_at))] > TELLS_EVERY_S:
+            del self._told_at[oldest]
+
     def _end(self, key: Key) -> None:
+        """Whoever was not told of the beginning is not told of the end."""
         typist = self._typists.pop(key, None)
-        if typist is not None:
-            typist.ends.cancel()
+        if typist is None:
+            return
+        typist.cancel()
+        if typist.is_told:
             self._tell(typist.actor, key[1], is_typing=False)
             self._node.write(SaveTyping(conversation_id=key[1], ends_in_s=0), typist.actor)
 
