@@ -137,7 +137,7 @@ class Presence(Feature):
         actor = session.actor
         assert actor is not None
         here = self._here.get(actor.participant)
-        if here is not None and request.status != "offline":
+        if here is not None and here.sessions and request.status != "offline":
             for each in [session] if session in here.sessions else list(here.sessions):
                 here.sessions[each], each.is_idle = request.status, False
             here.told = "online" if "online" in here.sessions.values() else "away"
