@@ -75,6 +75,22 @@ async def test_a_reload_is_no_flicker(cluster: Cluster) -> None:
     assert statuses(bob, "user_1") == ["online"]
 
 
+async def test_a_reload_beside_a_tab_that_is_away_is_no_flicker(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    tab, away = await cluster.connect("user_1", 0), await cluster.connect("user_1", 0)
+    await away.do("set_status", status="away")
+    tab.drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S / 2)
+    tab = await cluster.connect("user_1", 0)
+    await cluster.clock.advance(OFFLINE_AFTER_S)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online"]
+    tab.drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "away"]
+
+
 async def test_whoever_has_a_connection_on_another_node_stays_online(cluster: Cluster) -> None:
     bob = await neighbours(cluster)
     here, there = await cluster.connect("user_1", 0), await cluster.connect("user_1", 1)
