@@ -2,8 +2,11 @@
 
 import pytest
 
+from bihak.core.identity import Actor
 from bihak.features.presence import AWAY_AFTER_S, OFFLINE_AFTER_S, STEADY_AFTER_S, leases
 from bihak.features.presence.leases import RENEW_EVERY_S, STALE_AFTER_MS
+from bihak.features.presence.wire import SetStatus
+from bihak.protocol.types import Participant
 from tests.harness import Cluster, Device
 
 
@@ -72,6 +75,22 @@ async def test_a_reload_is_no_flicker(cluster: Cluster) -> None:
     assert statuses(bob, "user_1") == ["online"]
 
 
+async def test_a_reload_beside_a_tab_that_is_away_is_no_flicker(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    tab, away = await cluster.connect("user_1", 0), await cluster.connect("user_1", 0)
+    await away.do("set_status", status="away")
+    tab.drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S / 2)
+    tab = await cluster.connect("user_1", 0)
+    await cluster.clock.advance(OFFLINE_AFTER_S)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online"]
+    tab.drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "away"]
+
+
 async def test_whoever_has_a_connection_on_another_node_stays_online(cluster: Cluster) -> None:
     bob = await neighbours(cluster)
     here, there = await cluster.connect("user_1", 0), await cluster.connect("user_1", 1)
@@ -137,6 +156,19 @@ async def test_a_status_can_be_set_and_the_best_device_counts(cluster: Cluster) 
     await cluster.settle()
     assert statuses(bob, "user_1") == ["online", "away"]
     assert await shown(bob, "user_1") == "away"
+
+
+async def test_a_status_set_over_http_after_the_last_connection_closed_is_no_flicker(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    alice = await cluster.connect("user_1", 0)
+    await cluster.settle()
+    alice.drop()
+    await cluster.nodes[0].call(SetStatus(status="online"), Actor(Participant("user", 1), "user_1"))
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online"]
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "offline"]
 
 
 async def test_appearing_offline_looks_like_having_gone_and_lasts(cluster: Cluster) -> None:

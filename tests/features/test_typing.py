@@ -79,17 +79,65 @@ async def test_whoever_goes_on_typing_is_told_of_at_most_once_in_three_seconds(c
     assert signals(bob) == [True] * 3
 
 
+async def test_stopping_and_starting_in_turn_is_told_no_more_often(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    for _ in range(10):
+        alice.send("typing_start", conversation_id=cid)
+        alice.send("typing_stop", conversation_id=cid)
+    await cluster.settle()
+    assert signals(bob) == [True, False]
+    alice.send("typing_start", conversation_id=cid)
+    await cluster.clock.advance(TELLS_EVERY_S - 1.0)
+    assert signals(bob) == [True, False]
+    await cluster.clock.advance(1.1)
+    assert signals(bob) == [True, False, True], "told late, for alice still types"
+    alice.send("typing_stop", conversation_id=cid)
+    await cluster.settle()
+    assert signals(bob) == [True, False, True, False]
+    assert await cluster.stored("SELECT * FROM typing_indicators") == []
+
+
 async def test_typing_ends_by_sending_and_by_leaving(cluster: Cluster) -> None:
     alice, bob, cid = await two(cluster)
     alice.send("typing_start", conversation_id=cid)
     await alice.do("message", conversation_id=cid, content="done")
     await cluster.settle()
     assert signals(bob) == [True, False]
+    await cluster.clock.advance(TELLS_EVERY_S)
     alice.send("typing_start", conversation_id=cid)
     await alice.do("leave_conversation", conversation_id=cid)
     await cluster.settle()
     assert signals(bob) == [True, False, True, False]
     assert await cluster.stored("SELECT * FROM typing_indicators") == []
+
+
+async def test_typing_ends_by_sending_or_being_removed_on_another_node(cluster: Cluster) -> None:
+    bob = await cluster.connect("user_2", 1)
+    cid = await cluster.found(bob, "user_1")
+    here, there = await cluster.connect("user_1", 0), await cluster.connect("user_1", 1)
+    here.send("typing_start", conversation_id=cid)
+    await there.do("message", conversation_id=cid, content="done")
+    await cluster.settle()
+    assert signals(bob) == [True, False]
+    await cluster.clock.advance(TELLS_EVERY_S)
+    here.send("typing_start", conversation_id=cid)
+    await bob.do("remove_participant", conversation_id=cid, user_id="user_1")
+    await cluster.settle()
+    assert signals(bob) == [True, False, True, False]
+    assert await cluster.stored("SELECT * FROM typing_indicators") == []
+
+
+async def test_two_devices_of_one_person_tell_no_more_often_than_one(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    there = await cluster.connect("user_1", 1)
+    for _ in range(5):
+        alice.send("typing_start", conversation_id=cid)
+        there.send("typing_start", conversation_id=cid)
+        await cluster.clock.advance(TELLS_EVERY_S / 2)
+    assert signals(bob) == [True] * 3
+    await cluster.clock.advance(ENDS_AFTER_S + 1.0)
+    assert signals(bob)[-1] is False
+    assert signals(bob).count(False) == 1
 
 
 async def test_who_types_now_is_told_on_subscribing_on_any_node(cluster: Cluster) -> None:

@@ -27,6 +27,10 @@ class Envelope(msgspec.Struct, array_like=True):
     """The `user_id`s that hear what comes after this; their own topics announce the conversation to them."""
     limited: tuple[str, int] | None = None
     """On a participant's topic, and not None: no event; the participant has used up that limit, for so many ms."""
+    wrote: str = ""
+    """The `user_id` whose message it is: they no longer type."""
+    typing: int = 0
+    """Not 0: `skip_user` types, as the node of that number tells."""
 
 
 _encode = msgspec.msgpack.Encoder().encode

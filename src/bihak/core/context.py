@@ -36,6 +36,8 @@ class Signal:
     skip_user: str = ""
     joins: tuple[int, int] | None = None
     """(conversation_id, seq): whoever hears this enters that conversation, knowing its events up to seq."""
+    typing: int = 0
+    """As in the envelope."""
 
 
 class Call(msgspec.Struct, Generic[R], eq=False):

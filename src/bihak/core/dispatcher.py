@@ -308,7 +308,7 @@ class Dispatcher:
 
 
 def _durable(event: DurableEvent) -> Publication:
-    envelope = Envelope(encode(event), event.seq, event.left(), joined=event.joined())
+    envelope = Envelope(encode(event), event.seq, event.left(), joined=event.joined(), wrote=event.wrote())
     return publication(conversation_topic(event.conversation_id), envelope)
 
 
@@ -332,6 +332,7 @@ def _signal(signal: Signal) -> list[Publication]:
         joins=signal.joins,
         conversations=signal.to_conversations if several else (),
         number=secrets.randbits(62) if several else 0,
+        typing=signal.typing,
     )
     if signal.to_user is not None:
         return [publication(participant_topic(signal.to_user), envelope)]

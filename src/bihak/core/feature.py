@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Any, ClassVar, TypeVar
 
+from bihak.cluster.envelope import Envelope
 from bihak.core.limits import Limit
 from bihak.core.session import Session
 from bihak.protocol.envelope import DurableEvent, Reply, Request
@@ -153,6 +154,9 @@ class Feature:
 
     def committed(self, events: Sequence[DurableEvent]) -> None:
         """Called on the event loop after a transaction of this node, with all it recorded; on the hot path."""
+
+    def delivered(self, conversation_id: int, envelopes: Sequence[Envelope]) -> None:
+        """Called on the event loop with what was delivered in a room, whichever node it is from; on the hot path."""
 
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
         """Coroutine functions that run as long as the node does."""

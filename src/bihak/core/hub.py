@@ -103,6 +103,8 @@ class Hub:
         self.participants: dict[str, dict[Session, None]] = {}
         self.on_limited: Callable[[str, str, int], None] = lambda _limit, _user_id, _ms: None
         """Called with a limit, a participant who has used it up, and for how many milliseconds."""
+        self.on_delivered: list[Callable[[int, Sequence[Envelope]], None]] = []
+        """Called with a conversation and what its sessions here have just been sent, or as much as they could take."""
         self.on_unannounced: Callable[[int], Awaitable[None]]
         """Called with a conversation that somebody here may be in without having heard of it. May raise ChatError."""
         self._tasks: set[asyncio.Task[None]] = set()
@@ -287,6 +289,7 @@ class Hub:
                     durable.setdefault(room, []).append(envelope)
                 elif not envelope.conversations:
                     self._offer_ephemeral(room.sessions(), envelope)
+                    self._tell_delivered(room, [envelope])
                 elif self._is_first(envelope.number):
                     self._offer_ephemeral(self._neighbours(envelope.conversations), envelope)
             else:
@@ -319,12 +322,17 @@ class Hub:
                 break
             self._fan_out(room, start, ready)
             self._end_memberships(room, ready[-1])
+            self._tell_delivered(room, ready)
             if any(envelope.joined and self._lacks(room.conversation_id, envelope.joined) for envelope in ready):
                 self._spawn(self._look_for_unannounced(room.conversation_id))
         for seq in [seq for seq in room.early if seq <= room.head]:
             del room.early[seq]
         if room.early:
             self._expect(room, max(room.early))
+
+    def _tell_delivered(self, room: Room, envelopes: Sequence[Envelope]) -> None:
+        for listener in self.on_delivered:
+            listener(room.conversation_id, envelopes)
 
     def _fan_out(self, room: Room, start: int, envelopes: Sequence[Envelope]) -> None:
         """Sends consecutive events, those after `start`, to every session of the room."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal, TypeVar
@@ -119,6 +119,9 @@ class Node:
         self.dispatcher.on_committed = [
             feature.committed for feature in self.features if type(feature).committed is not Feature.committed
         ]
+        self.hub.on_delivered = [
+            feature.delivered for feature in self.features if type(feature).delivered is not Feature.delivered
+        ]
         self.dispatcher.session_of = self._session_of
         self.hub.on_unannounced = lambda conversation_id: self.sweep.on_unknown([conversation_id])
         self.sweep = Sweep(database, self.readers, self.hub, backplane)
@@ -187,11 +190,10 @@ class Node:
         """The feature of that class."""
         return next(feature for feature in self.features if isinstance(feature, kind))
 
-    def signal(self, event: Event, *, conversations: Iterable[int] = (), skip_user: str = "") -> None:
-        """Sends an event that is not durable to the members of these conversations, each session once."""
-        targets = tuple(conversations)
-        if targets:
-            self.dispatcher.publish([Signal(event, to_conversations=targets, skip_user=skip_user)])
+    def signal(self, event: Event, *, conversation_id: int, skip_user: str = "", typing: int = 0) -> None:
+        """Sends an event that is not durable to the members of a conversation. `typing`: as in the envelope."""
+        signal = Signal(event, to_conversations=(conversation_id,), skip_user=skip_user, typing=typing)
+        self.dispatcher.publish([signal])
 
     def write(self, request: Request, actor: Actor = SYSTEM) -> None:
         """Queues a write of the server's own, whose outcome nobody waits for."""

@@ -1,11 +1,13 @@
 """Typing indicators: best effort, and over by themselves."""
 
 import asyncio
+import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from bihak.cluster.envelope import Envelope
 from bihak.core.context import Call, Transaction
 from bihak.core.feature import Feature, Route, live, write, write_many
 from bihak.core.identity import Actor
@@ -13,8 +15,6 @@ from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.core.session import Session
 from bihak.errors import ChatError, NotFound
-from bihak.features.conversations import ParticipantLeft
-from bihak.features.messages import NewMessage
 from bihak.protocol.envelope import DurableEvent, Event, Request, encode
 from bihak.protocol.frames import text_frame
 from bihak.protocol.types import ConversationId, Participant
@@ -63,12 +63,20 @@ class UserTyping(Event, tag="user_typing", kw_only=True):
 
 @dataclass(slots=True)
 class Typist:
-    """Somebody who types, as this node knows it."""
+    """Somebody who types here."""
 
     session: Session
+    """Where they did it last."""
     actor: Actor
-    told_at: float
     ends: asyncio.TimerHandle
+    late: asyncio.TimerHandle | None = None
+    """Tells the others when it may be told again."""
+    is_told: bool = False
+
+    def cancel(self) -> None:
+        self.ends.cancel()
+        if self.late is not None:
+            self.late.cancel()
 
 
 class Typing(Feature):
@@ -76,24 +84,30 @@ class Typing(Feature):
 
     def __init__(self, node: Node) -> None:
         self._node = node
+        self._number = secrets.randbits(62) | 1
+        """This node's."""
         self._typists: dict[Key, Typist] = {}
+        self._told_at: dict[Key, float] = {}
+        """When the others were last told that somebody types, oldest first; kept for `TELLS_EVERY_S`."""
 
     @live(TypingStart, route=Route("POST", "/conversations/{conversation_id}/typing"), limit=Limit.TYPING)
     def start(self, session: Session, request: TypingStart) -> None:
-        """Tells the others at most once in `TELLS_EVERY_S`, however often it is asked."""
+        """Tells the others at most once in `TELLS_EVERY_S`, however often it is asked or stopped in between."""
         actor = _require_place(session, request.conversation_id)
         key = (actor.user_id, request.conversation_id)
         loop = asyncio.get_running_loop()
-        before = self._typists.get(key)
-        if before is not None:
-            before.ends.cancel()
         ends = loop.call_later(ENDS_AFTER_S, self._end, key)
-        if before is not None and loop.time() - before.told_at < TELLS_EVERY_S:
-            before.session, before.ends = session, ends
-            return
-        self._typists[key] = Typist(session, actor, loop.time(), ends)
-        self._tell(actor, request.conversation_id, is_typing=True)
-        self._node.write(SaveTyping(conversation_id=request.conversation_id, ends_in_s=ENDS_AFTER_S), actor)
+        typist = self._typists.get(key)
+        if typist is None:
+            typist = self._typists[key] = Typist(session, actor, ends)
+        else:
+            typist.ends.cancel()
+            typist.session, typist.ends = session, ends
+        wait_s = self._told_at.get(key, 0.0) + TELLS_EVERY_S - loop.time()
+        if wait_s <= 0:
+            self._begin(key, typist)
+        elif not typist.is_told and typist.late is None:
+            typist.late = loop.call_later(wait_s, self._begin, key, typist)
 
     @live(TypingStop, route=Route("DELETE", "/conversations/{conversation_id}/typing"), limit=Limit.TYPING)
     def stop(self, session: Session, request: TypingStop) -> None:
@@ -104,14 +118,18 @@ class Typing(Feature):
         for key in [key for key, typist in self._typists.items() if typist.session is session]:
             self._end(key)
 
+    def delivered(self, conversation_id: int, envelopes: Sequence[Envelope]) -> None:
+        for envelope in envelopes:
+            if envelope.typing:
+                self._hear((envelope.skip_user, conversation_id), envelope.typing)
+            elif self._typists:
+                self._end_each(conversation_id, envelope.wrote, envelope.left)
+
     def committed(self, events: Sequence[DurableEvent]) -> None:
-        if not self._typists:
-            return
-        for event in events:
-            if isinstance(event, NewMessage):
-                self._end((Participant(event.sender_type, event.sender_id).user_id, event.conversation_id))
-            elif isinstance(event, ParticipantLeft):
-                self._end((event.user_id, event.conversation_id))
+        """For those who type over HTTP, of whose conversation nothing may be delivered here."""
+        if self._typists:
+            for event in events:
+                self._end_each(event.conversation_id, event.wrote(), event.left())
 
     async def tell_current(self, session: Session, conversation_id: int) -> None:
         """Tells a session who types in a conversation now, on whichever node."""
@@ -174,16 +192,53 @@ class Typing(Feature):
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
         return (self._node.periodically("typing", SweepTyping()),)
 
+    def _begin(self, key: Key, typist: Typist) -> None:
+        if typist.late is not None:
+            typist.late.cancel()
+        typist.late, typist.is_told = None, True
+        self._note_told(key)
+        self._tell(typist.actor, key[1], is_typing=True)
+        self._node.write(SaveTyping(conversation_id=key[1], ends_in_s=ENDS_AFTER_S), typist.actor)
+
+    def _hear(self, key: Key, number: int) -> None:
+        """Another node tells the others that somebody types; if they are here too, this one need not."""
+        if number == self._number or key[0] not in self._node.hub.participants:
+            return
+        typist, told_at = self._typists.get(key), self._told_at.get(key, 0.0)
+        # Where both nodes have told at once, both tell of the end; else it is up to the one that told last.
+        if typist is not None and asyncio.get_running_loop().time() - told_at > TELLS_EVERY_S / 2:
+            typist.is_told = False
+        self._note_told(key)
+
+    def _note_told(self, key: Key) -> None:
+        now = asyncio.get_running_loop().time()
+        self._told_at.pop(key, None)
+        self._told_at[key] = now
+        while now - self._told_at[oldest := next(iter(self._told_at))] > TELLS_EVERY_S:
+            del self._told_at[oldest]
+
+    def _end_each(self, conversation_id: int, wrote: str, left: Sequence[str]) -> None:
+        for user_id in (wrote, *left):
+            self._end((user_id, conversation_id))
+
     def _end(self, key: Key) -> None:
+        """Whoever was not told of the beginning is not told of the end."""
         typist = self._typists.pop(key, None)
-        if typist is not None:
-            typist.ends.cancel()
+        if typist is None:
+            return
+        typist.cancel()
+        if typist.is_told:
             self._tell(typist.actor, key[1], is_typing=False)
             self._node.write(SaveTyping(conversation_id=key[1], ends_in_s=0), typist.actor)
 
     def _tell(self, actor: Actor, conversation_id: int, *, is_typing: bool) -> None:
         event = _event(conversation_id, actor.participant, actor.name, is_typing=is_typing)
-        self._node.signal(event, conversations=[conversation_id], skip_user=actor.user_id)
+        self._node.signal(
+            event,
+            conversation_id=conversation_id,
+            skip_user=actor.user_id,
+            typing=self._number if is_typing else 0,
+        )
 
 
 def _event(conversation_id: int, who: Participant, name: str, *, is_typing: bool) -> UserTyping:

@@ -49,6 +49,10 @@ class DurableEvent(Event, kw_only=True):
         """The `user_id`s whose membership begins with this event: they hear what comes after it."""
         return ()
 
+    def wrote(self) -> str:
+        """The `user_id` whose new message it is; empty: it is none."""
+        return ""
+
 
 class ErrorReply(Reply, tag="error", kw_only=True, omit_defaults=True):
     """What a client sees of a `ChatError`."""

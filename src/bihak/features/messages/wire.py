@@ -109,6 +109,9 @@ class NewMessage(DurableEvent, tag="new_message", kw_only=True, omit_defaults=Tr
     idempotency_key: str | None = None
     mentions: list[str] = msgspec.field(default_factory=list)
 
+    def wrote(self) -> str:
+        return f"{self.sender_type}_{self.sender_id}"
+
 
 class MessageEdited(DurableEvent, tag="message_edited", kw_only=True):
     """A message's author changed what it says."""

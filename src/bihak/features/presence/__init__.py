@@ -58,7 +58,7 @@ from bihak.storage.schema import user_online_status
 log = structlog.stdlib.get_logger("bihak")
 
 OFFLINE_AFTER_S = 3.0
-"""How long after the last connection somebody is still online, so that a page reload is no flicker."""
+"""How long a connection that closed still counts, so that a page reload is no flicker."""
 AWAY_AFTER_S = 300.0
 """Without a request on any connection, pings apart."""
 GRACE_MS = 3_000
@@ -77,6 +77,20 @@ class Here:
         self.told: Status = "offline"
         self.conversations: tuple[int, ...] = ()
         self.leaving: asyncio.TimerHandle | None = None
+        """Tells what is left when a connection closed that was better than the others."""
+
+    @property
+    def best(self) -> Status:
+        """What the connections amount to."""
+        if not self.sessions:
+            return "offline"
+        return "online" if "online" in self.sessions.values() else "away"
+
+    def stay(self) -> None:
+        """Nothing is told on account of connections that closed."""
+        if self.leaving is not None:
+            self.leaving.cancel()
+            self.leaving = None
 
 
 class Presence(Feature):
@@ -104,31 +118,29 @@ class Presence(Feature):
             return
         here.conversations = tuple(session.conversations)
         del here.sessions[session]
-        if here.sessions:
-            self._update(here)
-        elif not self._node.draining:
-            here.leaving = asyncio.get_running_loop().call_later(OFFLINE_AFTER_S, self._gone, here)
+        here.stay()
+        if here.best != here.told and not self._node.draining:
+            here.leaving = asyncio.get_running_loop().call_later(OFFLINE_AFTER_S, self._left, here)
 
     def draining(self) -> None:
         for here in self._here.values():
-            if here.leaving is not None:
-                here.leaving.cancel()
+            here.stay()
         self._here.clear()
         self._node.write(LeavePresence())
 
-    def _gone(self, here: Here) -> None:
+    def _left(self, here: Here) -> None:
+        if here.sessions:
+            self._update(here)
+            return
         del self._here[here.actor.participant]
         self._node.write(SavePresence(status="offline", conversations=here.conversations), here.actor)
 
     def _update(self, here: Here) -> None:
         """Stores and tells the best of the connections, if that has changed."""
-        if here.leaving is not None:
-            here.leaving.cancel()
-            here.leaving = None
-        best: Status = "online" if "online" in here.sessions.values() else "away"
-        if best != here.told:
-            here.told = best
-            self._node.write(SavePresence(status=best, conversations=_conversations(here)), here.actor)
+        here.stay()
+        if here.best != here.told:
+            here.told = here.best
+            self._node.write(SavePresence(status=here.told, conversations=_conversations(here)), here.actor)
 
     # Commands
 
@@ -138,10 +150,10 @@ class Presence(Feature):
         actor = session.actor
         assert actor is not None
         here = self._here.get(actor.participant)
-        if here is not None and request.status != "offline":
+        if here is not None and here.sessions and request.status != "offline":
             for each in [session] if session in here.sessions else list(here.sessions):
                 here.sessions[each], each.is_idle = request.status, False
-            here.told = "online" if "online" in here.sessions.values() else "away"
+            here.told = here.best
         status: Status = here.told if here is not None else "offline"
         conversations = _conversations(here) if here is not None else ()
         await self._node.call(
@@ -307,13 +319,14 @@ class Presence(Feature):
             await asyncio.sleep(1.0)
             now = time.monotonic()
             for here in list(self._here.values()):
+                before = list(here.sessions.values())
                 for session, status in here.sessions.items():
                     idle = now - session.active_at > AWAY_AFTER_S
                     if idle and status == "online":
                         here.sessions[session], session.is_idle = "away", True
                     elif session.is_idle and not idle:
                         here.sessions[session], session.is_idle = "online", False
-                if here.sessions:
+                if before != list(here.sessions.values()):
                     self._update(here)
 
     async def _keep_leases(self) -> None:
