@@ -24,6 +24,9 @@ def pong_frame(body: bytes) -> bytes:
     return bytes((0x8A, len(body))) + body
 
 
+PING_FRAME = b"\x89\x00"
+
+
 class ClientFrames:
     """Follows a client's frames and ends the stream where a server must and aiohttp's reader does not.
 
