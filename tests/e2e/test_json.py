@@ -71,6 +71,7 @@ async def answers(client: Client, frames: Sequence[str | bytes]) -> list[Frame]:
     for at in range(0, len(frames), AT_ONCE):
         for frame in frames[at : at + AT_ONCE]:
             await client.socket.send_frame(frame.encode() if isinstance(frame, str) else frame, aiohttp.WSMsgType.TEXT)
+        await client.ask("conversations", type="conversations")  # which waits for what is still being written
         heard += await client.everything_so_far()
     return heard
 

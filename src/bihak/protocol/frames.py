@@ -30,6 +30,9 @@ def close_frame(code: int, reason: str) -> bytes:
     return bytes((0x88, len(body))) + body
 
 
+PING_FRAME = b"\x89\x00"
+
+
 class ClientFrames:
     """Follows a client's frames and ends the stream where a server must and aiohttp's reader does not.
 

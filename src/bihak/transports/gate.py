@@ -15,6 +15,8 @@ class Gate(asyncio.Protocol):
         self._inner = inner
         self._frames: ClientFrames | None = None
         self._tail = b""
+        self.chunks = 0
+        """How often something came."""
         self._on_lost: Callable[[], None] = lambda: None
 
     @classmethod
@@ -35,6 +37,7 @@ class Gate(asyncio.Protocol):
         self._on_lost = on_lost
 
     def data_received(self, data: bytes) -> None:
+        self.chunks += 1
         if self._frames is None:
             self._tail = (self._tail + data[-len(HEAD_END) :])[-len(HEAD_END) :]
             self._inner.data_received(data)

@@ -1,6 +1,7 @@
 """WebSocket connections: frames in, to the dispatcher; outboxes out, in whole frames."""
 
 import asyncio
+from functools import partial
 
 import structlog
 from aiohttp import WSMsgType, web
@@ -9,15 +10,15 @@ from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.core.session import Session
 from bihak.errors import CloseCode, InvalidFrame, RateLimited, TooLarge
-from bihak.protocol.frames import close_frame, pong_frame
+from bihak.protocol.frames import PING_FRAME, close_frame, pong_frame
 from bihak.transports.admission import Admission
 from bihak.transports.gate import Gate
+from bihak.transports.heartbeat import Heartbeat
 
 log = structlog.stdlib.get_logger("bihak")
 
 HARD_LIMIT_BYTES = 1 << 20
 """A frame past MAX_FRAME_BYTES gets an error; past this (or four times the former) the connection is closed."""
-PING_EVERY_S = 30.0
 AUTH_WITHIN_S = 10.0
 CLOSE_WITHIN_S = 3.0
 MAX_UNANSWERED = 128
@@ -61,6 +62,11 @@ class AiohttpWire:
             self._abort.cancel()
         self._transport.close()
 
+    def abort(self, reason: str) -> None:
+        """Ends the connection without a word, since nobody hears it."""
+        self.reason = reason
+        self._transport.abort()
+
 
 class WebSocketEndpoint:
     """Accepts connections for a node."""
@@ -83,7 +89,6 @@ class WebSocketEndpoint:
     async def _serve(self, request: web.Request, address: str) -> web.StreamResponse:
         options = self._node.options
         socket = web.WebSocketResponse(
-            heartbeat=PING_EVERY_S,
             compress=False,  # a compressed frame would differ for each recipient
             max_msg_size=max(HARD_LIMIT_BYTES, 4 * options.max_frame_bytes),
             decode_text=False,
@@ -103,11 +108,13 @@ class WebSocketEndpoint:
         Gate.of(transport).expect_frames(session.left)
         self._node.sessions.add(session)
         log.info("connected", session=session.number, address=session.address)
+        heartbeat = Heartbeat(transport, lambda: session.send(PING_FRAME), partial(wire.abort, "no answer to a ping"))
         deadline = asyncio.get_running_loop().call_later(AUTH_WITHIN_S, _require_auth, session)
         try:
             await self._read(socket, session)
         finally:
             deadline.cancel()
+            heartbeat.stop()
             wire.hang_up()  # or aiohttp would say again that it closes, with 1000
             self._node.session_lost(session)
             log.info(
