@@ -122,27 +122,46 @@ async def test_a_connection_that_never_signed_in_is_nobody(cluster: Cluster) -> 
     await bob.quiet("status_change")
 
 
-async def silent_for(device: Device, seconds: float) -> None:
-    """So long has nobody touched that device; a second passes, in which the server looks."""
-    device.session.active_at -= seconds
-    await device.cluster.clock.advance(1.1)
-    await device.cluster.settle()
+async def wait(cluster: Cluster, seconds: float) -> None:
+    """So long nobody does anything; then a second or two pass, in which the server looks."""
+    for step in (seconds, 1.1, 1.1):
+        await cluster.clock.advance(step)
+        await cluster.settle()
 
 
 async def test_whoever_is_silent_on_every_connection_is_away_until_they_do_something(cluster: Cluster) -> None:
     bob = await neighbours(cluster)
     phone, desk = await cluster.connect("user_1", 0), await cluster.connect("user_1", 1)
-    await cluster.settle()
-    await silent_for(phone, AWAY_AFTER_S + 1)
+    await wait(cluster, AWAY_AFTER_S / 2)
+    await desk.do("conversations")
+    await wait(cluster, AWAY_AFTER_S / 2)
+    assert phone.session.is_idle
     assert statuses(bob, "user_1") == ["online"], "the best of one's devices counts"
-    await silent_for(desk, AWAY_AFTER_S + 1)
+    await wait(cluster, AWAY_AFTER_S / 2)
     assert statuses(bob, "user_1") == ["online", "away"]
     await phone.do("ping")
-    await silent_for(phone, 0)
+    await wait(cluster, 0)
     assert statuses(bob, "user_1") == ["online", "away"], "a page's own heartbeat is nobody being there"
     await phone.do("conversations")
-    await silent_for(phone, 0)
+    await cluster.settle()
     assert statuses(bob, "user_1") == ["online", "away", "online"]
+    await wait(cluster, AWAY_AFTER_S)
+    assert statuses(bob, "user_1") == ["online", "away", "online", "away"]
+
+
+async def test_whoever_was_silent_and_says_that_they_are_away_stays_so(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    alice = await cluster.connect("user_1", 0)
+    await wait(cluster, AWAY_AFTER_S)
+    assert statuses(bob, "user_1") == ["online", "away"]
+    await alice.do("set_status", status="away")
+    await wait(cluster, AWAY_AFTER_S)
+    await alice.do("conversations")
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online", "away"]
+    await alice.do("set_status", status="online")
+    await wait(cluster, AWAY_AFTER_S)
+    assert statuses(bob, "user_1") == ["online", "away", "online", "away"]
 
 
 async def test_a_status_can_be_set_and_the_best_device_counts(cluster: Cluster) -> None:

@@ -135,6 +135,8 @@ class Dispatcher:
     ) -> None:
         self.on_committed: list[Callable[[Sequence[DurableEvent]], None]] = []
         """Called after each transaction that recorded something."""
+        self.on_returned: list[Callable[[Session], None]] = []
+        """Called when a session that was idle sends a request that shows somebody is there."""
         self.session_of: Callable[[Actor], Awaitable[Session]] | None = None
         """Makes a session without a connection, for live commands that come over HTTP."""
         self.draining = False
@@ -354,7 +356,10 @@ class _Visit:
 
     def enter(self) -> None:
         if self.command.is_activity:
-            self.session.active_at = time.monotonic()
+            self.session.active_at = asyncio.get_running_loop().time()
+            if self.session.is_idle:
+                for listener in self.dispatcher.on_returned:
+                    listener(self.session)
         self.session.lane.enter(self.turn, self._start, self)
 
     def _start(self) -> None:

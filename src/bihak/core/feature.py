@@ -93,10 +93,19 @@ def task(
     route: Route | None = None,
     needs_auth: bool = True,
     internal: bool = False,
+    is_activity: bool = True,
     limit: Limit = Limit.REQUESTS,
 ) -> Callable[[Any], Any]:
     """Declares `async handler(self, session, request) -> Reply | None`, a `Kind.TASK` command; else as `live`."""
-    return _declare(Kind.TASK, request, route=route, needs_auth=needs_auth, internal=internal, limit=limit)
+    return _declare(
+        Kind.TASK,
+        request,
+        route=route,
+        needs_auth=needs_auth,
+        internal=internal,
+        is_activity=is_activity,
+        limit=limit,
+    )
 
 
 def read(request: type[R], *, route: Route | None = None, limit: Limit = Limit.HISTORY) -> Callable[[Any], Any]:
@@ -148,6 +157,9 @@ class Feature:
 
     def session_closed(self, session: Session) -> None:
         """Called on the event loop when such a session is lost, before it leaves its rooms."""
+
+    def session_returned(self, session: Session) -> None:
+        """Called on the event loop when a session that `is_idle` shows that somebody is there."""
 
     def draining(self) -> None:
         """Called on the event loop when every connection is closed and the writer still serves: the last word."""

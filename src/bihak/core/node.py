@@ -119,6 +119,11 @@ class Node:
         self.dispatcher.on_committed = [
             feature.committed for feature in self.features if type(feature).committed is not Feature.committed
         ]
+        self.dispatcher.on_returned = [
+            feature.session_returned
+            for feature in self.features
+            if type(feature).session_returned is not Feature.session_returned
+        ]
         self.hub.on_delivered = [
             feature.delivered for feature in self.features if type(feature).delivered is not Feature.delivered
         ]

@@ -1,7 +1,6 @@
 """One connection and, once it is authenticated, the session on it: identity, bounded outbox, order of requests."""
 
 import itertools
-import time
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
@@ -67,8 +66,8 @@ class Session:
         """What came for the participant while the session is being set up; None: it need not wait."""
         self.ready = False
         """Whether it is in its rooms; its features know of it only from then on."""
-        self.active_at = time.monotonic()
-        """When it last sent a request that shows somebody is there."""
+        self.active_at = 0.0
+        """When it last sent a request that shows somebody is there, by the event loop's clock."""
         self.is_idle = False
         """Whether it is away for having been silent."""
         self.lane = Lane()

@@ -11,6 +11,7 @@ import structlog
 from msgspec import Meta
 
 from bihak.cluster.envelope import Envelope
+from bihak.core.deadlines import Deadlines
 from bihak.core.feature import Feature, live, task
 from bihak.core.identity import Actor, Identity
 from bihak.core.limits import Limit, network_of
@@ -139,6 +140,8 @@ class Sync(Feature):
         self._rooms: GroupedRead[Participant, list[int]] = GroupedRead(node.readers, _load_rooms)
         self._places: GroupedRead[Participant, list[Place]] = GroupedRead(node.readers, self._load_places)
         self._heard: dict[Session, dict[int, int]] = {}
+        self._expiries: Deadlines[Session] = Deadlines()
+        """When each session's token expires, and then when it has been so for too long."""
 
     # auth
 
@@ -151,6 +154,7 @@ class Sync(Feature):
                 raise AlreadyAuthenticated()
             session.actor = await self._admit(session, identity)
             session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
+            self._note_expiry(session)
             return self._success(session.actor, [p for p in await self._places.load(who) if p.left_seq is None])
         actor = await self._admit(session, identity)
         if session.closed:
@@ -394,8 +398,17 @@ class Sync(Feature):
                 heads.append(ConversationHead(conversation_id=cid, last_seq=head))
         return Pong(heads=heads or None)
 
+    def session_opened(self, session: Session) -> None:
+        self._note_expiry(session)
+
+    def _note_expiry(self, session: Session) -> None:
+        self._expiries.drop(session)
+        if session.expires_at is not None:
+            self._expiries.set(session, session.expires_at)
+
     def session_closed(self, session: Session) -> None:
         self._heard.pop(session, None)
+        self._expiries.drop(session)
 
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
         self._node.sweep.on_unknown = self.enter_unannounced
@@ -415,19 +428,18 @@ class Sync(Feature):
                     await asyncio.sleep(0)  # a turn for the others
 
     async def _expire_tokens(self) -> None:
-        told: set[Session] = set()
         while True:
             await asyncio.sleep(self._node.options.periods_s["sessions"])
             now = self._node.wall_clock()
             removed = 0
-            told = {s for s in told if not s.closed and s.expires_at is not None and s.expires_at <= now}
-            for session in [s for s in self._node.sessions if s.expires_at is not None and s.expires_at <= now]:
+            for session in self._expiries.take(now):
                 assert session.expires_at is not None
-                if now >= session.expires_at + TOKEN_GRACE_S:
+                ends_at = session.expires_at + TOKEN_GRACE_S
+                if now >= ends_at:
                     session.close(CloseCode.TOKEN, "token_expired")
                     removed += 1
-                elif session not in told:
-                    told.add(session)
+                else:
+                    self._expiries.set(session, ends_at)
                     session.send_body(encode(error_reply(TokenExpired())))
             (log.info if removed else log.debug)("cleanup", task="sessions", removed=removed)
 

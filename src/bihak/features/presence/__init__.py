@@ -6,7 +6,6 @@ A node that lives renews its own row in `presence_nodes`; the leases of one that
 
 import asyncio
 import secrets
-import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 import structlog
 
 from bihak.core.context import Call, Query, Signal, Transaction
+from bihak.core.deadlines import Deadlines
 from bihak.core.feature import Feature, Route, read, task, write, write_many
 from bihak.core.identity import Actor
 from bihak.core.limits import Limit
@@ -102,6 +102,8 @@ class Presence(Feature):
         self._here: dict[Participant, Here] = {}
         self._is_steady = False
         """Whether this node has renewed for a while without a break."""
+        self._silences: Deadlines[Session] = Deadlines()
+        """When each session that is not idle may next become so; looked at only then."""
 
     # Connections
 
@@ -109,7 +111,20 @@ class Presence(Feature):
         assert session.actor is not None
         here = self._here.setdefault(session.actor.participant, Here(session.actor))
         here.sessions[session] = "online"
+        self._silences.set(session, _now() + AWAY_AFTER_S)
         self._update(here)
+
+    def session_returned(self, session: Session) -> None:
+        here = self._here.get(session.actor.participant) if session.actor is not None else None
+        if here is not None and session in here.sessions:
+            self._show(here, [session], "online")
+            self._update(here)
+
+    def _show(self, here: Here, sessions: Sequence[Session], status: Status) -> None:
+        """Somebody is at these connections."""
+        for session in sessions:
+            here.sessions[session], session.is_idle, session.active_at = status, False, _now()
+            self._silences.set(session, session.active_at + AWAY_AFTER_S)
 
     def session_closed(self, session: Session) -> None:
         assert session.actor is not None
@@ -118,6 +133,7 @@ class Presence(Feature):
             return
         here.conversations = tuple(session.conversations)
         del here.sessions[session]
+        self._silences.drop(session)
         here.stay()
         if here.best != here.told and not self._node.draining:
             here.leaving = asyncio.get_running_loop().call_later(OFFLINE_AFTER_S, self._left, here)
@@ -144,15 +160,14 @@ class Presence(Feature):
 
     # Commands
 
-    @task(SetStatus, route=Route("PUT", "/status"), limit=Limit.CHANGES)
+    @task(SetStatus, route=Route("PUT", "/status"), is_activity=False, limit=Limit.CHANGES)
     async def set_status(self, session: Session, request: SetStatus) -> Ok:
         """Of this connection; asked over HTTP, of all connections."""
         actor = session.actor
         assert actor is not None
         here = self._here.get(actor.participant)
         if here is not None and here.sessions and request.status != "offline":
-            for each in [session] if session in here.sessions else list(here.sessions):
-                here.sessions[each], each.is_idle = request.status, False
+            self._show(here, [session] if session in here.sessions else list(here.sessions), request.status)
             here.told = here.best
         status: Status = here.told if here is not None else "offline"
         conversations = _conversations(here) if here is not None else ()
@@ -314,19 +329,18 @@ class Presence(Feature):
         return (self._watch, self._keep_leases, self._node.periodically("presence", SweepPresence(), until_none=True))
 
     async def _watch(self) -> None:
-        """Notices who has fallen silent or come back."""
+        """Notices who has fallen silent."""
         while True:
             await asyncio.sleep(1.0)
-            now = time.monotonic()
-            for here in list(self._here.values()):
-                before = list(here.sessions.values())
-                for session, status in here.sessions.items():
-                    idle = now - session.active_at > AWAY_AFTER_S
-                    if idle and status == "online":
-                        here.sessions[session], session.is_idle = "away", True
-                    elif session.is_idle and not idle:
-                        here.sessions[session], session.is_idle = "online", False
-                if before != list(here.sessions.values()):
+            now = _now()
+            for session in self._silences.take(now):
+                assert session.actor is not None
+                here = self._here[session.actor.participant]
+                silent_at = session.active_at + AWAY_AFTER_S
+                if silent_at > now:
+                    self._silences.set(session, silent_at)
+                elif here.sessions[session] == "online":
+                    here.sessions[session], session.is_idle = "away", True
                     self._update(here)
 
     async def _keep_leases(self) -> None:
@@ -350,6 +364,10 @@ class Presence(Feature):
         for here in self._here.values():
             if here.sessions:
                 self._node.write(SavePresence(status=here.told, conversations=_conversations(here)), here.actor)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def shown_status() -> sa.ColumnElement[str]:
