@@ -193,6 +193,7 @@ async def test_a_status_set_over_http_after_the_last_connection_closed_is_no_fli
 async def test_appearing_offline_looks_like_having_gone_and_lasts(cluster: Cluster) -> None:
     bob = await neighbours(cluster)
     alice = await cluster.connect("user_1", 0)
+    await cluster.settle()
     await alice.do("set_status", status="offline")
     await cluster.settle()
     assert statuses(bob, "user_1") == ["online", "offline"]
