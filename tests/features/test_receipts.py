@@ -179,9 +179,11 @@ async def test_unread_counts_are_right_after_sends_reads_deletes_and_joins(clust
     assert await unread(alice) == {cid: 1}
 
 
-async def test_who_keeps_reading_private_can_see_that_they_do(cluster: Cluster) -> None:
+async def test_who_keeps_something_private_can_see_that_they_do(cluster: Cluster) -> None:
     bob = await cluster.connect("user_2")
-    assert (await bob.do("settings"))["read_receipts"] is True
+    settings = await bob.do("settings")
+    assert (settings["read_receipts"], settings["appears_offline"]) == (True, False)
     await bob.do("update_settings", read_receipts=False)
-    elsewhere = await cluster.connect("user_2", 1)
-    assert (await elsewhere.do("settings"))["read_receipts"] is False
+    await bob.do("set_status", status="offline")
+    settings = await (await cluster.connect("user_2", 1)).do("settings")
+    assert (settings["read_receipts"], settings["appears_offline"]) == (False, True)

@@ -102,6 +102,7 @@ class PinList(Reply, tag="pins", kw_only=True):
 
 class Settings(Reply, tag="settings", kw_only=True):
     read_receipts: bool
+    appears_offline: bool
 
 
 class Unread(Reply, tag="unread", kw_only=True):

@@ -18,6 +18,7 @@ from bihak.storage.schema import (
     message_read_receipts,
     messages,
     participants,
+    user_online_status,
 )
 
 ReadListener = Callable[[Transaction, int, int], None]
@@ -48,7 +49,7 @@ class UpdateSettings(Request, tag="update_settings", kw_only=True):
 
 
 class ShowSettings(Request, tag="settings", kw_only=True):
-    """What one keeps private."""
+    """What one has chosen to keep from the others."""
 
 
 class Receipt(msgspec.Struct, kw_only=True):
@@ -77,6 +78,8 @@ class Unread(Reply, tag="unread", kw_only=True):
 
 class Settings(Reply, tag="settings", kw_only=True):
     read_receipts: bool
+    appears_offline: bool
+    """By one's own wish, as `set_status` has it."""
 
 
 class MessageRead(Event, tag="message_read", kw_only=True):
@@ -229,7 +232,12 @@ class Receipts(Feature):
 
     @read(ShowSettings, route=Route("GET", "/settings"))
     def settings(self, query: Query, request: ShowSettings) -> Settings:
-        return Settings(read_receipts=_shares_reads(query.connection, query.actor.participant))
+        who, row = query.actor.participant, user_online_status.c
+        hidden = sa.select(row.appears_offline).where(row.participant_type == who.type, row.participant_id == who.id)
+        return Settings(
+            read_receipts=_shares_reads(query.connection, who),
+            appears_offline=bool(query.connection.execute(hidden).scalar()),
+        )
 
     @write(UpdateSettings, route=Route("PATCH", "/settings"))
     def update_settings(self, tx: Transaction, request: UpdateSettings) -> Ok:

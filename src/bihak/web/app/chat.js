@@ -33,6 +33,8 @@ import { spoken, t } from "./words.js";
  * @property {(place: Place) => void} navigate
  */
 
+/** @typedef {{panes: HTMLElement, sidebar: Sidebar, pane: Pane, settings: () => void, end: () => void}} Built */
+
 const CLOCK_EVERY_MS = 30_000;
 
 /**
@@ -72,7 +74,7 @@ class Chat {
     this.#route = route;
     if (moved) this.#store.open(route.conversationId);
     this.#show();
-    if (route.messageId !== null) this.#built.pane.showMessage?.(route.messageId);
+    if (route.messageId !== null) this.#built.pane.showMessage(route.messageId);
     else if (moved) this.#built.pane.entered();
   }
 
@@ -91,8 +93,7 @@ class Chat {
     this.#options.told?.({ title: open ? state.titleOf(open) : null, unread: this.#store.unread });
   }
 
-  /** @typedef {ReturnType<Chat["#build"]>} Built */
-
+  /** @returns {Built} */
   #build() {
     const frame = el("div", { class: "chat", lang: spoken() });
     /** @type {Context} */
@@ -140,7 +141,7 @@ class Chat {
 function skipLink(pane) {
   const skip = (/** @type {Event} */ event) => {
     event.preventDefault();
-    pane.focus?.();
+    pane.focus();
   };
   return el("a", { class: "skip", href: "#conversation", onclick: skip }, t("app.skip"));
 }

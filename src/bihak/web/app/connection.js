@@ -51,24 +51,27 @@ export function connectionLine(bihak) {
     say(text, "");
   };
 
+  const look = () => {
+    // A network that is gone is known at once; its sockets find out much later.
+    if (bihak.state.state === "ready" && navigator.onLine) calm();
+    else if (node.classList.contains("shown")) tell();
+    else telling ??= setTimeout(tell, WORTH_TELLING_MS);
+  };
+
   const off = bihak.on("state", ({ state, retryInMs = 0 }) => {
     retryAtMs = performance.now() + retryInMs;
-    if (state === "ready") {
-      wasReady = true;
-      calm();
-    } else if (node.classList.contains("shown")) tell();
-    else telling ??= setTimeout(tell, WORTH_TELLING_MS);
+    wasReady ||= state === "ready";
+    look();
   });
-  const online = () => node.classList.contains("shown") && tell();
-  addEventListener("offline", online);
-  addEventListener("online", online);
-  if (bihak.state.state === "ready" || bihak.state.state === "closed") calm();
-  else tell();
+  addEventListener("offline", look);
+  addEventListener("online", look);
+  calm();
+  if (bihak.state.state !== "closed") look();
 
   const end = () => {
     off();
-    removeEventListener("offline", online);
-    removeEventListener("online", online);
+    removeEventListener("offline", look);
+    removeEventListener("online", look);
     clearTimeout(telling);
     clearInterval(counting);
   };

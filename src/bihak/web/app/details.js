@@ -60,8 +60,11 @@ class Details {
     const mayRemove = state.mayManage(conversation);
     this.#rows.show(
       inOrder(conversation.participants).map((participant) => {
-        const person = { ...participant, ...state.people.find(participant.user_id), role: participant.role };
-        const isMe = person.user_id === state.myId;
+        const isMe = participant.user_id === state.myId;
+        const known = state.people.find(participant.user_id);
+        const person = { ...participant, ...known, role: participant.role };
+        // Nobody is told of their own status.
+        if (isMe) person.status = this.#context.store.status;
         const item = { person, isMe, mayRemove: mayRemove && !isMe };
         const { user_id: key, name, status, role } = person;
         return { key, print: JSON.stringify([name, status, role, item.mayRemove]), item };

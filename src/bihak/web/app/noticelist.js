@@ -16,7 +16,7 @@ import { t } from "./words.js";
 export function openNotices(context) {
   const { store } = context;
   const { notices } = store;
-  const list = el("ul", { class: "notices", role: "list", "aria-label": t("notices.title") });
+  const list = el("ul", { class: "news-list", role: "list", "aria-label": t("notices.title") });
   const rows = new KeyedChildren(list, (/** @type {Notice} */ notice) => row(notice, context, () => dialog.close()));
   const roved = rove(list);
   const empty = el("div", { class: "quiet" }, el("h3", {}, t("notices.none")), el("p", {}, t("notices.noneHint")));
@@ -68,11 +68,11 @@ function row(notice, { store, navigate }, close) {
     {},
     el(
       "button",
-      { class: notice.read_at ? "notice" : "notice is-new", type: "button", onclick: open },
+      { class: notice.read_at ? "news" : "news is-new", type: "button", onclick: open },
       face,
-      el("span", { class: "notice-title" }, title),
+      el("span", { class: "news-title" }, title),
       el("time", { class: "conversation-when", datetime: moment, title: exactly(moment) }, brief(moment)),
-      el("span", { class: "notice-text", dir: "auto" }, text),
+      el("span", { class: "news-text", dir: "auto" }, text),
       notice.read_at ? null : el("span", { class: "unseen" }, t("notices.new")),
     ),
   );

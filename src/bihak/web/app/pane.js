@@ -149,19 +149,24 @@ export class Pane {
     const { user_id: userId = "", avatar_url: picture, status } = first ?? {};
     fill(
       this.#face,
-      isDirect ? avatar({ userId, name: title, picture, status }) : groupAvatar(conversation.conversation_id),
+      isDirect
+        ? avatar({ userId, name: title, picture, status })
+        : groupAvatar(conversation.conversation_id, conversation.conversation_type),
     );
   }
 
   /** @param {Route} route */
   #renderNothing({ as, conversationId }) {
-    const key = !this.#store.loaded ? "loading" : conversationId === null ? "none" : "missing";
+    const { loaded, state } = this.#store;
+    const none = state.conversations.length === 0 ? "first" : "none";
+    const key = !loaded ? "loading" : conversationId === null ? none : "missing";
     if (this.#nothing.dataset.shown === key) return;
     this.#nothing.dataset.shown = key;
     if (key === "loading") return fill(this.#nothing);
     const source = new URL("icon.svg", import.meta.url).href;
     const mark = el("img", { src: source, alt: "", width: 64, height: 64 });
-    if (key === "none") fill(this.#nothing, mark, el("h2", {}, t("pane.chooseTitle")), el("p", {}, t("pane.choose")));
+    if (key === "first") fill(this.#nothing, mark, el("h2", {}, t("signin.welcome")), el("p", {}, t("list.emptyHint")));
+    else if (key === "none") fill(this.#nothing, mark, el("h2", {}, t("pane.chooseTitle")), el("p", {}, t("pane.choose")));
     else {
       const back = el("a", { class: "button", href: hrefOf({ as }) }, t("pane.back"));
       fill(this.#nothing, mark, el("h2", {}, t("pane.missingTitle")), el("p", {}, t("pane.missing")), back);

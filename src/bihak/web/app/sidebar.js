@@ -16,6 +16,7 @@ import { number, t } from "./words.js";
 
 export class Sidebar {
   #context;
+  #creation;
   #face;
   #name = el("bdi");
   #status = el("p", { class: "me-status" });
@@ -30,6 +31,7 @@ export class Sidebar {
   /** @param {Context} context @param {Openers} openers */
   constructor(context, { settings, creation, notices }) {
     this.#context = context;
+    this.#creation = creation;
     this.#finder = new Finder(context, (isSearching) => this.node.classList.toggle("is-searching", isSearching));
     this.#roved = rove(this.#list, { before: () => this.#finder.focus() });
     this.#face = el("button", { class: "me-face", type: "button", onclick: settings });
@@ -87,9 +89,9 @@ export class Sidebar {
   }
 
   #renderMe() {
-    const { me, preferences } = { me: this.#context.store.state.me, preferences: this.#context.store.preferences };
+    const { state, status } = this.#context.store;
+    const { me } = state;
     if (!me) return;
-    const status = this.#context.store.appearsOffline ? "offline" : preferences.all.status;
     say(this.#name, me.name);
     say(this.#status, ownStatusWord(status));
     const print = JSON.stringify([me.user_id, me.name, status]);
@@ -119,7 +121,8 @@ export class Sidebar {
       const bone = () => el("div", { class: "bone", "aria-hidden": "true" }, el("span"), el("span"), el("span"));
       fill(this.#note, el("span", { class: "unseen" }, t("list.loading")), bone(), bone(), bone());
     } else {
-      fill(this.#note, el("div", { class: "quiet" }, el("h2", {}, t("list.empty")), el("p", {}, t("list.emptyHint"))));
+      const begin = el("button", { class: "button", type: "button", onclick: this.#creation }, t("create.title"));
+      fill(this.#note, el("div", { class: "quiet" }, el("h2", {}, t("list.empty")), begin));
     }
   }
 }

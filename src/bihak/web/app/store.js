@@ -70,6 +70,7 @@ export class Store extends EventTarget {
     this.state.replaceAll(conversations);
     this.loaded = conversations.length > 0;
     this.changed();
+    await this.#loadOpen();
   }
 
   /** How much waits in the conversations that are not muted. */
@@ -139,11 +140,8 @@ export class Store extends EventTarget {
   /** What only the server knows of oneself, and other devices may have changed. */
   async refreshOwn() {
     try {
-      const [{ status }, { read_receipts }] = await Promise.all([
-        this.#bihak.status(this.state.myId),
-        this.#bihak.request("settings"),
-      ]);
-      this.appearsOffline = status === "offline";
+      const { read_receipts, appears_offline } = await this.#bihak.settings();
+      this.appearsOffline = appears_offline;
       this.sharesReads = read_receipts;
       this.#status = this.preferences.all.status;
       // It is each connection's own: a new one begins as online.

@@ -122,7 +122,7 @@
  * @property {{conversation_id: number, messages: Message[]}} pins  the one pinned last comes first
  * @property {{message_id: number, receipts: Receipt[]}} receipts
  * @property {{unread: number, conversations: {conversation_id: number, unread: number}[]}} unread
- * @property {{read_receipts: boolean}} settings
+ * @property {{read_receipts: boolean, appears_offline: boolean}} settings
  * @property {Ok} update_settings
  * @property {Ok} set_status
  * @property {{statuses: StatusOf[]}} get_status
