@@ -31,6 +31,7 @@ PLATFORM_COMMANDS = {
     "revoke_sessions",
     "post_system_message",
     "erase_participant",
+    "export_participant",
 }
 BY_THE_CLIENT_ITSELF = {"auth", "message", "typing_start", "typing_stop"}
 ECHOES = {"request_id", "temp_id", "conversation_id"}
