@@ -1,0 +1,149 @@
+"""Conversations, people and search in the web client: pages of several people who look at the same thing."""
+
+import asyncio
+import re
+from collections.abc import Callable
+
+import aiohttp
+import pytest
+from playwright.async_api import Locator, Page, expect
+
+from tests.e2e.browser import People
+from tests.e2e.conftest import make_conversation
+from tests.e2e.server import ServerProcess
+
+expect.set_options(timeout=15_000)
+
+Pair = tuple[str, str, int]
+
+
+@pytest.fixture
+async def three(demo: ServerProcess, http: aiohttp.ClientSession, person: Callable[[], str]) -> tuple[str, str, str]:
+    """Three people whom the server knows, and who share no conversation."""
+    found = person(), person(), person()
+    for user_id in found:
+        async with http.get(f"{demo.url}/api/unread", headers={"X-Participant": user_id}) as response:
+            assert response.status == 200
+    return found
+
+
+def conversation(page: Page, name: str) -> Locator:
+    return page.get_by_role("list", name="Conversations").get_by_role("link", name=re.compile(f"^{name}"))
+
+
+async def pick(page: Page, dialog: str, user_id: str) -> None:
+    """In a dialog's search for people."""
+    opened = page.get_by_role("dialog", name=dialog)
+    await opened.get_by_role("searchbox", name="Search people").fill(user_id)
+    await opened.get_by_role("list", name="People").get_by_role("button", name=user_id).click()
+
+
+async def start_group(page: Page, kind: str, name: str, *others: str) -> None:
+    await page.get_by_role("button", name="New conversation").first.click()
+    dialog = page.get_by_role("dialog", name="New conversation")
+    await dialog.get_by_text(kind).click()
+    await dialog.get_by_label("Name of the conversation").fill(name)
+    for user_id in others:
+        await pick(page, "New conversation", user_id)
+    await dialog.get_by_role("button", name="Create").click()
+    await expect(page.get_by_role("heading", name=name)).to_be_visible()
+
+
+async def open_details(page: Page) -> Locator:
+    await page.get_by_role("button", name="About this conversation").click()
+    return page.get_by_role("dialog", name="About this conversation")
+
+
+async def until_found(server: ServerProcess, http: aiohttp.ClientSession, user_id: str, query: str) -> None:
+    """The index follows a moment behind what was said."""
+    async with asyncio.timeout(15):
+        while True:
+            headers = {"X-Participant": user_id}
+            async with http.get(f"{server.url}/api/search", params={"q": query}, headers=headers) as response:
+                if (await response.json())["messages"]:
+                    return
+            await asyncio.sleep(0.05)
+
+
+async def test_a_group_is_made_renamed_joined_and_left(
+    demo: ServerProcess, people: People, three: tuple[str, str, str]
+) -> None:
+    ann, bob, carol = three
+    first, second, third = [await people.open(f"{demo.url}/#as={user_id}") for user_id in three]
+    await expect(second.get_by_role("heading", name="No conversations yet")).to_be_visible()
+    await start_group(first, "A group", "Dryers", bob)
+    await conversation(second, "Dryers").click()
+
+    owner = await open_details(first)
+    await owner.get_by_label("Name of the conversation").fill("Solar dryers")
+    await owner.get_by_role("button", name="Save").click()
+    await expect(second.get_by_role("heading", name="Solar dryers")).to_be_visible()
+    await owner.get_by_role("button", name="Add people").click()
+    await pick(first, "About this conversation", carol)
+    await owner.get_by_role("button", name="Add", exact=True).click()
+    await conversation(third, "Solar dryers").click()
+
+    member = await open_details(third)
+    members = member.get_by_role("list", name="Members").get_by_role("listitem")
+    await expect(members).to_have_count(3)
+    await expect(members.filter(has_text=ann)).to_contain_text("owner")
+    await expect(member.get_by_role("button", name=re.compile("Remove|Save|Add"))).to_have_count(0)
+
+    await owner.get_by_role("button", name=f"Remove {bob}").click()
+    await owner.get_by_role("button", name="Remove", exact=True).click()
+    await expect(second.get_by_text("Nothing to see here")).to_be_visible()
+    await expect(conversation(second, "Solar dryers")).to_have_count(0)
+
+    await member.get_by_role("button", name="Leave the conversation").click()
+    await member.get_by_role("button", name="Cancel").click()
+    await member.get_by_role("button", name="Leave the conversation").click()
+    await member.get_by_role("button", name="Leave the conversation").click()
+    await expect(third.get_by_role("heading", name="No conversations yet")).to_be_visible()
+    await expect(owner.get_by_role("list", name="Members").get_by_role("listitem")).to_have_count(1)
+
+
+async def test_an_audience_reads_and_does_not_write(
+    demo: ServerProcess, people: People, three: tuple[str, str, str]
+) -> None:
+    _, bob, _ = three
+    first, second = [await people.open(f"{demo.url}/#as={user_id}") for user_id in three[:2]]
+    await start_group(first, "An audience", "Announcements", bob)
+    await first.get_by_role("textbox", name="Message", exact=True).fill("The workshop is open.")
+    await first.keyboard.press("Enter")
+    await conversation(second, "Announcements").click()
+    await expect(second.get_by_role("article")).to_contain_text("The workshop is open.")
+    await expect(second.get_by_text("Only those who lead this conversation write here.")).to_be_visible()
+    await expect(second.get_by_role("textbox", name="Message", exact=True)).to_have_count(0)
+
+
+async def test_the_search_finds_people_conversations_and_what_was_said(
+    demo: ServerProcess, people: People, pair: Pair, http: aiohttp.ClientSession, person: Callable[[], str]
+) -> None:
+    ann, bob, conversation_id = pair
+    stranger = person()
+    await make_conversation(demo, http, stranger, person())
+    for number in range(60):
+        body = {"content": "The Kigali générateur hums" if number == 0 else f"and then {number}"}
+        url = f"{demo.url}/api/conversations/{conversation_id}/messages"
+        async with http.post(url, json=body, headers={"X-Participant": bob}) as response:
+            assert response.status == 201
+    page = await people.open(f"{demo.url}/#as={ann}")
+    search = page.get_by_role("searchbox", name=re.compile("^Search"))
+    results = page.get_by_role("search")
+
+    await search.fill(bob)
+    await expect(results.get_by_role("list", name="Conversations").get_by_role("link", name=bob)).to_be_visible()
+    await search.fill("nothing-of-that-kind")
+    await expect(results.get_by_text("Nothing found for")).to_be_visible()
+    await until_found(demo, http, ann, "generat kigali")
+    await search.fill("generat kigali")
+    found = results.get_by_role("list", name="Messages").get_by_role("link")
+    await expect(found.locator("mark")).to_have_text(["Kigali", "générateur"])
+    await found.click()
+    await expect(page.get_by_role("article").filter(has_text="générateur")).to_be_in_viewport()
+
+    await search.fill(stranger)
+    await results.get_by_role("list", name="People").get_by_role("button", name=stranger).click()
+    await expect(page.get_by_role("heading", name=stranger)).to_be_visible()
+    await search.press("Escape")
+    await expect(conversation(page, stranger)).to_have_attribute("aria-current", "true")
