@@ -27,9 +27,10 @@ from bihak.features.presence.leases import (
     STALE_AFTER_MS,
     best_leases,
     dead_nodes,
+    ended_leases,
     everyone_offline,
     lock_statuses,
-    people_of,
+    note_seen,
     presence_leases,
     presence_nodes,
     shared_conversations,
@@ -212,7 +213,7 @@ class Presence(Feature):
         for call, shown in telling:
             conversations = tuple(cid for cid in call.request.conversations if cid in small)
             if conversations:
-                event = _change(call.actor.participant, shown, now_ms)
+                event = _change(call.actor.participant, shown, now_ms, now_ms)
                 call.signals.append(Signal(event, to_conversations=conversations, skip_user=call.actor.user_id))
 
     def _save_leases(
@@ -256,8 +257,10 @@ class Presence(Feature):
         """Where other nodes live, they end its leases after a while; by then whoever has moved to them has others."""
         node, now_ms = presence_nodes.c, tx.read_clock()
         is_mine = node.node_id == self._node_id
+        self._renew(tx)
         others = sa.select(sa.func.count()).where(~is_mine, node.renewed_ms >= now_ms - STALE_AFTER_MS)
         if tx.connection.execute(others).scalar_one():
+            note_seen(tx.connection, presence_leases.c.node_id == self._node_id)
             stale_soon = now_ms - STALE_AFTER_MS + GRACE_MS
             tx.connection.execute(presence_nodes.update().where(is_mine).values(renewed_ms=stale_soon))
             lease = presence_leases.c
@@ -280,23 +283,23 @@ class Presence(Feature):
             return 0
         lease, node = presence_leases.c, presence_nodes.c
         theirs = sa.and_(lease.node_id.in_(dead), lease.renewed_ms < now_ms - STALE_AFTER_MS)
-        people = people_of(
-            tx.connection.execute(
-                sa.select(lease.participant_type, lease.participant_id).where(theirs).distinct().limit(PEOPLE_AT_ONCE)
-            )
-        )
-        if not people:
+        seen = ended_leases(tx.connection, theirs, PEOPLE_AT_ONCE)
+        if not seen:
             gone = sa.and_(node.node_id.in_(dead), node.renewed_ms < now_ms - STALE_AFTER_MS)
             tx.connection.execute(presence_nodes.delete().where(gone))
             return 0
-        before = lock_statuses(tx, people, now_ms)
+        before = lock_statuses(tx, seen, now_ms)
         tx.connection.execute(
-            presence_leases.delete().where(theirs, among(lease.participant_type, lease.participant_id, people))
+            presence_leases.delete().where(theirs, among(lease.participant_type, lease.participant_id, seen))
         )
-        self._tell_of(tx, before, now_ms)
-        return len(people)
+        for who, old in before.items():
+            seen[who] = old.last_seen_ms if old.appears_offline else max(old.last_seen_ms, seen[who])
+        self._tell_of(tx, before, seen, now_ms)
+        return len(seen)
 
-    def _tell_of(self, tx: Transaction, before: Mapping[Participant, Any], now_ms: int) -> None:
+    def _tell_of(
+        self, tx: Transaction, before: Mapping[Participant, Any], seen: Mapping[Participant, int], now_ms: int
+    ) -> None:
         """Stores and tells what has become of these people, some of whose leases have ended."""
         best = best_leases(tx.connection, before, now_ms)
         changed = [who for who, old in before.items() if best.get(who, "offline") != old.status]
@@ -304,11 +307,7 @@ class Presence(Feature):
             tx.connection,
             [
                 status_row(
-                    who,
-                    best.get(who, "offline"),
-                    now_ms,
-                    before[who].last_seen_ms,
-                    appears_offline=before[who].appears_offline,
+                    who, best.get(who, "offline"), now_ms, seen[who], appears_offline=before[who].appears_offline
                 )
                 for who in changed
             ],
@@ -316,7 +315,7 @@ class Presence(Feature):
         shared = shared_conversations(tx.connection, changed)
         for who in changed:
             if who in shared and not before[who].appears_offline:
-                event = _change(who, best.get(who, "offline"), now_ms)
+                event = _change(who, best.get(who, "offline"), now_ms, seen[who])
                 tx.signal(Signal(event, to_conversations=tuple(shared[who]), skip_user=who.user_id))
 
     # Time
@@ -395,12 +394,12 @@ def _conversations(here: Here) -> tuple[int, ...]:
     return tuple(session.conversations) if session is not None else here.conversations
 
 
-def _change(who: Participant, status: str, now_ms: int) -> StatusChange:
+def _change(who: Participant, status: str, now_ms: int, seen_ms: int) -> StatusChange:
     return StatusChange(
         user_id=who.user_id,
         participant_type=who.type,
         participant_id=who.id,
         status=status,
         timestamp=format_time(now_ms),
-        last_seen_at=format_time(now_ms),
+        last_seen_at=format_time(seen_ms),
     )
