@@ -15,13 +15,13 @@ import structlog
 from bihak.core.context import Call, Query, Signal, Transaction
 from bihak.core.deadlines import Deadlines
 from bihak.core.feature import Feature, Route, read, task, write, write_many
-from bihak.core.identity import Actor
 from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.core.session import Session
 from bihak.errors import ChatError
 from bihak.features.messages import Ok
 from bihak.features.participants import among, parse_people
+from bihak.features.presence.here import Here
 from bihak.features.presence.leases import (
     RENEW_EVERY_S,
     STALE_AFTER_MS,
@@ -68,31 +68,6 @@ STEADY_AFTER_S = 2 * RENEW_EVERY_S
 """A node that could not renew for a while itself gives the others so long to do it too."""
 
 
-class Here:
-    """A participant's connections to this node."""
-
-    def __init__(self, actor: Actor) -> None:
-        self.actor = actor
-        self.sessions: dict[Session, Status] = {}
-        self.told: Status = "offline"
-        self.conversations: tuple[int, ...] = ()
-        self.leaving: asyncio.TimerHandle | None = None
-        """Tells what is left when a connection closed that was better than the others."""
-
-    @property
-    def best(self) -> Status:
-        """What the connections amount to."""
-        if not self.sessions:
-            return "offline"
-        return "online" if "online" in self.sessions.values() else "away"
-
-    def stay(self) -> None:
-        """Nothing is told on account of connections that closed."""
-        if self.leaving is not None:
-            self.leaving.cancel()
-            self.leaving = None
-
-
 class Presence(Feature):
     """A status is stored first and told after COMMIT, so that nobody is told what is not so."""
 
@@ -115,7 +90,8 @@ class Presence(Feature):
         self._update(here)
 
     def session_returned(self, session: Session) -> None:
-        here = self._here.get(session.actor.participant) if session.actor is not None else None
+        assert session.actor is not None
+        here = self._here.get(session.actor.participant)
         if here is not None and session in here.sessions:
             self._show(here, [session], "online")
             self._update(here)
@@ -131,8 +107,7 @@ class Presence(Feature):
         here = self._here.get(session.actor.participant)
         if here is None or session not in here.sessions:
             return
-        here.conversations = tuple(session.conversations)
-        del here.sessions[session]
+        here.close(session)
         self._silences.drop(session)
         here.stay()
         if here.best != here.told and not self._node.draining:
@@ -156,7 +131,7 @@ class Presence(Feature):
         here.stay()
         if here.best != here.told:
             here.told = here.best
-            self._node.write(SavePresence(status=here.told, conversations=_conversations(here)), here.actor)
+            self._node.write(SavePresence(status=here.told, conversations=here.conversations), here.actor)
 
     # Commands
 
@@ -170,7 +145,7 @@ class Presence(Feature):
             self._show(here, [session] if session in here.sessions else list(here.sessions), request.status)
             here.told = here.best
         status: Status = here.told if here is not None else "offline"
-        conversations = _conversations(here) if here is not None else ()
+        conversations = here.conversations if here is not None else ()
         await self._node.call(
             SavePresence(status=status, conversations=conversations, appears_offline=request.status == "offline"),
             actor,
@@ -358,7 +333,7 @@ class Presence(Feature):
     def _say_again(self) -> None:
         for here in self._here.values():
             if here.sessions:
-                self._node.write(SavePresence(status=here.told, conversations=_conversations(here)), here.actor)
+                self._node.write(SavePresence(status=here.told, conversations=here.conversations), here.actor)
 
 
 def _now() -> float:
@@ -387,11 +362,6 @@ def load_statuses(query: Query, people: Sequence[Participant]) -> list[StatusOf]
         status, seen_ms = found.get(who, ("offline", None))
         statuses.append(StatusOf(user_id=who.user_id, status=status, last_seen_at=time_or_none(seen_ms)))
     return statuses
-
-
-def _conversations(here: Here) -> tuple[int, ...]:
-    session = next(iter(here.sessions), None)
-    return tuple(session.conversations) if session is not None else here.conversations
 
 
 def _change(who: Participant, status: str, now_ms: int, seen_ms: int) -> StatusChange:
