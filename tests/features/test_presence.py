@@ -1,13 +1,14 @@
 """Who is online, by the count of their connections."""
 
 import pytest
+import sqlalchemy as sa
 
 from bihak.core.identity import Actor
 from bihak.features.presence import AWAY_AFTER_S, OFFLINE_AFTER_S, STEADY_AFTER_S, leases
 from bihak.features.presence.leases import RENEW_EVERY_S, STALE_AFTER_MS
 from bihak.features.presence.wire import SetStatus
-from bihak.protocol.types import Participant
-from tests.harness import Cluster, Device
+from bihak.protocol.types import Participant, format_time
+from tests.harness import Cluster, Device, Place
 
 
 def statuses(device: Device, user_id: str) -> list[str]:
@@ -261,6 +262,47 @@ async def test_a_dead_nodes_people_go_offline_but_for_those_with_a_device_elsewh
     assert await cluster.stored("SELECT COUNT(*) FROM presence_nodes") == [(1,)]
 
 
+async def signed_in_long_ago(cluster: Cluster) -> int:
+    """Of everyone; when user_1's node was last heard of."""
+    await cluster.write("UPDATE user_online_status SET last_seen_ms = last_seen_ms - 3600000")
+    ((renewed_ms,),) = await cluster.stored(
+        "SELECT MAX(n.renewed_ms) FROM presence_nodes n JOIN presence_leases l ON l.node_id = n.node_id "
+        "WHERE l.participant_id = 1"
+    )
+    return int(renewed_ms)
+
+
+async def last_seen(device: Device, user_id: str) -> str:
+    (status,) = (await device.do("get_status", participants=[user_id]))["statuses"]
+    assert status["status"] == "offline"
+    return str(status["last_seen_at"])
+
+
+async def test_after_a_crash_somebody_was_last_seen_when_their_node_was(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    await cluster.connect("user_1", 0)
+    hidden = await cluster.connect("user_3", 0)
+    await hidden.do("set_status", status="offline")
+    await time_passes(cluster, STEADY_AFTER_S)
+    renewed_ms = await signed_in_long_ago(cluster)
+    hidden_since = await last_seen(bob, "user_3")
+    cluster.die(0)
+    await time_passes(cluster, STALE_AFTER_MS / 1000 + 1)
+    assert await last_seen(bob, "user_1") == format_time(renewed_ms - STALE_AFTER_MS - 1000)
+    assert bob.heard("status_change")[-1]["last_seen_at"] == await last_seen(bob, "user_1")
+    assert await last_seen(bob, "user_3") == hidden_since, "nothing gives away that they were there"
+
+
+async def test_after_a_restart_alone_somebody_was_last_seen_when_the_node_was(place: Place, cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    await cluster.connect("user_1", 0)
+    await time_passes(cluster, STEADY_AFTER_S)
+    renewed_ms = await signed_in_long_ago(cluster)
+    with place.handles(3)[2].writer_engine.begin() as connection:
+        leases.everyone_offline(connection)
+    assert await last_seen(bob, "user_1") == format_time(renewed_ms)
+
+
 async def test_a_node_that_was_taken_to_be_dead_says_again_who_is_there(cluster: Cluster) -> None:
     bob = await neighbours(cluster)
     await cluster.connect("user_1", 0)
@@ -277,7 +319,12 @@ async def test_moving_on_from_a_node_that_drains_is_no_flicker(cluster: Cluster)
     bob = await neighbours(cluster)
     await cluster.connect("user_1", 0)
     await time_passes(cluster, STEADY_AFTER_S)
+    renewed_ms = await signed_in_long_ago(cluster)
     await cluster.nodes[0].drain()
+    ((seen_ms,),) = await cluster.nodes[1].readers.run(
+        lambda c: c.execute(sa.text("SELECT last_seen_ms FROM user_online_status WHERE participant_id = 1")).all()
+    )
+    assert seen_ms >= renewed_ms, "if they do not move on, that is when they went"
     await cluster.connect("user_1", 1)
     await time_passes(cluster, STALE_AFTER_MS / 1000 + 1)
     assert statuses(bob, "user_1") == ["online"]

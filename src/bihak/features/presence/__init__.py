@@ -15,22 +15,23 @@ import structlog
 from bihak.core.context import Call, Query, Signal, Transaction
 from bihak.core.deadlines import Deadlines
 from bihak.core.feature import Feature, Route, read, task, write, write_many
-from bihak.core.identity import Actor
 from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.core.session import Session
 from bihak.errors import ChatError
 from bihak.features.messages import Ok
 from bihak.features.participants import among, parse_people
+from bihak.features.presence.here import Here
 from bihak.features.presence.leases import (
     RENEW_EVERY_S,
     STALE_AFTER_MS,
     best_leases,
     dead_nodes,
+    ended_leases,
     everyone_offline,
     known_people,
     lock_statuses,
-    people_of,
+    note_seen,
     presence_leases,
     presence_nodes,
     shared_conversations,
@@ -68,31 +69,6 @@ STEADY_AFTER_S = 2 * RENEW_EVERY_S
 """A node that could not renew for a while itself gives the others so long to do it too."""
 
 
-class Here:
-    """A participant's connections to this node."""
-
-    def __init__(self, actor: Actor) -> None:
-        self.actor = actor
-        self.sessions: dict[Session, Status] = {}
-        self.told: Status = "offline"
-        self.conversations: tuple[int, ...] = ()
-        self.leaving: asyncio.TimerHandle | None = None
-        """Tells what is left when a connection closed that was better than the others."""
-
-    @property
-    def best(self) -> Status:
-        """What the connections amount to."""
-        if not self.sessions:
-            return "offline"
-        return "online" if "online" in self.sessions.values() else "away"
-
-    def stay(self) -> None:
-        """Nothing is told on account of connections that closed."""
-        if self.leaving is not None:
-            self.leaving.cancel()
-            self.leaving = None
-
-
 class Presence(Feature):
     """A status is stored first and told after COMMIT, so that nobody is told what is not so."""
 
@@ -115,7 +91,8 @@ class Presence(Feature):
         self._update(here)
 
     def session_returned(self, session: Session) -> None:
-        here = self._here.get(session.actor.participant) if session.actor is not None else None
+        assert session.actor is not None
+        here = self._here.get(session.actor.participant)
         if here is not None and session in here.sessions:
             self._show(here, [session], "online")
             self._update(here)
@@ -131,8 +108,7 @@ class Presence(Feature):
         here = self._here.get(session.actor.participant)
         if here is None or session not in here.sessions:
             return
-        here.conversations = tuple(session.conversations)
-        del here.sessions[session]
+        here.close(session)
         self._silences.drop(session)
         here.stay()
         if here.best != here.told and not self._node.draining:
@@ -156,7 +132,7 @@ class Presence(Feature):
         here.stay()
         if here.best != here.told:
             here.told = here.best
-            self._node.write(SavePresence(status=here.told, conversations=_conversations(here)), here.actor)
+            self._node.write(SavePresence(status=here.told, conversations=here.conversations), here.actor)
 
     # Commands
 
@@ -170,7 +146,7 @@ class Presence(Feature):
             self._show(here, [session] if session in here.sessions else list(here.sessions), request.status)
             here.told = here.best
         status: Status = here.told if here is not None else "offline"
-        conversations = _conversations(here) if here is not None else ()
+        conversations = here.conversations if here is not None else ()
         await self._node.call(
             SavePresence(status=status, conversations=conversations, appears_offline=request.status == "offline"),
             actor,
@@ -216,7 +192,7 @@ class Presence(Feature):
         for call, shown in telling:
             conversations = tuple(cid for cid in call.request.conversations if cid in small)
             if conversations:
-                event = _change(call.actor.participant, shown, now_ms)
+                event = _change(call.actor.participant, shown, now_ms, now_ms)
                 call.signals.append(Signal(event, to_conversations=conversations, skip_user=call.actor.user_id))
 
     def _save_leases(
@@ -260,8 +236,10 @@ class Presence(Feature):
         """Where other nodes live, they end its leases after a while; by then whoever has moved to them has others."""
         node, now_ms = presence_nodes.c, tx.read_clock()
         is_mine = node.node_id == self._node_id
+        self._renew(tx)
         others = sa.select(sa.func.count()).where(~is_mine, node.renewed_ms >= now_ms - STALE_AFTER_MS)
         if tx.connection.execute(others).scalar_one():
+            note_seen(tx.connection, presence_leases.c.node_id == self._node_id)
             stale_soon = now_ms - STALE_AFTER_MS + GRACE_MS
             tx.connection.execute(presence_nodes.update().where(is_mine).values(renewed_ms=stale_soon))
             lease = presence_leases.c
@@ -284,23 +262,23 @@ class Presence(Feature):
             return 0
         lease, node = presence_leases.c, presence_nodes.c
         theirs = sa.and_(lease.node_id.in_(dead), lease.renewed_ms < now_ms - STALE_AFTER_MS)
-        people = people_of(
-            tx.connection.execute(
-                sa.select(lease.participant_type, lease.participant_id).where(theirs).distinct().limit(PEOPLE_AT_ONCE)
-            )
-        )
-        if not people:
+        seen = ended_leases(tx.connection, theirs, PEOPLE_AT_ONCE)
+        if not seen:
             gone = sa.and_(node.node_id.in_(dead), node.renewed_ms < now_ms - STALE_AFTER_MS)
             tx.connection.execute(presence_nodes.delete().where(gone))
             return 0
-        before = lock_statuses(tx, people, now_ms)
+        before = lock_statuses(tx, seen, now_ms)
         tx.connection.execute(
-            presence_leases.delete().where(theirs, among(lease.participant_type, lease.participant_id, people))
+            presence_leases.delete().where(theirs, among(lease.participant_type, lease.participant_id, seen))
         )
-        self._tell_of(tx, before, now_ms)
-        return len(people)
+        for who, old in before.items():
+            seen[who] = old.last_seen_ms if old.appears_offline else max(old.last_seen_ms, seen[who])
+        self._tell_of(tx, before, seen, now_ms)
+        return len(seen)
 
-    def _tell_of(self, tx: Transaction, before: Mapping[Participant, Any], now_ms: int) -> None:
+    def _tell_of(
+        self, tx: Transaction, before: Mapping[Participant, Any], seen: Mapping[Participant, int], now_ms: int
+    ) -> None:
         """Stores and tells what has become of these people, some of whose leases have ended."""
         best = best_leases(tx.connection, before, now_ms)
         changed = [who for who, old in before.items() if best.get(who, "offline") != old.status]
@@ -308,11 +286,7 @@ class Presence(Feature):
             tx.connection,
             [
                 status_row(
-                    who,
-                    best.get(who, "offline"),
-                    now_ms,
-                    before[who].last_seen_ms,
-                    appears_offline=before[who].appears_offline,
+                    who, best.get(who, "offline"), now_ms, seen[who], appears_offline=before[who].appears_offline
                 )
                 for who in changed
             ],
@@ -320,7 +294,7 @@ class Presence(Feature):
         shared = shared_conversations(tx.connection, changed)
         for who in changed:
             if who in shared and not before[who].appears_offline:
-                event = _change(who, best.get(who, "offline"), now_ms)
+                event = _change(who, best.get(who, "offline"), now_ms, seen[who])
                 tx.signal(Signal(event, to_conversations=tuple(shared[who]), skip_user=who.user_id))
 
     # Time
@@ -363,7 +337,7 @@ class Presence(Feature):
     def _say_again(self) -> None:
         for here in self._here.values():
             if here.sessions:
-                self._node.write(SavePresence(status=here.told, conversations=_conversations(here)), here.actor)
+                self._node.write(SavePresence(status=here.told, conversations=here.conversations), here.actor)
 
 
 def _now() -> float:
@@ -394,17 +368,12 @@ def load_statuses(query: Query, people: Sequence[Participant]) -> list[StatusOf]
     return statuses
 
 
-def _conversations(here: Here) -> tuple[int, ...]:
-    session = next(iter(here.sessions), None)
-    return tuple(session.conversations) if session is not None else here.conversations
-
-
-def _change(who: Participant, status: str, now_ms: int) -> StatusChange:
+def _change(who: Participant, status: str, now_ms: int, seen_ms: int) -> StatusChange:
     return StatusChange(
         user_id=who.user_id,
         participant_type=who.type,
         participant_id=who.id,
         status=status,
         timestamp=format_time(now_ms),
-        last_seen_at=format_time(now_ms),
+        last_seen_at=format_time(seen_ms),
     )

@@ -40,9 +40,19 @@ presence_leases = table(
 
 presence_nodes = table("presence_nodes", big("node_id", key=True), big("renewed_ms"))
 
+_held = presence_leases.outerjoin(presence_nodes, presence_nodes.c.node_id == presence_leases.c.node_id)
+_seen_ms = sa.func.max(
+    sa.case(
+        (presence_nodes.c.renewed_ms > presence_leases.c.renewed_ms, presence_nodes.c.renewed_ms),
+        else_=presence_leases.c.renewed_ms,
+    )
+)
+"""Of leases: when the last of them was renewed."""
+
 
 def everyone_offline(connection: sa.Connection) -> None:
     """Nobody has a connection: the only node has just started, after a crash perhaps, or ends."""
+    note_seen(connection, sa.true())
     connection.execute(presence_leases.delete())
     connection.execute(presence_nodes.delete())
     connection.execute(
@@ -55,6 +65,32 @@ def known_people(connection: sa.Connection, people: Iterable[Participant]) -> se
     c = participants.c
     here = among(c.participant_type, c.participant_id, people)
     return set(people_of(connection.execute(sa.select(c.participant_type, c.participant_id).where(here))))
+
+
+def note_seen(connection: sa.Connection, leases: sa.ColumnElement[bool]) -> None:
+    """Whoever has one of these leases was last seen when it was renewed, unless they appear offline."""
+    row, lease = user_online_status.c, presence_leases.c
+    seen_ms = (
+        sa.select(_seen_ms)
+        .select_from(_held)
+        .where(leases, lease.participant_type == row.participant_type, lease.participant_id == row.participant_id)
+        .correlate(user_online_status)
+        .scalar_subquery()
+    )
+    # Compared in WHERE, so that whoever has none of these leases is left alone.
+    was_seen = sa.and_(row.status != "offline", ~row.appears_offline, row.last_seen_ms < seen_ms)
+    connection.execute(user_online_status.update().where(was_seen).values(last_seen_ms=seen_ms))
+
+
+def ended_leases(
+    connection: sa.Connection, leases: sa.ColumnElement[bool], people_at_once: int
+) -> dict[Participant, int]:
+    """Some of those who have these leases, and when they were seen last."""
+    key = (presence_leases.c.participant_type, presence_leases.c.participant_id)
+    rows = connection.execute(
+        sa.select(*key, _seen_ms).select_from(_held).where(leases).group_by(*key).limit(people_at_once)
+    )
+    return {Participant(kind, number): seen_ms for kind, number, seen_ms in rows}
 
 
 def lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, Any]:
@@ -85,7 +121,7 @@ def best_leases(connection: sa.Connection, people: Iterable[Participant], now_ms
     lease, node, since = presence_leases.c, presence_nodes.c, now_ms - STALE_AFTER_MS
     rows = connection.execute(
         sa.select(lease.participant_type, lease.participant_id, sa.func.max(lease.status))  # "online" > "away"
-        .select_from(presence_leases.outerjoin(presence_nodes, node.node_id == lease.node_id))
+        .select_from(_held)
         .where(
             among(lease.participant_type, lease.participant_id, people),
             sa.or_(lease.renewed_ms >= since, node.renewed_ms >= since),
@@ -142,10 +178,6 @@ def shared_conversations(connection: sa.Connection, people: Iterable[Participant
     ):
         shared.setdefault(Participant(kind, number), []).append(cid)
     return shared
-
-
-def people_of(rows: Iterable[Any]) -> list[Participant]:
-    return [Participant(kind, number) for kind, number in rows]
 
 
 def shown_of(row: Any) -> str:
