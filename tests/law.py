@@ -12,7 +12,7 @@ from tests.harness import Device, Frame
 State = dict[int, dict[str, Any]]
 """What somebody's client shows: each of their conversations, with all its messages in it."""
 
-FLEETING = {"user_typing", "status_change", "notification"}
+FLEETING = {"user_typing", "status_change", "notification", "notifications_read"}
 """Events that leave nothing behind which has to be so after a fetch."""
 
 PRESENCE = {"status", "last_seen_at"}

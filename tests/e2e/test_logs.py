@@ -122,7 +122,8 @@ async def a_broad_run(server: ServerProcess, connect: Connect, http: aiohttp.Cli
     await platform.ask("GET", f"/search?q={CANARY}&limit={CANARY}", on_behalf_of="user_1")
     for raw in (
         f"GET /api/{CANARY}%0d%0a HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
-        "GET /ws HTTP/1.1\r\nHost: x\r\nOrigin: http://\xff\x9b\u202e\r\nConnection: close\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nOrigin: http://\xff\x9b\u202e\r\n\r\n",
         f"{CANARY} / HTTP/9.9\r\n{CANARY}\r\n\r\n",
     ):
         await ask_raw(server, raw)

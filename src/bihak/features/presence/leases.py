@@ -64,7 +64,8 @@ def known_people(connection: sa.Connection, people: Iterable[Participant]) -> se
     """Those of them who were not erased since they connected."""
     c = participants.c
     here = among(c.participant_type, c.participant_id, people)
-    return set(people_of(connection.execute(sa.select(c.participant_type, c.participant_id).where(here))))
+    rows = connection.execute(sa.select(c.participant_type, c.participant_id).where(here))
+    return {Participant(kind, number) for kind, number in rows}
 
 
 def note_seen(connection: sa.Connection, leases: sa.ColumnElement[bool]) -> None:
