@@ -98,8 +98,6 @@ REFUSED = {
     ),
     "a flood of empty fragments": (frame(TEXT, fin=False) + frame(CONTINUATION, fin=False) * 5000, TOO_LARGE),
     "a flood of small fragments": (frame(TEXT, fin=False) + frame(CONTINUATION, b"x", fin=False) * 5000, TOO_LARGE),
-    "a flood of pings": (frame(PING, b"x") * 5000, 1008),
-    "a flood of pongs": (frame(PONG) * 5000, 1008),
     "a close frame of one byte": (frame(CLOSE, b"\x03"), PROTOCOL),
     "a close reason that is not UTF-8": (close_frame(1000, b"\xff"), PAYLOAD),
     **{
@@ -127,6 +125,15 @@ async def test_a_close_is_answered_with_the_same_code(demo: ServerProcess, code:
         opcode, body = await socket.frame()
         assert (opcode, struct.unpack("!H", body[:2])[0]) == (CLOSE, code)
         assert await socket.everything() == b""
+
+
+@pytest.mark.parametrize("kind", [PING, PONG])
+async def test_a_flood_of_pings_ends_the_connection_of_whoever_is_signed_in_too(demo: ServerProcess, kind: int) -> None:
+    async with upgraded(demo) as socket:
+        await socket.send(frame(TEXT, b'{"type": "auth", "participant_type": "user", "participant_id": 4}'))
+        assert (await socket.reply())["type"] == "auth_success"
+        await socket.send(frame(kind, b"x") * 5000)
+        assert await socket.close_code() == 1008
 
 
 async def test_a_close_without_a_code_is_answered(demo: ServerProcess) -> None:

@@ -195,6 +195,7 @@ async def test_nothing_is_read_for_whoever_has_gone_and_what_they_wrote_is_store
     alice.send("history", conversation_id=cid)
     for number in range(3):
         alice.send("search", q="x")
+        alice.send("subscribe_conversation", conversation_id=cid, after_seq=0)
         alice.send("message", conversation_id=cid, content=f"{number}")
     reads = []
     run = alice.node.readers.run

@@ -17,8 +17,8 @@ RATIO = 400
 LEAST_QUIET_S = 0.005
 """The clients share this process with the flood, and its processor with the server."""
 """How much longer than in quiet times a message may take: it must be usable, whatever else this machine does."""
-SLACK_BYTES = 48 << 20
-"""What a process may grow for good by working for the first time: pools, caches, the allocator's own."""
+SLACK_BYTES = 96 << 20
+"""What a process grows by once, by working hard: batches of messages, pools, caches, the allocator's own."""
 BACK_WITHIN_S = 30.0
 SPARE_TASKS = 5
 SPARE_FILES = 8
