@@ -129,7 +129,8 @@ class Chat {
     const line = connectionLine(this.#bihak);
     if (embedded) frame.addEventListener("click", (event) => this.#follow(event));
     const panes = el("div", { class: "chat-panes" }, sidebar.node, pane.node);
-    fill(frame, skipLink(pane), line.node, panes);
+    sidebar.node.prepend(skipLink(pane));
+    fill(frame, line.node, panes);
     fill(this.#root, frame);
     shortcuts.listen();
     const end = () => [shortcuts, line, sidebar, pane].forEach((view) => view.end());
