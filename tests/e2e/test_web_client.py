@@ -1,8 +1,8 @@
 """The web client in a real browser: two people who talk to each other."""
 
 import re
+from typing import Any
 
-import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from tests.e2e.browser import People, Person
@@ -12,6 +12,17 @@ from tests.e2e.server import SECRET, ServerProcess, run_bihak
 expect.set_options(timeout=15_000)
 
 Pair = tuple[str, str, int]
+
+# The client's own files are kept aside in the background.
+FILES_ARE_KEPT = """
+async () => {
+  await navigator.serviceWorker.ready;
+  const files = ["", "config.json", "app/app.js", "sdk/sdk.js", ...LATER.map((name) => `app/${name}.js`)];
+  const kept = async () => (await Promise.all(files.map((file) => caches.match(file)))).every(Boolean);
+  while (!(await kept())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+""".replace("LATER", '["settings", "details", "creation", "noticelist", "picker", "fields", "keyhelp", "dialog"]')
+UNREACHABLE = "ERR_CONNECTION_REFUSED|ERR_INTERNET_DISCONNECTED"
 
 
 def message(page: Page, text: str) -> Locator:
@@ -57,14 +68,14 @@ async def test_two_people_talk_at_once_in_both_directions(demo: ServerProcess, p
 async def test_typing_and_presence_are_shown(demo: ServerProcess, people: People, pair: Pair) -> None:
     ann, bob, _ = pair
     first, second = await open_both(people, demo, pair)
-    await expect(first.get_by_text("Online", exact=True)).to_be_visible()
-    await expect(second.get_by_text("Online", exact=True)).to_be_visible()
+    for page in (first, second):
+        await expect(page.get_by_role("main").get_by_text("Online")).to_be_visible()
     await first.get_by_role("textbox", name="Message").press_sequentially("Hm")
     await expect(second.get_by_text(f"{ann} is typing…")).to_be_visible()
     await say(first, "Hm, yes")
     await expect(second.get_by_text(f"{ann} is typing…")).not_to_be_visible()
     await second.close()
-    await expect(first.get_by_text("Online", exact=True)).not_to_be_visible()
+    await expect(first.get_by_role("main").get_by_text("Online")).not_to_be_visible()
     assert bob in await first.title()
 
 
@@ -86,21 +97,50 @@ async def test_what_is_said_stays_text(demo: ServerProcess, people: People, pair
     assert await second.get_by_role("log", name="Messages").locator("script, img[src='x']").count() == 0
 
 
-async def test_it_goes_on_after_the_server_was_away(start_server: StartServer, browser: Browser) -> None:
+async def test_nothing_is_lost_or_doubled_without_network_or_without_server(
+    start_server: StartServer, browser: Browser
+) -> None:
     server = start_server("--demo")
-    person = await Person.arrive(browser)
-    page = person.page
-    await page.goto(f"{server.url}/#as=user_1&c=1")
-    await say(page, "before")
-    await expect(message(page, "before")).to_have_count(1)
+    ann, eric = await Person.arrive(browser), await Person.arrive(browser)
+    for person, user_id in ((ann, "user_1"), (eric, "user_2")):
+        await person.page.goto(f"{server.url}/#as={user_id}&c=2")
+        await expect(message(person.page, "I can help with the drawings")).to_be_visible()
+
+    await ann.page.evaluate(FILES_ARE_KEPT)
+    await ann.context.set_offline(True)
+    await expect(ann.page.get_by_text("You are offline.")).to_be_visible()
+    for number in range(3):
+        await say(ann.page, f"from the valley, {number}")
+        await say(eric.page, f"from the town, {number}")
+    await expect(message(eric.page, "from the town, 2").get_by_role("img", name="Sent")).to_be_visible()
+    await ann.context.set_offline(False)
+    await expect(ann.page.get_by_text("You are offline.")).not_to_be_visible()
+    for page in (ann.page, eric.page):
+        await expect(message(page, "from the valley")).to_have_count(3)
+        await expect(message(page, "from the town")).to_have_count(3)
+
     server.kill()
-    await say(page, "while it is away")
+    for number in range(3):
+        await say(ann.page, f"while it is away, {number}")
+    await expect(ann.page.get_by_role("button", name="Try now")).to_be_visible()
+    await ann.page.reload()
+    await expect(message(ann.page, "I can help with the drawings")).to_be_visible()
+    await expect(message(ann.page, "while it is away").get_by_role("img", name="Sending")).to_have_count(3)
     server.start()
-    await expect(message(page, "while it is away").get_by_role("img", name="Sent")).to_be_visible()
-    await page.reload()
-    await expect(message(page, "while it is away")).to_have_count(1)
+    # Whoever writes wants the connection now.
+    await say(ann.page, "after a reload")
+    await expect(message(ann.page, "after a reload").get_by_role("img", name="Sent")).to_be_visible()
+    await expect(ann.page.get_by_role("button", name="Try now")).not_to_be_visible()
+
+    await expect(message(eric.page, "after a reload")).to_be_visible()
+    texts = [await person.page.locator(".words").all_inner_texts() for person in (ann, eric)]
+    assert texts[0] == texts[1]
+    mine = [text for text in texts[0] if re.match("from the valley|while it is away|after", text)]
+    written = [f"{where}, {number}" for where in ("from the valley", "while it is away") for number in range(3)]
+    assert mine == [*written, "after a reload"]
     # The browser itself tells of each connection that failed meanwhile.
-    assert [told for told in person.complaints if "ERR_CONNECTION_REFUSED" not in told] == []
+    complaints = [told for told in ann.complaints + eric.complaints if not re.search(UNREACHABLE, told)]
+    assert complaints == []
 
 
 async def test_a_token_lets_one_in_and_a_wrong_one_does_not(start_server: StartServer, people: People) -> None:
@@ -115,15 +155,48 @@ async def test_a_token_lets_one_in_and_a_wrong_one_does_not(start_server: StartS
     await expect(page.get_by_role("heading", name="Claudine")).to_be_visible()
 
 
-@pytest.mark.parametrize("size", [(390, 844), (1280, 800)], ids=["phone", "desk"])
-async def test_nothing_is_wider_than_the_screen(
-    demo: ServerProcess, people: People, pair: Pair, size: tuple[int, int]
+async def test_a_phone_shows_one_pane_at_a_time_and_nothing_wider_than_itself(
+    demo: ServerProcess, people: People, pair: Pair
 ) -> None:
-    ann, _, conversation_id = pair
-    page = await people.open("about:blank")
-    await page.set_viewport_size({"width": size[0], "height": size[1]})
-    await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    ann, bob, _ = pair
+    page = await people.open(f"{demo.url}/#as={ann}", viewport={"width": 390, "height": 844}, color_scheme="dark")
+    main, listed = page.get_by_role("main"), page.get_by_role("list", name="Conversations")
+    await expect(main).not_to_be_visible()
+    await listed.get_by_role("link", name=re.compile(f"^{bob}")).click()
+    await expect(listed).not_to_be_visible()
     await say(page, "long" * 200)
     await expect(message(page, "long")).to_be_visible()
-    width = await page.evaluate("document.documentElement.scrollWidth")
-    assert width <= size[0]
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    await main.get_by_role("link", name="Back to conversations").click()
+    await expect(listed).to_be_visible()
+    for button in ("New conversation", "Notifications", "Your status and settings"):
+        await page.get_by_role("button", name=button).first.click()
+        assert await page.get_by_role("dialog").evaluate("(dialog) => dialog.scrollWidth <= 390"), button
+        await page.keyboard.press("Escape")
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.go_back()
+    await expect(message(page, "long")).to_be_visible()
+    await expect(listed).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 1280
+
+
+async def test_the_first_load_is_small(demo: ServerProcess, people: People, pair: Pair) -> None:
+    """Less than 100 kB of content on the wire, without pictures and without HTTP's own headers."""
+    ann, _, conversation_id = pair
+    person = await people.arrive()
+    wire = await person.context.new_cdp_session(person.page)
+    await wire.send("Network.enable")
+    headers: dict[str, float] = {}
+    wholes: dict[str, float] = {}
+
+    def answered(told: dict[str, Any]) -> None:
+        if told["type"] != "Image":
+            headers[told["requestId"]] = told["response"]["encodedDataLength"]
+
+    wire.on("Network.responseReceived", answered)
+    wire.on("Network.loadingFinished", lambda told: wholes.update({told["requestId"]: told["encodedDataLength"]}))
+    await person.page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    await expect(person.page.get_by_role("textbox", name="Message")).to_be_visible()
+    sizes = [wholes[request] - header for request, header in headers.items() if request in wholes]
+    assert len(sizes) > 50
+    assert sum(sizes) < 100_000

@@ -5,7 +5,6 @@ import { showTheme } from "./preferences.js";
 import { correct, currentRoute, go, takeToken } from "./route.js";
 import { keepForOffline } from "./offline.js";
 import { Session } from "./session.js";
-import { signIn } from "./signin.js";
 import { tellTab } from "./tab.js";
 import { choose, speak, spoken, t } from "./words.js";
 
@@ -28,7 +27,7 @@ function route(config, notice) {
   const token = config.auth_mode === "token" ? sessionStorage.getItem(TOKEN) : null;
   const wanted = config.auth_mode === "token" ? token && (as ?? "") : as;
   if (session && (wanted === null || (as && session.as !== as))) end();
-  if (wanted === null) return showSignIn(config, notice);
+  if (wanted === null) return void showSignIn(config, notice);
   session ??= new Session(root, { as: wanted, token, refused: (why) => leave(config, why) });
   session.show({ as: session.as, ...place });
 }
@@ -48,16 +47,17 @@ function leave(config, notice) {
 }
 
 /** @param {Config} config @param {string} [notice] */
-function showSignIn(config, notice) {
+async function showSignIn(config, notice) {
   const useToken = (/** @type {string} */ token) => {
     sessionStorage.setItem(TOKEN, token);
     route(config);
   };
+  const { signIn } = await import("./signin.js");
+  if (session) return;
   const useLanguage = async (/** @type {import("./words.js").Language} */ language) => {
     await choose(language);
-    showSignIn(config, notice);
+    await showSignIn(config, notice);
   };
-  document.documentElement.lang = spoken();
   fill(root, signIn({ config, notice, useToken, usePerson: (as) => go({ as }), useLanguage }));
   tellTab({ title: null, unread: 0 });
 }

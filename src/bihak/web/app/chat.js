@@ -1,13 +1,10 @@
 /** The second screen: the list of conversations beside the one that is open, or one of the two on a phone. */
 
 import { connectionLine } from "./connection.js";
-import { openCreation } from "./creation.js";
-import { openDetails } from "./details.js";
+import { openDialog } from "./dialog.js";
 import { el, fill } from "./dom.js";
-import { openNotices } from "./noticelist.js";
 import { Pane } from "./pane.js";
 import { currentRoute } from "./route.js";
-import { openSettings } from "./settings.js";
 import { Shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { spoken, t } from "./words.js";
@@ -36,6 +33,15 @@ import { spoken, t } from "./words.js";
 /** @typedef {{panes: HTMLElement, sidebar: Sidebar, pane: Pane, settings: () => void, end: () => void}} Built */
 
 const CLOCK_EVERY_MS = 30_000;
+const WINDOWS_AFTER_MS = 1_500;
+
+/** What somebody may open: it comes after the first picture, and is there by the time of a click. */
+const WINDOWS = {
+  settings: () => import("./settings.js"),
+  details: () => import("./details.js"),
+  creation: () => import("./creation.js"),
+  notices: () => import("./noticelist.js"),
+};
 
 /**
  * @param {Element} root @param {Bihak} bihak @param {Store} store @param {Options} options
@@ -57,6 +63,7 @@ class Chat {
   #built;
   #render = () => this.#show();
   #clock = setInterval(this.#render, CLOCK_EVERY_MS);
+  #later = setTimeout(() => this.#prepare(), WINDOWS_AFTER_MS);
 
   /** @param {Element} root @param {Bihak} bihak @param {Store} store @param {Options} options */
   constructor(root, bihak, store, options) {
@@ -81,6 +88,7 @@ class Chat {
   end() {
     this.#store.removeEventListener("change", this.#render);
     clearInterval(this.#clock);
+    clearTimeout(this.#later);
     this.#built.end();
   }
 
@@ -104,20 +112,36 @@ class Chat {
       navigate: (place) => this.#options.navigate({ as: this.#route.as, ...place }),
     };
     const { leaveWord, embedded } = this.#options;
-    const settings = () => openSettings(context, { leaveWord, onLanguage: () => this.#rebuild() });
-    const creation = () => openCreation(context);
-    const details = () => this.#route.conversationId !== null && openDetails(context, this.#route.conversationId);
-    const sidebar = new Sidebar(context, { settings, creation, notices: () => openNotices(context) });
+    /** @type {<T>(load: () => Promise<T>, open: (module: T) => void) => () => Promise<void>} */
+    const opener = (load, open) => async () => {
+      const module = await load().catch(() => null);
+      if (module) open(module);
+      else openDialog(frame, { title: t("app.name"), body: [el("p", {}, t("error.disconnected"))] });
+    };
+    const onLanguage = () => this.#rebuild();
+    const settings = opener(WINDOWS.settings, (it) => it.openSettings(context, { leaveWord, onLanguage }));
+    const creation = opener(WINDOWS.creation, (it) => it.openCreation(context));
+    const notices = opener(WINDOWS.notices, (it) => it.openNotices(context));
+    const details = opener(WINDOWS.details, (it) => it.openDetails(context, this.#route.conversationId));
+    const sidebar = new Sidebar(context, { settings, creation, notices });
     const pane = new Pane(this.#bihak, this.#store, { navigate: context.navigate, onDetails: details });
     const shortcuts = new Shortcuts(context, { sidebar, pane, creation });
     const line = connectionLine(this.#bihak);
     if (embedded) frame.addEventListener("click", (event) => this.#follow(event));
     const panes = el("div", { class: "chat-panes" }, sidebar.node, pane.node);
-    fill(frame, skipLink(pane), line.node, panes);
+    sidebar.node.prepend(skipLink(pane));
+    fill(frame, line.node, panes);
     fill(this.#root, frame);
     shortcuts.listen();
     const end = () => [shortcuts, line, sidebar, pane].forEach((view) => view.end());
     return { panes, sidebar, pane, settings, end };
+  }
+
+  /** Only with a connection: a browser that could not fetch a module once never tries again. */
+  #prepare() {
+    if (this.#bihak.state.state === "ready" && navigator.onLine) {
+      for (const load of Object.values(WINDOWS)) load().catch(() => {});
+    } else this.#later = setTimeout(() => this.#prepare(), WINDOWS_AFTER_MS);
   }
 
   /** In another language every word is another one. */

@@ -126,7 +126,7 @@ export class Composer {
       event.preventDefault();
       event.stopPropagation();
       this.#endReply();
-    } else if (event.key === "ArrowUp" && !this.#field.text && this.#on.editLast()) event.preventDefault();
+    } else if (event.key === "ArrowUp" && !event.altKey && !this.#field.text && this.#on.editLast()) event.preventDefault();
   }
 
   #submit() {

@@ -31,7 +31,6 @@ export function connectionLine(bihak) {
   const tell = () => {
     const { state } = bihak.state;
     node.classList.add("shown");
-    node.inert = false;
     say(text, wording(state, wasReady));
     const isWaiting = state === "waiting" && navigator.onLine;
     say(retry, t("connection.now"));
@@ -47,7 +46,7 @@ export function connectionLine(bihak) {
     clearInterval(counting);
     telling = undefined;
     node.classList.remove("shown");
-    node.inert = true;
+    retry.hidden = true;
     say(text, "");
   };
 

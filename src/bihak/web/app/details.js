@@ -13,9 +13,9 @@ import { t } from "./words.js";
 /** @typedef {import("../sdk/wire.js").Participant} Participant */
 /** @typedef {import("./chat.js").Context} Context */
 
-/** @param {Context} context @param {number} conversationId */
+/** @param {Context} context @param {number | null} conversationId */
 export function openDetails(context, conversationId) {
-  if (context.store.state.find(conversationId)) new Details(context, conversationId);
+  if (conversationId !== null && context.store.state.find(conversationId)) new Details(context, conversationId);
 }
 
 class Details {

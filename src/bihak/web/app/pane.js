@@ -127,7 +127,7 @@ export class Pane {
       { class: "pane-head" },
       this.#back,
       this.#face,
-      el("div", { class: "pane-who" }, el("h2", { class: "pane-title" }, this.#title), this.#presence),
+      el("div", { class: "pane-who" }, el("h1", { class: "pane-title" }, this.#title), this.#presence),
       el("button", props, icon("details")),
     );
   }
@@ -165,11 +165,11 @@ export class Pane {
     if (key === "loading") return fill(this.#nothing);
     const source = new URL("icon.svg", import.meta.url).href;
     const mark = el("img", { src: source, alt: "", width: 64, height: 64 });
-    if (key === "first") fill(this.#nothing, mark, el("h2", {}, t("signin.welcome")), el("p", {}, t("list.emptyHint")));
-    else if (key === "none") fill(this.#nothing, mark, el("h2", {}, t("pane.chooseTitle")), el("p", {}, t("pane.choose")));
+    if (key === "first") fill(this.#nothing, mark, el("h1", {}, t("signin.welcome")), el("p", {}, t("list.emptyHint")));
+    else if (key === "none") fill(this.#nothing, mark, el("h1", {}, t("pane.chooseTitle")), el("p", {}, t("pane.choose")));
     else {
       const back = el("a", { class: "button", href: hrefOf({ as }) }, t("pane.back"));
-      fill(this.#nothing, mark, el("h2", {}, t("pane.missingTitle")), el("p", {}, t("pane.missing")), back);
+      fill(this.#nothing, mark, el("h1", {}, t("pane.missingTitle")), el("p", {}, t("pane.missing")), back);
     }
   }
 }

@@ -6,7 +6,6 @@ import { chat } from "./chat.js";
 import { correct, currentRoute, go } from "./route.js";
 import { Store } from "./store.js";
 import { tellTab } from "./tab.js";
-import { spoken } from "./words.js";
 
 /** @typedef {import("./route.js").Route} Route */
 
@@ -44,7 +43,6 @@ export class Session {
     this.#view.show(route);
     // A second click on the same result must be a step again.
     if (route.messageId !== null) correct({ ...route, messageId: null });
-    document.documentElement.lang = spoken();
   }
 
   /** Nothing of this person is to stay in this browser. */

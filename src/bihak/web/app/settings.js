@@ -7,9 +7,9 @@ import { el, say } from "./dom.js";
 import { field, radios, select, toggle } from "./fields.js";
 import { icon } from "./icon.js";
 import { chooseTheme, theme } from "./preferences.js";
-import { openHelp } from "./shortcuts.js";
+import { openHelp } from "./keyhelp.js";
 import { faultWords } from "./wording.js";
-import { LANGUAGES, choose, spoken, t } from "./words.js";
+import { choose, languageNames, spoken, t } from "./words.js";
 
 /** @typedef {import("./chat.js").Context} Context */
 /** @typedef {import("./words.js").Language} Language */
@@ -99,12 +99,6 @@ function language(onLanguage) {
   };
   return field(t("app.language"), select(languageNames(), spoken(), change));
 }
-
-/** Each in its own. @returns {Record<Language, string>} */
-export const languageNames = () =>
-  /** @type {Record<Language, string>} */ (
-    Object.fromEntries(Object.entries(LANGUAGES).map(([tag, { name }]) => [tag, name]))
-  );
 
 /** @param {Context} context @param {"signin.switch" | "signin.signOut" | null} leaveWord */
 function footer({ host }, leaveWord) {

@@ -1,8 +1,4 @@
-/** The keyboard's short ways, and the page that tells of them. */
-
-import { openDialog } from "./dialog.js";
-import { el } from "./dom.js";
-import { t } from "./words.js";
+/** The keyboard's short ways. */
 
 /** @typedef {import("./chat.js").Context} Context */
 /** @typedef {{sidebar: import("./sidebar.js").Sidebar, pane: import("./pane.js").Pane, creation: () => void}} Views */
@@ -13,7 +9,7 @@ const alt = (wanted) => (/** @type {KeyboardEvent} */ { altKey, ctrlKey, metaKey
   altKey && !ctrlKey && !metaKey && code === wanted;
 
 /** @satisfies {Record<string, Shortcut>} */
-const SHORTCUTS = {
+export const SHORTCUTS = {
   search: {
     keys: ["Ctrl", "K"],
     name: "keys.search",
@@ -72,7 +68,7 @@ export class Shortcuts {
     unread: () => this.#go((each) => each.unread > 0),
     list: () => this.#views.sidebar.focusList(),
     write: () => this.#views.pane.focus(),
-    help: () => openHelp(this.#context.host),
+    help: async () => (await import("./keyhelp.js")).openHelp(this.#context.host),
   };
 
   /** @param {number} by */
@@ -89,24 +85,6 @@ export class Shortcuts {
     const next = this.#context.store.state.conversations.find(isWanted);
     if (next) this.#context.navigate({ conversationId: next.conversation_id });
   }
-}
-
-/** @param {Element} host */
-export function openHelp(host) {
-  const rows = Object.values(SHORTCUTS).map(({ keys, name }) => row(keys, t(name)));
-  const more = [
-    row(["↑", "↓"], t("keys.move")),
-    row(["Enter"], t("keys.send")),
-    row(["Shift", "Enter"], t("keys.line")),
-    row(["Esc"], t("keys.close")),
-  ];
-  openDialog(host, { title: t("keys.title"), body: [el("dl", { class: "keys" }, ...rows, ...more)] });
-}
-
-/** @param {string[]} keys @param {string} words */
-function row(keys, words) {
-  const caps = keys.map((key) => el("kbd", {}, key));
-  return el("div", {}, el("dt", {}, ...caps), el("dd", {}, words));
 }
 
 /** A question mark in a text is a question. @param {KeyboardEvent} event */

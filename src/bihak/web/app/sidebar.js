@@ -97,9 +97,9 @@ export class Sidebar {
     const print = JSON.stringify([me.user_id, me.name, status]);
     if (this.#face.dataset.shown === print) return;
     this.#face.dataset.shown = print;
-    this.#face.setAttribute("aria-label", t("settings.open"));
     this.#face.title = t("settings.open");
-    fill(this.#face, avatar({ userId: me.user_id, name: me.name, status }));
+    const label = el("span", { class: "unseen" }, t("settings.open"));
+    fill(this.#face, avatar({ userId: me.user_id, name: me.name, status }), label);
   }
 
   #renderBell() {

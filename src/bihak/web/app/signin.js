@@ -4,9 +4,8 @@ import { avatar } from "./avatar.js";
 import { el } from "./dom.js";
 import { field, select } from "./fields.js";
 import { hrefOf } from "./route.js";
-import { languageNames } from "./settings.js";
 import { typeWord } from "./wording.js";
-import { spoken, t } from "./words.js";
+import { languageNames, spoken, t } from "./words.js";
 
 /** @typedef {import("./app.js").Config} Config */
 

@@ -44,6 +44,12 @@ export async function choose(wanted) {
   await speak(wanted);
 }
 
+/** Each in its own. @returns {Record<Language, string>} */
+export const languageNames = () =>
+  /** @type {Record<Language, string>} */ (
+    Object.fromEntries(Object.entries(LANGUAGES).map(([tag, { name }]) => [tag, name]))
+  );
+
 /** @returns {Language} */
 export const spoken = () => language;
 
