@@ -18,6 +18,12 @@ def open_files(server: ServerProcess) -> int:
     return sum(1 for _ in Path(f"/proc/{server.pid}/fd").iterdir())
 
 
+def open_sockets(server: ServerProcess) -> int:
+    """File descriptors that are sockets: others come and go with the readers of the database."""
+    links = (str(link.readlink()) for link in Path(f"/proc/{server.pid}/fd").iterdir() if link.is_symlink())
+    return sum(1 for link in links if link.startswith("socket:"))
+
+
 def metric(server: ServerProcess, name: str) -> float:
     """A figure of /metrics."""
     with urllib.request.urlopen(f"{server.url}/metrics", timeout=10) as response:  # noqa: S310 - our own server

@@ -13,7 +13,7 @@ from bihak.protocol.types import Participant
 from bihak.transports.auth import make_token
 from tests.e2e.raw import TEXT, RawSocket, connected, frame, handshake, upgraded
 from tests.e2e.server import SECRET, ServerProcess
-from tests.e2e.status import open_files
+from tests.e2e.status import open_sockets
 
 PAGE = "https://platform.example"
 
@@ -191,7 +191,7 @@ async def test_a_participant_has_so_many_connections_and_no_more_however_fast_th
 
 async def test_whoever_takes_too_long_is_closed(server: ServerProcess) -> None:
     """All at once, since each takes its time."""
-    before = open_files(server)
+    before = open_sockets(server)
 
     async def says(*pieces: bytes, every_s: float = 0.5) -> bytes:
         async with connected(server) as socket:
@@ -229,5 +229,5 @@ async def test_whoever_takes_too_long_is_closed(server: ServerProcess) -> None:
     assert b"too slowly" in slow_body
     assert unread_body.count(b"HTTP/1.1 40") == 1
     assert code == 1008
-    while open_files(server) > before:
+    while open_sockets(server) > before:
         await asyncio.sleep(0.01)

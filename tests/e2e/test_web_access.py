@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 from playwright.async_api import Page, expect
@@ -27,7 +27,7 @@ async () => {
 FOCUSED = """
 (({ activeElement: it }) => it.getAttribute("aria-label") || it.labels?.[0]?.innerText || it.innerText)(document)
 """
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 async def findings(page: Page) -> dict[str, Any]:
