@@ -32,7 +32,7 @@ SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 async def findings(page: Page) -> dict[str, Any]:
     """What axe objects to in the view as it is, in light and in dark, once everything has come to rest."""
-    found = {}
+    found: dict[str, Any] = {}
     for scheme in SCHEMES:
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         await page.evaluate("Promise.all(document.getAnimations().map(({ finished }) => finished))")
