@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import aiohttp
 from playwright.async_api import Page, expect
@@ -27,12 +27,12 @@ async () => {
 FOCUSED = """
 (({ activeElement: it }) => it.getAttribute("aria-label") || it.labels?.[0]?.innerText || it.innerText)(document)
 """
-SCHEMES = ("light", "dark")
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 
 
 async def findings(page: Page) -> dict[str, Any]:
     """What axe objects to in the view as it is, in light and in dark, once everything has come to rest."""
-    found = {}
+    found: dict[str, Any] = {}
     for scheme in SCHEMES:
         await page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         await page.evaluate("Promise.all(document.getAnimations().map(({ finished }) => finished))")

@@ -78,6 +78,7 @@ export class Commands extends EventTarget {
     /** What one keeps private. */
     settings(): Promise<{
         read_receipts: boolean;
+        appears_offline: boolean;
     }>;
     /** @param {{read_receipts: boolean}} settings  whether others hear of what one has read */
     updateSettings(settings: {

@@ -244,6 +244,7 @@ export type Replies = {
     };
     settings: {
         read_receipts: boolean;
+        appears_offline: boolean;
     };
     update_settings: Ok;
     set_status: Ok;
