@@ -37,7 +37,8 @@ class Bihak:
         self._log = folder / "bihak.log"
         self._wrapper = wrapper
         self._arguments = ["serve", "--host", "127.0.0.1", "--port", str(self.port), *arguments]
-        settings = {"AUTH_MODE": "trusted", "RATE_LIMIT_MESSAGES": "off", "LOG_LEVEL": "warning"}
+        limits = {"RATE_LIMIT_MESSAGES": "off", "RATE_LIMIT_REQUESTS": "off"}
+        settings = {"AUTH_MODE": "trusted", "LOG_LEVEL": "warning", **limits}
         self._environment = clean_environment(settings | {"DATABASE_URL": database_url} | environment)
         self._process: subprocess.Popen[bytes] | None = None
 
