@@ -109,6 +109,8 @@ async def test_two_tabs_of_one_person_stay_in_step(demo: ServerProcess, people: 
     await expect(first.get_by_role("main").get_by_text("Away")).to_be_visible()
     await tab.reload()
     await expect(tab.locator(".me-status")).to_have_text("Away")
+    await say(tab, "not here, really")
+    await expect(first.get_by_role("article").filter(has_text="not here, really")).to_be_visible()
     await expect(first.get_by_role("main").get_by_text("Away")).to_be_visible()
 
     await tab.get_by_role("button", name="About this conversation").click()
