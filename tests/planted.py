@@ -29,7 +29,7 @@ def drop_a_publish(patch: pytest.MonkeyPatch) -> None:
     def answer_only(self: Dispatcher, batch: WriteBatch) -> None:
         for call in batch.calls:
             call.recorded.clear()
-            call.answer(call)
+            call.answer()
 
     patch.setattr(Dispatcher, "_publish_and_answer", answer_only)
 

@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 
 from bihak.cluster.base import Backplane, Publication
+from bihak.cluster.envelope import Envelope
 from bihak.cluster.local import LocalBackplane, LocalBus
 from bihak.cluster.redis import RedisBackplane
 from bihak.cluster.redis_url import open_pool
@@ -60,7 +61,7 @@ class Listener:
 Pair = tuple[Listener, Listener]
 
 READY = "ready"
-END: Publication = ("end", b"end")
+END: Publication = ("end", Envelope(b"end"))
 
 
 async def settled(pair: Pair) -> None:
@@ -71,8 +72,8 @@ async def settled(pair: Pair) -> None:
         listener.heard.clear()
 
         def arrives(listener: Listener = listener, other: Listener = other) -> bool:
-            other.backplane.publish([(READY, b"")])
-            return (READY, b"") in listener.heard
+            other.backplane.publish([(READY, Envelope(b""))])
+            return (READY, Envelope(b"")) in listener.heard
 
         await until(arrives)
     for listener in pair:
@@ -97,9 +98,9 @@ async def test_a_publication_comes_to_every_subscriber_the_publisher_too(pair: P
     for listener in pair:
         listener.backplane.subscribe("c1")
     await settled(pair)
-    one.backplane.publish([("c1", b"\x00\xffhello")])
+    one.backplane.publish([("c1", Envelope(b"\x00\xffhello"))])
     one.backplane.publish([END])
-    assert await one.until(END) == await two.until(END) == [("c1", b"\x00\xffhello")]
+    assert await one.until(END) == await two.until(END) == [("c1", Envelope(b"\x00\xffhello"))]
 
 
 async def test_only_those_hear_it_who_want_that_topic(pair: Pair) -> None:
@@ -107,17 +108,25 @@ async def test_only_those_hear_it_who_want_that_topic(pair: Pair) -> None:
     one.backplane.subscribe("c1")
     two.backplane.subscribe("c2")
     await settled(pair)
-    one.backplane.publish([("c1", b"1"), ("c2", b"2"), ("c3", b"3"), ("c11", b"4"), ("c", b"5")])
+    one.backplane.publish(
+        [
+            ("c1", Envelope(b"1")),
+            ("c2", Envelope(b"2")),
+            ("c3", Envelope(b"3")),
+            ("c11", Envelope(b"4")),
+            ("c", Envelope(b"5")),
+        ]
+    )
     one.backplane.publish([END])
-    assert await one.until(END) == [("c1", b"1")]
-    assert await two.until(END) == [("c2", b"2")]
+    assert await one.until(END) == [("c1", Envelope(b"1"))]
+    assert await two.until(END) == [("c2", Envelope(b"2"))]
 
 
 async def test_publications_of_one_node_keep_their_order(pair: Pair) -> None:
     one, two = pair
     two.backplane.subscribe("c1")
     two.backplane.subscribe("c2")
-    sent = [(f"c{1 + number % 2}", str(number).encode()) for number in range(200)]
+    sent = [(f"c{1 + number % 2}", Envelope(str(number).encode())) for number in range(200)]
     await settled(pair)
     for at in range(0, 200, 20):
         one.backplane.publish(sent[at : at + 20])
@@ -130,12 +139,12 @@ async def test_subscribing_twice_is_subscribing_once(pair: Pair) -> None:
     for _ in range(2):
         two.backplane.subscribe("c1")
     await settled(pair)
-    one.backplane.publish([("c1", b"once"), END])
-    assert await two.until(END) == [("c1", b"once")]
+    one.backplane.publish([("c1", Envelope(b"once")), END])
+    assert await two.until(END) == [("c1", Envelope(b"once"))]
     two.backplane.unsubscribe("c1")
     await settled(pair)
-    one.backplane.publish([("c1", b"no more"), ("end", b"end 2")])
-    assert ("c1", b"no more") not in await two.until(("end", b"end 2"))
+    one.backplane.publish([("c1", Envelope(b"no more")), ("end", Envelope(b"end 2"))])
+    assert ("c1", Envelope(b"no more")) not in await two.until(("end", Envelope(b"end 2")))
 
 
 async def test_whoever_unsubscribes_what_it_never_wanted_is_not_harmed(pair: Pair) -> None:
@@ -152,17 +161,17 @@ async def test_a_closed_backplane_delivers_nothing_and_takes_everything(pair: Pa
         listener.backplane.subscribe("c1")
     await settled(pair)
     await two.backplane.close()
-    one.backplane.publish([("c1", b"x"), END])
-    assert await one.until(END) == [("c1", b"x")]
+    one.backplane.publish([("c1", Envelope(b"x")), END])
+    assert await one.until(END) == [("c1", Envelope(b"x"))]
     assert two.heard == []
-    two.backplane.publish([("c1", b"from the grave")])
+    two.backplane.publish([("c1", Envelope(b"from the grave"))])
     two.backplane.subscribe("c2")
 
 
 async def test_many_large_publications_arrive_whole(pair: Pair) -> None:
     one, two = pair
     two.backplane.subscribe("c1")
-    sent = [("c1", bytes([number]) * 100_000) for number in range(20)]
+    sent = [("c1", Envelope(bytes([number]) * 100_000)) for number in range(20)]
     await settled(pair)
     one.backplane.publish([*sent, END])
     assert await two.until(END) == sent

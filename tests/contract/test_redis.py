@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from bihak.cluster.envelope import Envelope
 from bihak.cluster.redis import RedisBackplane
 from bihak.cluster.redis_url import open_pool
 from bihak.errors import SettingsError
@@ -26,13 +27,13 @@ async def test_a_node_that_was_cut_off_is_told_when_it_is_back_and_hears_again(t
             listener.backplane.subscribe("end")
         server.kill()
         await until(lambda: not one.backplane.is_connected and not two.backplane.is_connected)
-        one.backplane.publish([("c1", b"lost to others")])
+        one.backplane.publish([("c1", Envelope(b"lost to others"))])
         two.backplane.subscribe("c2")
-        assert await one.until(("c1", b"lost to others")) == []
+        assert await one.until(("c1", Envelope(b"lost to others"))) == []
         server.start()
         await until(lambda: one.recoveries and two.recoveries)
-        one.backplane.publish([("c1", b"1"), ("c2", b"2"), END])
-        assert await two.until(END) == [("c1", b"1"), ("c2", b"2")]
+        one.backplane.publish([("c1", Envelope(b"1")), ("c2", Envelope(b"2")), END])
+        assert await two.until(END) == [("c1", Envelope(b"1")), ("c2", Envelope(b"2"))]
         assert one.recoveries == two.recoveries == 1
         for listener in pair:
             await listener.backplane.close()
@@ -41,7 +42,7 @@ async def test_a_node_that_was_cut_off_is_told_when_it_is_back_and_hears_again(t
 async def test_a_burst_that_redis_cannot_take_does_not_fill_the_memory(redis_server: Redis) -> None:
     backplane = backplane_of(redis_server.url)
     await backplane.start(lambda _publications: None, lambda: None)
-    large = [("c1", bytes(1 << 20))]
+    large = [("c1", Envelope(bytes(1 << 20)))]
     for _ in range(100):
         backplane.publish(large)
     assert 0 < backplane.dropped < 100

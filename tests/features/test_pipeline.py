@@ -2,17 +2,16 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from bihak.core.context import Transaction
-from bihak.core.dispatcher import FULL_POLL_S
+from bihak.core.context import Call, Transaction
 from bihak.core.session import OUTBOX_BYTES
+from bihak.core.visit import FULL_POLL_S
 from bihak.errors import Conflict
 from bihak.features.conversations import RenameConversation
+from bihak.protocol.envelope import Request
 from tests.harness import Cluster, Device
 
 
@@ -198,13 +197,13 @@ async def test_nothing_is_read_for_whoever_has_gone_and_what_they_wrote_is_store
         alice.send("subscribe_conversation", conversation_id=cid, after_seq=0)
         alice.send("message", conversation_id=cid, content=f"{number}")
     reads = []
-    run = alice.node.readers.run
+    read = alice.node.dispatcher.read
 
-    async def counted(read: Callable[[sa.Connection], Any]) -> Any:
-        reads.append(read)
-        return await run(read)
+    async def counted(call: Call[Request]) -> None:
+        reads.append(call)
+        await read(call)
 
-    alice.node.readers.run = counted  # type: ignore[method-assign]
+    alice.node.dispatcher.read = counted  # type: ignore[method-assign]
     alice.session.left()
     await cluster.settle()
     assert [frame["content"] for frame in bob.durable(cid)] == ["0", "1", "2"]

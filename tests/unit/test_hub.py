@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 import pytest_asyncio
 
-from bihak.cluster.envelope import Envelope, conversation_topic, publication
+from bihak.cluster.envelope import Envelope, conversation_topic
 from bihak.core import sweep
 from bihak.core.hub import GAP_HOLD_S
 from tests.harness import Cluster, Device, Place, running_cluster
@@ -25,7 +25,7 @@ class Room:
     def receive(self, *seqs: int) -> None:
         """The backplane brings these events, in this order."""
         hub = self.cluster.nodes[1].hub
-        hub.receive([publication(conversation_topic(self.cid), Envelope(self._bodies[seq - 1], seq)) for seq in seqs])
+        hub.receive([(conversation_topic(self.cid), Envelope(self._bodies[seq - 1], seq)) for seq in seqs])
 
     async def heard(self) -> list[int]:
         await self.cluster.clock.run_ready()
@@ -106,7 +106,7 @@ async def test_an_event_that_is_not_in_the_log_is_given_up(room: Room) -> None:
 
 async def test_the_rooms_of_others_are_left_alone(room: Room) -> None:
     hub = room.cluster.nodes[1].hub
-    hub.receive([publication(conversation_topic(2**40), Envelope(b"{}", 1))])
+    hub.receive([(conversation_topic(2**40), Envelope(b"{}", 1))])
     hub.compare_heads([(2**40, 7)])
     await room.cluster.settle()
     assert await room.heard() == []

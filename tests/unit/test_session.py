@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bihak.core.session import EPHEMERAL_BYTES, OUTBOX_BYTES, Lane, Session, Turn
+from bihak.core.session import DRAINED_BYTES, EPHEMERAL_BYTES, OUTBOX_BYTES, Lane, Session, Turn
 from bihak.errors import CloseCode
 
 
@@ -104,13 +104,22 @@ def test_a_reply_is_never_refused() -> None:
 
 def test_a_flush_behind_unread_bytes_tells_of_congestion() -> None:
     session, pipe, calls = opened()
-    session.send(b"one")
+    session.send(bytes(DRAINED_BYTES))
     session.flush()
     assert calls.congestions == 0
-    pipe.unread = 3
+    pipe.unread = DRAINED_BYTES
     session.send(b"two")
     session.flush()
     assert calls.congestions == 1
+
+
+def test_what_the_other_side_has_read_does_not_count() -> None:
+    session, pipe, calls = opened()
+    for _ in range(20):
+        session.send(bytes(DRAINED_BYTES // 2))
+        session.flush()
+    assert (calls.congestions, session.is_full) == (0, False)
+    assert session.offer(bytes(OUTBOX_BYTES))
 
 
 def test_closing_writes_what_is_queued_first_and_happens_once() -> None:

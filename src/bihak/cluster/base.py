@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-Publication = tuple[str, bytes]
-"""A topic and what was published on it."""
+from bihak.cluster.envelope import Envelope
+
+Publication = tuple[str, Envelope]
+"""A topic and what was published on it; nobody changes it any more."""
 
 Deliver = Callable[[Sequence[Publication]], None]
 

@@ -2,8 +2,6 @@
 
 import msgspec
 
-from bihak.cluster.base import Publication
-
 
 class Envelope(msgspec.Struct, array_like=True):
     """An event between nodes: its body, and what the hub must know of it without reading it."""
@@ -33,8 +31,10 @@ class Envelope(msgspec.Struct, array_like=True):
     """Not 0: `skip_user` types, as the node of that number tells."""
 
 
-_encode = msgspec.msgpack.Encoder().encode
-open_envelope = msgspec.msgpack.Decoder(Envelope).decode
+pack = msgspec.msgpack.Encoder().encode
+"""An envelope as bytes, for a carrier that takes nothing else."""
+unpack = msgspec.msgpack.Decoder(Envelope).decode
+"""The envelope in such bytes. Raises msgspec.DecodeError."""
 
 
 def conversation_topic(conversation_id: int) -> str:
@@ -43,8 +43,3 @@ def conversation_topic(conversation_id: int) -> str:
 
 def participant_topic(user_id: str) -> str:
     return f"p{user_id}"
-
-
-def publication(topic: str, envelope: Envelope) -> Publication:
-    """`envelope` ready for the backplane."""
-    return topic, _encode(envelope)

@@ -6,11 +6,13 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 
+import msgspec
 import structlog
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError
 
 from bihak.cluster.base import Deliver, Publication
+from bihak.cluster.envelope import pack, unpack
 from bihak.errors import SettingsError
 
 log = structlog.stdlib.get_logger("bihak.redis")
@@ -79,8 +81,8 @@ class RedisBackplane:
         if self._deliver is None:
             return
         mine = [publication for publication in publications if publication[0] in self._topics]
-        for topic, payload in publications:
-            self._put(self._channel(topic), payload)
+        for topic, envelope in publications:
+            self._put(self._channel(topic), pack(envelope))
         if mine:
             self._deliver(mine)
 
@@ -197,7 +199,6 @@ class RedisBackplane:
 
     async def _listen(self, connection: AbstractConnection) -> None:
         """Takes what comes. What one read of the socket brought is delivered together."""
-        loop = asyncio.get_running_loop()
         reads = 0
         while True:
             kind, channel, payload = await connection.read_response()
@@ -207,12 +208,20 @@ class RedisBackplane:
                     continue
                 self.received += 1
                 if not payload.startswith(self._origin):
-                    if not self._came:
-                        loop.call_soon(self._hand_over)
-                    self._came.append((channel[len(self._prefix) :].decode(), payload[ORIGIN_BYTES:]))
+                    self._take(channel, payload)
             reads += 1
             if reads % READS_A_TURN == 0:
                 await asyncio.sleep(0)  # a read that need not wait does not let others run
+
+    def _take(self, channel: bytes, payload: bytes) -> None:
+        try:
+            envelope = unpack(payload[ORIGIN_BYTES:])
+        except msgspec.DecodeError:
+            log.warning("somebody else publishes under this cluster's prefix", channel=channel.decode(errors="replace"))
+            return
+        if not self._came:
+            asyncio.get_running_loop().call_soon(self._hand_over)
+        self._came.append((channel[len(self._prefix) :].decode(), envelope))
 
     def _hand_over(self) -> None:
         came, self._came = self._came, []

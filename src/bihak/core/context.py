@@ -46,13 +46,14 @@ class Call(msgspec.Struct, Generic[R], eq=False):
     command: Command
     request: R
     actor: Actor
-    answer: Callable[["Call[R]"], None]
-    """Called on the event loop once, when `outcome` is final."""
     connection: object = None
     """Calls of one connection are served in order; None: it is nobody's successor."""
     outcome: Reply | ChatError | None = None
     recorded: list[DurableEvent] = []
     signals: list[Signal] = []
+
+    def answer(self) -> None:
+        """Called on the event loop once, when `outcome` is final; here, nobody waits for it."""
 
     def forget(self) -> None:
         """Takes back what an earlier try did."""

@@ -11,13 +11,14 @@ import sqlalchemy as sa
 import structlog
 
 from bihak.cluster.base import Backplane, Publication
-from bihak.cluster.envelope import Envelope, conversation_topic, participant_topic, publication
+from bihak.cluster.envelope import Envelope, conversation_topic, participant_topic
 from bihak.core.context import Call, Query, Signal, Transaction
 from bihak.core.feature import Command, Kind
 from bihak.core.identity import Actor
 from bihak.core.limits import Limit, Limits
 from bihak.core.session import Session, Turn
-from bihak.errors import ChatError, Disconnect, Internal, NotAuthenticated, Unavailable, UnknownType
+from bihak.core.visit import NOBODY, Visit
+from bihak.errors import ChatError, Internal, Unavailable, UnknownType
 from bihak.failpoints import Failpoint, pass_by
 from bihak.protocol.envelope import (
     NO_ECHO,
@@ -27,27 +28,15 @@ from bihak.protocol.envelope import (
     Reply,
     Request,
     RequestDecoder,
-    echo_of,
     encode,
     error_reply,
 )
-from bihak.protocol.frames import text_frame
 from bihak.storage.dialect import Database, Dialect
 from bihak.storage.ids import IdBlocks
 from bihak.storage.readers import Readers
 from bihak.storage.writer import Writer
 
 log = structlog.stdlib.get_logger("bihak")
-
-FULL_POLL_S = 0.05
-
-_TURNS = {
-    Kind.LIVE: Turn.LIVE,
-    Kind.TASK: Turn.ALONE,
-    Kind.READ: Turn.ALONE,
-    Kind.WRITE: Turn.WRITE,
-    Kind.WRITE_MANY: Turn.WRITE,
-}
 
 
 class WriteBatch:
@@ -119,6 +108,16 @@ def _runs(calls: Sequence[Call[Request]]) -> list[tuple[Command, list[Call[Reque
     return runs
 
 
+class _Awaited(Call[Request], kw_only=True):
+    """A call whose outcome a coroutine waits for."""
+
+    future: "asyncio.Future[Reply | ChatError | None]"
+
+    def answer(self) -> None:
+        if not self.future.done():
+            self.future.set_result(self.outcome)
+
+
 class Dispatcher:
     """Serves requests from any transport, on the event loop."""
 
@@ -184,7 +183,7 @@ class Dispatcher:
             self.refuse(session, failure.error, failure.echo)
             return False
         command = self.commands[type(request)]
-        _Visit(self, session, command, request).enter()
+        Visit(command, request, NOBODY, session, session=session, services=self).enter()
         return True
 
     def refuse(self, session: Session, error: ChatError, echo: Echo = NO_ECHO) -> None:
@@ -201,16 +200,11 @@ class Dispatcher:
         if command.kind in (Kind.LIVE, Kind.TASK):
             return await self._call_live(command, request, actor)
         future: asyncio.Future[Reply | ChatError | None] = asyncio.get_running_loop().create_future()
-
-        def answer(call: Call[Request]) -> None:
-            if not future.done():
-                future.set_result(call.outcome)
-
-        call = Call(command, request, actor, answer)
+        call = _Awaited(command, request, actor, future=future)
         if command.kind is Kind.READ:
             self.start_task(self.read(call))
         else:
-            self.writer.submit(call)
+            self.submit(call)
         outcome = await future
         if isinstance(outcome, ChatError):
             raise outcome
@@ -231,15 +225,15 @@ class Dispatcher:
 
     def write_quietly(self, request: Request, actor: Actor) -> None:
         """Queues the server's own write; whatever its fate, nobody waits for it."""
-        call = Call(self.commands[type(request)], request, actor, lambda _call: None)
+        call: Call[Request] = Call(self.commands[type(request)], request, actor)
         try:
-            self.writer.submit(call)
+            self.submit(call)
         except ChatError as error:
             log.debug("write dropped", command=call.command.name, error=error.message)
 
     def guard(self, command: Command, actor: Actor | None, session: Session | None = None) -> None:
         """Raises what forbids `actor`, on the connection of `session` if there is one, to use `command` now."""
-        if self.draining and _TURNS[command.kind] is Turn.WRITE:
+        if self.draining and command.turn is Turn.WRITE:
             raise Unavailable("The server is about to restart; send it again.", retry_after=1.0)
         if command.internal:
             return
@@ -258,7 +252,16 @@ class Dispatcher:
             call.outcome = error
         except Exception as fault:
             call.outcome = self.internal(fault, call.command)
-        call.answer(call)
+        call.answer()
+
+    def submit(self, call: Call[Request]) -> None:
+        """Queues a writing call; it is answered after its COMMIT. Raises Unavailable."""
+        self.writer.submit(call)
+
+    def returned(self, session: Session) -> None:
+        """A session that was idle shows that somebody is there."""
+        for listener in self.on_returned:
+            listener(session)
 
     def internal(self, fault: BaseException, command: Command) -> Internal:
         """Logs a bug under an id, and makes the error that tells the client the id."""
@@ -303,7 +306,7 @@ class Dispatcher:
             self._backplane.publish(publications)
         self._failpoint("after_publish")
         for call in batch.calls:
-            call.answer(call)
+            call.answer()
         if events:
             for listener in self.on_committed:
                 listener(events)
@@ -311,7 +314,7 @@ class Dispatcher:
 
 def _durable(event: DurableEvent) -> Publication:
     envelope = Envelope(encode(event), event.seq, event.left(), joined=event.joined(), wrote=event.wrote())
-    return publication(conversation_topic(event.conversation_id), envelope)
+    return conversation_topic(event.conversation_id), envelope
 
 
 def _log_event(event: DurableEvent, actor: Actor) -> None:
@@ -337,98 +340,5 @@ def _signal(signal: Signal) -> list[Publication]:
         typing=signal.typing,
     )
     if signal.to_user is not None:
-        return [publication(participant_topic(signal.to_user), envelope)]
-    _, payload = publication("", envelope)
-    return [(conversation_topic(conversation_id), payload) for conversation_id in signal.to_conversations]
-
-
-class _Visit:
-    """One request of a connection, from its turn in the lane to its reply."""
-
-    __slots__ = ("command", "dispatcher", "request", "session", "turn")
-
-    def __init__(self, dispatcher: Dispatcher, session: Session, command: Command, request: Request) -> None:
-        self.dispatcher = dispatcher
-        self.session = session
-        self.command = command
-        self.request = request
-        self.turn = _TURNS[command.kind]
-
-    def enter(self) -> None:
-        if self.command.is_activity:
-            self.session.active_at = asyncio.get_running_loop().time()
-            if self.session.is_idle:
-                for listener in self.dispatcher.on_returned:
-                    listener(self.session)
-        self.session.lane.enter(self.turn, self._start, self)
-
-    def _start(self) -> None:
-        command, session, dispatcher = self.command, self.session, self.dispatcher
-        if session.gone and self.turn is Turn.ALONE:
-            self._finish(None)  # nobody would hear what it finds
-            return
-        try:
-            if command.needs_auth and session.actor is None:
-                raise NotAuthenticated()
-            dispatcher.guard(command, session.actor, session)
-            if command.kind is Kind.LIVE:
-                self._finish(command.handler(session, self.request))
-            elif command.kind is Kind.TASK:
-                dispatcher.start_task(self._run_task())
-            else:
-                assert session.actor is not None
-                call = Call(command, self.request, session.actor, self._answered, session)
-                if command.kind is Kind.READ:
-                    dispatcher.start_task(self._read(call))
-                else:
-                    dispatcher.writer.submit(call)
-        except ChatError as error:
-            self._finish(error)
-        except Exception as fault:
-            self._finish(dispatcher.internal(fault, command))
-
-    async def _read(self, call: Call[Request]) -> None:
-        """Replies to reads may be large, and many may wait: each is read when those before were taken."""
-        while self.session.is_full and not self.dispatcher.draining:
-            await asyncio.sleep(FULL_POLL_S)
-        if self.session.gone:
-            self._finish(None)
-        else:
-            await self.dispatcher.read(call)
-
-    async def _run_task(self) -> None:
-        try:
-            outcome = await self.command.handler(self.session, self.request)
-        except Disconnect as end:
-            if end.error is not None:
-                self.dispatcher.refuse(self.session, end.error, echo_of(self.request))
-            self.session.close(end.code, end.reason)
-            outcome = None
-        except ChatError as error:
-            outcome = error
-        except Exception as fault:
-            outcome = self.dispatcher.internal(fault, self.command)
-        self._finish(outcome)
-
-    def _answered(self, call: Call[Request]) -> None:
-        self._finish(call.outcome)
-
-    def _finish(self, outcome: Reply | ChatError | None) -> None:
-        if isinstance(outcome, ChatError):
-            self.dispatcher.refuse(self.session, outcome, echo_of(self.request))
-            if outcome.retryable and self.turn is Turn.WRITE:
-                self._fail_followers(outcome)
-        elif outcome is not None:
-            outcome.request_id = self.request.request_id
-            self.session.send(text_frame(encode(outcome)))
-        self.session.lane.leave(self.turn)
-
-    def _fail_followers(self, error: ChatError) -> None:
-        """Fails the waiting writes to the same conversation, which would overtake this one when it is sent again."""
-        conversation_id = getattr(self.request, "conversation_id", None)
-
-        def follows(visit: _Visit) -> bool:
-            return visit.turn is Turn.WRITE and getattr(visit.request, "conversation_id", None) == conversation_id
-
-        for visit in self.session.lane.take_waiting(follows):
-            self.dispatcher.refuse(self.session, error, echo_of(visit.request))
+        return [(participant_topic(signal.to_user), envelope)]
+    return [(conversation_topic(conversation_id), envelope) for conversation_id in signal.to_conversations]

@@ -1,13 +1,13 @@
 """How a feature declares its commands, and the kinds of command there are."""
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, ClassVar, TypeVar
 
 from bihak.cluster.envelope import Envelope
 from bihak.core.limits import Limit
-from bihak.core.session import Session
+from bihak.core.session import Session, Turn
 from bihak.protocol.envelope import DurableEvent, Reply, Request
 
 R = TypeVar("R", bound=Request)
@@ -26,6 +26,15 @@ class Kind(Enum):
     """On the writer thread, in a transaction shared with other requests."""
     WRITE_MANY = auto()
     """As WRITE; the handler takes all such requests of the transaction at once."""
+
+
+_TURNS = {
+    Kind.LIVE: Turn.LIVE,
+    Kind.TASK: Turn.ALONE,
+    Kind.READ: Turn.ALONE,
+    Kind.WRITE: Turn.WRITE,
+    Kind.WRITE_MANY: Turn.WRITE,
+}
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,11 @@ class Command:
     """Whether it shows that somebody is at the device."""
     reply: type[Reply] | None = None
     """What answers it, where the handler's return annotation does not tell."""
+    turn: Turn = field(init=False)
+    """How it shares its connection with other requests."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "turn", _TURNS[self.kind])
 
     @property
     def name(self) -> str:

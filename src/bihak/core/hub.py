@@ -15,9 +15,7 @@ from bihak.cluster.base import Backplane, Publication
 from bihak.cluster.envelope import (
     Envelope,
     conversation_topic,
-    open_envelope,
     participant_topic,
-    publication,
 )
 from bihak.core.identity import is_revoked
 from bihak.core.log import Coverage, LogEntry, Span
@@ -279,8 +277,7 @@ class Hub:
         """Takes what the backplane brings, in the order it came in."""
         durable: dict[Room, list[Envelope]] = {}
         self.received += len(publications)
-        for topic, payload in publications:
-            envelope = open_envelope(payload)
+        for topic, envelope in publications:
             if topic[0] == "c":
                 room = self.rooms.get(int(topic[1:]))
                 if room is None:
@@ -387,11 +384,11 @@ class Hub:
 
     def revoke(self, user_id: str, before_ms: int) -> None:
         """On every node, ends the participant's sessions whose token was made before then, and those without one."""
-        self._backplane.publish([publication(participant_topic(user_id), Envelope(b"", revoked_before_ms=before_ms))])
+        self._backplane.publish([(participant_topic(user_id), Envelope(b"", revoked_before_ms=before_ms))])
 
     def limit(self, limit: str, user_id: str, wait_ms: int) -> None:
         """On every node, calls `on_limited`."""
-        self._backplane.publish([publication(participant_topic(user_id), Envelope(b"", limited=(limit, wait_ms)))])
+        self._backplane.publish([(participant_topic(user_id), Envelope(b"", limited=(limit, wait_ms)))])
         if user_id not in self.participants:
             self.on_limited(limit, user_id, wait_ms)  # they came over HTTP
 

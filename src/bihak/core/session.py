@@ -133,10 +133,13 @@ class Session:
         outbox = self._outbox
         if not outbox or self.closed:
             return
-        left_over = self._wire.buffered_bytes()
+        size = self._pending_bytes
+        left_over = 0
+        if self._buffered_bytes + size > DRAINED_BYTES:  # asking costs as much as the rest of this
+            left_over = self._buffered_bytes = self._wire.buffered_bytes()
         self._wire.write(b"".join(outbox) if len(outbox) > 1 else outbox[0])
-        self._buffered_bytes = left_over + self._pending_bytes
-        self._flushed_bytes += self._pending_bytes
+        self._buffered_bytes += size
+        self._flushed_bytes += size
         self._pending_bytes = 0
         outbox.clear()
         if left_over:

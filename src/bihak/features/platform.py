@@ -138,7 +138,7 @@ class Platform(Feature):
             content=request.content,
             idempotency_key=request.idempotency_key,
         )
-        sending: Call[SendMessage] = Call(tx.call.command, message, SYSTEM, lambda _call: None)
+        sending: Call[SendMessage] = Call(tx.call.command, message, SYSTEM)
         send_all(tx, [sending])
         if isinstance(sending.outcome, ChatError):
             raise sending.outcome
