@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bihak.core.node import Node
+from bihak.features.backlog import Due
 from bihak.features.search import INDEX_AFTER_S, SEQS_AT_ONCE, words_of
 from bihak.storage.schema import metadata
 from tests.harness import Cluster, Device, Place, running_cluster
@@ -252,7 +253,7 @@ async def test_a_step_read_before_an_edit_does_not_bring_the_old_text_back(clust
     slow, fast = (_search_of(node) for node in cluster.nodes)
     read_early, _ = await cluster.nodes[0].readers.run(lambda c: slow._prepare(c, [cid]))
     await alice.do("edit_message", message_id=message_id, content="second draft")
-    await fast._index({cid: 2})
+    await fast._index({cid: Due(2)})
     assert (await cluster.nodes[0].call(read_early)).conversation_ids == set()
     assert await search(bob, "second") == ["second draft"]
     assert await search(bob, "first") == []

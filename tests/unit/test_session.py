@@ -114,7 +114,7 @@ def test_a_flush_behind_unread_bytes_tells_of_congestion() -> None:
 
 
 def test_what_the_other_side_has_read_does_not_count() -> None:
-    session, pipe, calls = opened()
+    session, _, calls = opened()
     for _ in range(20):
         session.send(bytes(DRAINED_BYTES // 2))
         session.flush()

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import msgspec
 import sqlalchemy as sa
@@ -120,7 +120,7 @@ class Transaction:
         self._conversations: dict[int, LockedConversation] = {}
         self._memberships: dict[Place, Membership | None] = {}
         self._touched: dict[int, LockedConversation] = {}
-        self._event_rows: list[dict[str, object]] = []
+        self._event_rows: list[dict[str, Any]] = []
         self._undo: list[Callable[[], object]] | None = None
         """What takes back, last first, what this object learnt since the savepoint; None: outside of one."""
 
@@ -200,6 +200,11 @@ class Transaction:
         if not self.now_ms:
             ((self.now_ms,),) = run(self.connection, f"SELECT {self.dialect.clock_ms}")
         return self.now_ms
+
+    @property
+    def changed(self) -> set[int]:
+        """The conversations whose events, other than messages, are recorded here and not in the tables yet."""
+        return {row["conversation_id"] for row in self._event_rows}
 
     # Effects
 

@@ -1,28 +1,18 @@
-"""Work put off until after the reply: for which conversations it is due, and how far in each it has come.
+"""How far work that was put off until after the reply has come in each conversation.
 
-How far is durable and moves in the transaction that does the work. So after a crash, or with two nodes at it, each
-event is still worked on, and once.
+That is durable and moves in the transaction that does the work. So after a crash, or with two nodes at it, each event
+is still worked on, and once.
 """
 
-import asyncio
-import itertools
-import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
-import structlog
 
 from bihak.core.context import Transaction
-from bihak.errors import ChatError
+from bihak.storage.dialect import word_literal
 from bihak.storage.schema import big, conversations, table
+from bihak.storage.statement import run
 
-log = structlog.stdlib.get_logger("bihak.deferred")
-
-REST = 2.0
-"""How long the work rests, in times of what it took: it has a third of the writer at most, and sends the rest."""
-LONGEST_REST_S = 1.0
-RETRY_S = 1.0
 IDS_AT_ONCE = 5000
 
 deferred_progress = table(
@@ -34,59 +24,9 @@ deferred_progress = table(
 )
 
 
-class Backlog:
-    """Conversations in which something happened, each with its seq, kept for `delay_s`. For the event loop only."""
-
-    def __init__(self, delay_s: float) -> None:
-        self._delay_s = delay_s
-        self._grain_s = delay_s / 4
-        self._waiting: deque[tuple[float, dict[int, int]]] = deque()
-        """What came within one grain of time, with when it is due."""
-        self._due: dict[int, int] = {}
-        self._came = asyncio.Event()
-
-    def add(self, seqs: Iterable[tuple[int, int]]) -> None:
-        """Something happened: (conversation_id, seq), in the order of the seqs."""
-        now = asyncio.get_running_loop().time()
-        due = now + self._delay_s
-        if not self._waiting or self._waiting[-1][0] < due:
-            self._waiting.append((due + self._grain_s, {}))
-            self._came.set()
-        self._waiting[-1][1].update(seqs)
-
-    def add_due(self, seqs: Mapping[int, int]) -> None:
-        """As `add`, for what needs no delay."""
-        for conversation_id, seq in seqs.items():
-            self._due[conversation_id] = max(seq, self._due.get(conversation_id, 0))
-        self._came.set()
-
-    async def run(self, work: Callable[[dict[int, int]], Awaitable[None]], at_once: int) -> None:
-        """Hands `work` what is due, that many conversations at a time, until it is cancelled."""
-        while True:
-            seqs = await self._take(at_once)
-            started = time.perf_counter()
-            try:
-                await work(seqs)
-            except ChatError as error:
-                log.debug("put off again", error=error.message)
-                self.add_due(seqs)
-                await asyncio.sleep(RETRY_S)
-            else:
-                await asyncio.sleep(min(LONGEST_REST_S, REST * (time.perf_counter() - started)))
-
-    async def _take(self, at_once: int) -> dict[int, int]:
-        while True:
-            now = asyncio.get_running_loop().time()
-            while self._waiting and self._waiting[0][0] <= now:
-                self.add_due(self._waiting.popleft()[1])
-            if self._due:
-                oldest = list(itertools.islice(self._due, at_once))
-                return {conversation_id: self._due.pop(conversation_id) for conversation_id in oldest}
-            if self._waiting:
-                await asyncio.sleep(self._waiting[0][0] - now)
-            else:
-                self._came.clear()
-                await self._came.wait()
+def listed(numbers: Iterable[int]) -> str:
+    """SQL: these numbers, for `IN (...)`."""
+    return ",".join(f"{number:d}" for number in numbers)
 
 
 def within(table: str, seqs: Iterable[tuple[int, int, int]]) -> str:
@@ -133,14 +73,18 @@ class Progress:
 
     def lock(self, tx: Transaction, conversation_ids: Iterable[int], *, wait: bool) -> dict[int, int]:
         """How far each has come, locked until COMMIT. Without `wait`, what another node works on is left out."""
-        rows = tx.connection.execute(
-            sa.select(deferred_progress.c.conversation_id, deferred_progress.c.seq)
-            .where(
-                deferred_progress.c.task == self.task, deferred_progress.c.conversation_id.in_(sorted(conversation_ids))
-            )
-            .with_for_update(skip_locked=not wait)
+        ids = listed(sorted(conversation_ids))
+        if not ids:
+            return {}
+        locking = tx.dialect.for_update
+        if locking and not wait:
+            locking += " SKIP LOCKED"
+        rows = run(
+            tx.connection,
+            f"SELECT conversation_id, seq FROM deferred_progress "
+            f"WHERE task = {word_literal(self.task)} AND conversation_id IN ({ids}) {locking}",
         )
-        return {row.conversation_id: row.seq for row in rows}
+        return dict(rows)
 
     def begin(self, tx: Transaction, conversation_ids: Iterable[int]) -> None:
         """Makes rows for conversations in which the task has not begun; those that have one stay as they are."""
@@ -154,7 +98,8 @@ class Progress:
         if not seqs:
             return
         rows = ",".join(f"('{self.task}',{cid:d},{seq:d})" for cid, seq in sorted(seqs.items()))
-        tx.connection.exec_driver_sql(
+        run(
+            tx.connection,
             f"INSERT INTO deferred_progress (task, conversation_id, seq) VALUES {rows} "
-            + tx.dialect.upsert_clause("task, conversation_id", (column,))
+            + tx.dialect.upsert_clause("task, conversation_id", (column,)),
         )

@@ -6,7 +6,7 @@ neither their stop words and shortest lengths nor their ideas of a letter matter
 
 import asyncio
 import unicodedata
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, NamedTuple
@@ -20,7 +20,8 @@ from bihak.core.feature import Feature, Route, read, write
 from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.errors import ChatError, InvalidField, NotFound
-from bihak.features.deferred import Backlog, Progress, within
+from bihak.features.backlog import Backlog, Due
+from bihak.features.deferred import Progress, listed, within
 from bihak.features.fulltext import engine_of, message_words
 from bihak.features.messages import (
     Message,
@@ -79,7 +80,7 @@ class SearchResults(Reply, tag="search_results", kw_only=True):
 
 
 class Step(NamedTuple):
-    """How far the index comes in one conversation; `done` is None where nothing of it is indexed."""
+    """How far the index comes in one conversation; `done` is None where nothing of it may be indexed yet."""
 
     done: int | None
     through: int
@@ -112,7 +113,7 @@ class Search(Feature):
     def __init__(self, node: Node, messages: Messages) -> None:
         self._node = node
         self._messages = messages
-        self._backlog = Backlog(INDEX_AFTER_S)
+        self._backlog = Backlog(INDEX_AFTER_S, _CHANGES)
         self._progress = Progress("search")
         self._has_stale_words = True  # for all one knows at the start
 
@@ -134,15 +135,13 @@ class Search(Feature):
         )
 
     def committed(self, events: Sequence[DurableEvent]) -> None:
-        seqs = [(event.conversation_id, event.seq) for event in events if isinstance(event, _CHANGES)]
-        if seqs:
-            self._backlog.add(seqs)
+        self._backlog.follow(events)
 
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
         return (self._index_what_is_behind, self._follow, self._purge_now_and_then)
 
     async def _follow(self) -> None:
-        await self._backlog.run(self._index, CONVERSATIONS_AT_ONCE)
+        await self._backlog.run(self._index, CONVERSATIONS_AT_ONCE, SEQS_AT_ONCE)
 
     async def _index_what_is_behind(self) -> None:
         """At start: what a crash, or another node that is no more, left. In a new database that is nothing."""
@@ -151,9 +150,21 @@ class Search(Feature):
             found, after_id = await self._node.readers.run(partial(self._progress.behind, after_id=after_id))
             self._backlog.add_due(found)
 
-    async def _index(self, seqs: dict[int, int]) -> None:
+    async def _index(self, taken: dict[int, Due]) -> None:
         """Brings these conversations a step further. Raises Unavailable."""
-        request, left_over = await self._node.readers.run(partial(self._prepare, ids=list(seqs)))
+        behind = set(taken)
+        if any(due.events for due in taken.values()):
+            # On a thread: making words of text is most of the work.
+            request = await asyncio.to_thread(_index_of, taken)
+            if request.steps:
+                done = (await self._node.call(request)).conversation_ids
+                behind -= {cid for cid in done if request.steps[cid].through >= taken[cid].through}
+        if behind:
+            await self._read_and_index(behind)
+
+    async def _read_and_index(self, conversation_ids: Iterable[int]) -> None:
+        """As `_index`, where this node has not got the events, or not all of them."""
+        request, left_over = await self._node.readers.run(partial(self._prepare, ids=list(conversation_ids)))
         done: set[int] = set()
         if request.steps:
             done = (await self._node.call(request)).conversation_ids
@@ -229,10 +240,35 @@ class Search(Feature):
 
 
 _CHANGES = (NewMessage, MessageEdited, MessageDeleted)
-_REWRITES = ", ".join(f"'{kind.__struct_config__.tag}'" for kind in (MessageEdited, MessageDeleted))
+_REWRITES = (MessageEdited, MessageDeleted)
+_REWRITE_KINDS = ", ".join(f"'{kind.__struct_config__.tag}'" for kind in _REWRITES)
 
 
 # The index
+
+
+def _index_of(taken: Mapping[int, Due]) -> IndexMessages:
+    """What the index lacks of conversations in which messages were sent, and nothing else that changes it."""
+    steps: dict[int, Step] = {}
+    entries: list[tuple[int, int, int, str]] = []
+    for cid, due in taken.items():
+        if not due.events or any(isinstance(event, _REWRITES) for event in due.events):
+            continue
+        after = due.events[0].seq - 1
+        steps[cid] = Step(after or None, due.events[-1].seq)
+        entries += [
+            _entry(cid, event.message_id, 0, event.content, Participant(event.sender_type, event.sender_id))
+            for event in due.events
+            if isinstance(event, NewMessage)
+        ]
+    return IndexMessages(steps=steps, entries=entries, deleted=[])
+
+
+def _entry(
+    conversation_id: int, message_id: int, edited_ms: int, content: str, sender: Participant
+) -> tuple[int, int, int, str]:
+    tokens = [*words_of(content), in_conversation(conversation_id), sent_by(sender)]
+    return conversation_id, message_id, edited_ms, " ".join(tokens)
 
 
 def _read_changes(
@@ -244,9 +280,9 @@ def _read_changes(
     seqs = [(cid, (step.done or 0) + 1, step.through) for cid, step in steps.items()]
     rewritten = run(
         connection,
-        f"SELECT e.message_id FROM conversation_events e WHERE ({within('e', seqs)}) AND e.kind IN ({_REWRITES})",
+        f"SELECT e.message_id FROM conversation_events e WHERE ({within('e', seqs)}) AND e.kind IN ({_REWRITE_KINDS})",
     )
-    ids = ",".join(f"{message_id:d}" for message_id in {message_id for (message_id,) in rewritten})
+    ids = listed({message_id for (message_id,) in rewritten})
     also = f" OR m.id IN ({ids})" if ids else ""
     changed = run(
         connection,
@@ -258,8 +294,7 @@ def _read_changes(
         if deleted_ms is not None:
             deleted.append(message_id)
         else:
-            tokens = [*words_of(content), in_conversation(cid), sent_by(Participant(kind, number))]
-            entries.append((cid, message_id, edited_ms or 0, " ".join(tokens)))
+            entries.append(_entry(cid, message_id, edited_ms or 0, content, Participant(kind, number)))
     return entries, deleted
 
 
@@ -280,9 +315,10 @@ def _save_some(tx: Transaction, entries: Sequence[tuple[int, int, str]]) -> None
     if entries:
         # The words are ASCII letters, digits and `_`, which need no escaping anywhere.
         rows = ",".join(f"({message_id:d},{edited_ms:d},'{words}')" for message_id, edited_ms, words in entries)
-        tx.connection.exec_driver_sql(
+        run(
+            tx.connection,
             f"INSERT INTO message_words (message_id, edited_ms, words) VALUES {rows} "
-            + tx.dialect.upsert_clause("message_id", ("edited_ms", "words"))
+            + tx.dialect.upsert_clause("message_id", ("edited_ms", "words")),
         )
 
 

@@ -16,7 +16,8 @@ from bihak.core.context import Call, Query, Transaction
 from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.node import Node
 from bihak.errors import ChatError, NotFound
-from bihak.features.deferred import Backlog, Progress, deferred_progress
+from bihak.features.backlog import Backlog, Due
+from bihak.features.deferred import Progress, deferred_progress
 from bihak.features.messages import Messages, Ok
 from bihak.features.notifications.deletions import take_back
 from bihak.features.notifications.news import MAX_SEQS, NEWS, RECENT_MS, Span, drafts_of, read_news
@@ -72,6 +73,8 @@ class Notify(Request, tag="notify", kw_only=True):
 
     conversation_id: int
     through: int
+    events: Sequence[DurableEvent] = ()
+    """As in `Due`."""
 
 
 class SweepNotifications(Request, tag="sweep_notifications", kw_only=True):
@@ -83,7 +86,7 @@ class Notifications(Feature):
 
     def __init__(self, node: Node, messages: Messages, receipts: Receipts) -> None:
         self._node = node
-        self._backlog = Backlog(NOTIFY_AFTER_S)
+        self._backlog = Backlog(NOTIFY_AFTER_S, NEWS)
         self._progress = Progress("notify")
         receipts.when_read(self._conversation_read)
         messages.when_deleted(self._message_deleted)
@@ -130,9 +133,7 @@ class Notifications(Feature):
     # What happened
 
     def committed(self, events: Sequence[DurableEvent]) -> None:
-        seqs = [(event.conversation_id, event.seq) for event in events if isinstance(event, NEWS)]
-        if seqs:
-            self._backlog.add(seqs)
+        self._backlog.follow(events)
 
     def background(self) -> Sequence[Callable[[], Awaitable[None]]]:
         return (
@@ -144,8 +145,9 @@ class Notifications(Feature):
     async def _follow(self) -> None:
         await self._backlog.run(self._tell, CONVERSATIONS_AT_ONCE)
 
-    async def _tell(self, seqs: dict[int, int]) -> None:
-        calls = (self._node.call(Notify(conversation_id=cid, through=seq)) for cid, seq in seqs.items())
+    async def _tell(self, taken: dict[int, Due]) -> None:
+        requests = (Notify(conversation_id=cid, through=due.through, events=due.events) for cid, due in taken.items())
+        calls = map(self._node.call, requests)
         outcomes = await asyncio.gather(*calls, return_exceptions=True)
         for outcome in outcomes:
             if isinstance(outcome, BaseException):
@@ -174,9 +176,11 @@ class Notifications(Feature):
     def notify(self, tx: Transaction, calls: Sequence[Call[Notify]]) -> None:
         """A bounded number of statements for all. The conversations are locked since the transaction began."""
         through: dict[int, int] = {}
+        events: dict[int, Sequence[DurableEvent]] = {}
         for call in calls:
-            cid = call.request.conversation_id
-            through[cid] = max(call.request.through, through.get(cid, 0))
+            cid, seq = call.request.conversation_id, call.request.through
+            if seq > through.get(cid, -1):
+                through[cid], events[cid] = seq, call.request.events
             call.outcome = Ok()
         done = self._progress.lock(tx, through, wait=True)
         spans = {
@@ -186,7 +190,7 @@ class Notifications(Feature):
         }
         if not spans:
             return
-        news = read_news(tx, spans)
+        news = read_news(tx, spans, events)
         drafts = [draft for cid, happened in news.items() for draft in drafts_of(cid, happened)]
         signals = save(tx, drafts)
         left = [(cid, who) for cid, happened in news.items() for who in happened.left - happened.members.keys()]

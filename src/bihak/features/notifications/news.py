@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -10,11 +10,12 @@ import sqlalchemy as sa
 
 from bihak.core.context import Transaction
 from bihak.features.conversations import ParticipantJoined, ParticipantLeft
-from bihak.features.deferred import within
-from bihak.features.messages import MessageEdited, NewMessage
+from bihak.features.deferred import listed, within
+from bihak.features.messages import MessageDeleted, MessageEdited, NewMessage
 from bihak.features.messages.mentions import load_mentions
 from bihak.features.notifications.rows import Draft
-from bihak.protocol.types import Participant
+from bihak.protocol.envelope import DurableEvent
+from bihak.protocol.types import MAX_ID, Participant
 from bihak.storage.schema import conversations
 from bihak.storage.statement import run
 
@@ -24,8 +25,8 @@ MAX_SEQS = 1000
 """Further back than this nothing is counted."""
 
 NEWS = (NewMessage, MessageEdited, ParticipantJoined, ParticipantLeft)
-_EDITED, _JOINED, _LEFT = (
-    str(kind.__struct_config__.tag) for kind in (MessageEdited, ParticipantJoined, ParticipantLeft)
+_EDITED, _DELETED, _JOINED, _LEFT = (
+    str(kind.__struct_config__.tag) for kind in (MessageEdited, MessageDeleted, ParticipantJoined, ParticipantLeft)
 )
 
 
@@ -78,23 +79,33 @@ class News:
     members: dict[Participant, Member] = field(default_factory=dict)
 
 
-def read_news(tx: Transaction, spans: dict[int, Span]) -> dict[int, News]:
+def read_news(
+    tx: Transaction, spans: Mapping[int, Span], events: Mapping[int, Sequence[DurableEvent]]
+) -> dict[int, News]:
+    """What happened in these spans. `events` are what this node has of them; messages in them are not read again."""
     news = {cid: News() for cid in spans}
-    seqs = [(cid, span.after + 1, span.through) for cid, span in spans.items()]
     members = run(
         tx.connection,
         "SELECT conversation_id, participant_type, participant_id, role, joined_seq, last_read_seq "
-        f"FROM conversation_participants WHERE conversation_id IN ({_listed(spans)}) AND left_seq IS NULL",
+        f"FROM conversation_participants WHERE conversation_id IN ({listed(spans)}) AND left_seq IS NULL",
     )
     for cid, kind, number, *where in members:
         news[cid].members[Participant(kind, number)] = Member(*where)
     edited: set[int] = set()
-    events = run(
+    known = {cid: sent for cid, span in spans.items() if (sent := _sent_in(events.get(cid, ()), span)) is not None}
+    # Up to now: what was deleted a moment ago is no news.
+    kinds = f"'{_EDITED}', '{_DELETED}', '{_JOINED}', '{_LEFT}'"
+    changes = run(
         tx.connection,
         "SELECT e.conversation_id, e.seq, e.kind, e.message_id, e.data FROM conversation_events e "
-        f"WHERE ({within('e', seqs)}) AND e.kind IN ('{_EDITED}', '{_JOINED}', '{_LEFT}') ORDER BY e.seq",
+        f"WHERE ({within('e', [(cid, span.after + 1, MAX_ID) for cid, span in spans.items()])}) "
+        f"AND e.kind IN ({kinds}) ORDER BY e.seq",
     )
-    for cid, seq, kind, message_id, data in events:
+    for cid in {*tx.changed, *(cid for cid, *_ in changes)}:
+        known.pop(cid, None)
+    for cid, seq, kind, message_id, data in changes:
+        if seq > spans[cid].through or kind == _DELETED:
+            continue
         if kind == _EDITED:
             edited.add(message_id)
             continue
@@ -104,11 +115,34 @@ def read_news(tx: Transaction, spans: dict[int, Span]) -> dict[int, News]:
             news[cid].left.add(who)
         elif told["by"] != told["user_id"]:
             news[cid].added[who] = seq
-    also = f" OR m.id IN ({_listed(edited)})" if edited else ""
+    for cid, messages in known.items():
+        for message in messages:
+            sender = Participant(message.sender_type, message.sender_id)
+            news[cid].sent.append((message.seq, message.message_id, sender))
+            if message.mentions:
+                news[cid].mentions.append((message.seq, message.message_id, sender, message.mentions, False))
+    _read_messages(tx, {cid: span for cid, span in spans.items() if cid not in known}, edited, news)
+    _add_founding(tx, [cid for cid, span in spans.items() if span.done is None], news)
+    return news
+
+
+def _sent_in(events: Sequence[DurableEvent], span: Span) -> list[NewMessage] | None:
+    """The messages among the events of that span; None if some of the events are not there."""
+    if not events or events[0].seq > span.after + 1 or events[-1].seq != span.through:
+        return None
+    return [event for event in events if isinstance(event, NewMessage) and event.seq > span.after]
+
+
+def _read_messages(tx: Transaction, spans: Mapping[int, Span], edited: set[int], news: dict[int, News]) -> None:
+    """Those in these spans, and those edited in them."""
+    if not spans:
+        return
+    also = f" OR m.id IN ({listed(edited)})" if edited else ""
     sent = run(
         tx.connection,
         "SELECT m.id, m.conversation_id, m.seq, m.sender_type, m.sender_id, m.mentions FROM messages m "
-        f"WHERE ({within('m', seqs)}{also}) AND m.deleted_ms IS NULL ORDER BY m.seq",
+        f"WHERE ({within('m', [(cid, span.after + 1, span.through) for cid, span in spans.items()])}{also}) "
+        "AND m.deleted_ms IS NULL ORDER BY m.seq",
     )
     for message_id, cid, seq, kind, number, mentions in sent:
         sender, is_new = Participant(kind, number), seq > spans[cid].after
@@ -116,12 +150,6 @@ def read_news(tx: Transaction, spans: dict[int, Span]) -> dict[int, News]:
             news[cid].sent.append((seq, message_id, sender))
         if mentions is not None:
             news[cid].mentions.append((seq, message_id, sender, load_mentions(mentions), not is_new))
-    _add_founding(tx, [cid for cid, span in spans.items() if span.done is None], news)
-    return news
-
-
-def _listed(numbers: Iterable[int]) -> str:
-    return ",".join(f"{number:d}" for number in numbers)
 
 
 def _add_founding(tx: Transaction, conversation_ids: Sequence[int], news: dict[int, News]) -> None:

@@ -7,10 +7,12 @@ import msgspec
 import sqlalchemy as sa
 
 from bihak.core.context import Signal, Transaction
+from bihak.features.deferred import listed
 from bihak.protocol.envelope import Event
 from bihak.protocol.types import Participant, format_time, time_or_none
 from bihak.storage.dialect import word_literal
 from bihak.storage.schema import big, participant_type, table
+from bihak.storage.statement import run
 
 IDS_AT_ONCE = 1000
 ROWS_AT_ONCE = 500
@@ -87,39 +89,79 @@ def save(tx: Transaction, drafts: Sequence[Draft]) -> list[Signal]:
     """Writes what is new and what counts more; the events that tell of it."""
     if not drafts:
         return []
-    n = notifications.c
-    here = sa.and_(
-        n.conversation_id.in_({draft.conversation_id for draft in drafts}),
-        n.once_key.in_({draft.once_key for draft in drafts}),
+    here = (
+        f"conversation_id IN ({listed({draft.conversation_id for draft in drafts})}) "
+        f"AND once_key IN ({listed({draft.once_key for draft in drafts})})"
     )
-    key = (n.conversation_id, n.participant_type, n.participant_id, n.kind, n.once_key)
-    found = tx.connection.execute(sa.select(*key, n.count.label("counted"), n.read_ms).where(here).with_for_update())
-    stored = {tuple(row[:5]): row for row in found}
-    rows: dict[tuple[Any, ...], str] = {}
+    stored = _stored(tx, here, tx.dialect.for_update)
+    rows: dict[Place, tuple[Draft, int]] = {}
     for draft in drafts:
-        place = (draft.conversation_id, *draft.who, draft.kind, draft.once_key)
+        place = (draft.conversation_id, draft.who, draft.kind, draft.once_key)
         before = stored.get(place)
         if draft.kind == "mention" and before is not None:
             continue  # an edit mentions them again
-        counted = before.counted if before is not None and before.read_ms is None and draft.kind == "message" else 0
-        message_id = "NULL" if draft.message_id is None else f"{draft.message_id:d}"
-        rows[place] = (
-            f"({word_literal(draft.who.type)},{draft.who.id:d},{draft.conversation_id:d},{word_literal(draft.kind)},"
-            f"{draft.once_key:d},{message_id},{draft.seq:d},{counted + draft.more:d},{tx.now_ms:d},NULL)"
+        counted = before.counted if before is not None and not before.is_read and draft.kind == "message" else 0
+        rows[place] = (draft, counted + draft.more)
+    _upsert(tx, list(rows.values()))
+    if not rows.keys() <= stored.keys():
+        stored = _stored(tx, f"{here} AND created_ms = {tx.now_ms:d}")
+    created_at = format_time(tx.now_ms)
+    return [
+        Signal(
+            Notified(
+                notification=Notification(
+                    notification_id=stored[place].id,
+                    kind=draft.kind,
+                    conversation_id=draft.conversation_id,
+                    message_id=draft.message_id,
+                    count=count,
+                    created_at=created_at,
+                    read_at=None,
+                )
+            ),
+            to_user=draft.who.user_id,
         )
-    values = list(rows.values())
+        for place, (draft, count) in rows.items()
+    ]
+
+
+Place = tuple[int, Participant, str, int]
+"""What there is one row for: conversation, participant, kind, `once_key`."""
+
+
+class _Stored(NamedTuple):
+    """Of a row: what one that comes in its place must know."""
+
+    id: int
+    counted: int
+    is_read: bool
+
+
+def _stored(tx: Transaction, condition: str, locking: str = "") -> dict[Place, _Stored]:
+    columns = ("id", "conversation_id", "participant_type", "participant_id", "kind", "once_key", "count")
+    packed = tx.dialect.packed((*columns, "CASE WHEN read_ms IS NULL THEN 0 ELSE 1 END"))
+    found = {}
+    for row in run(tx.connection, f"SELECT {packed} FROM notifications WHERE {condition} {locking}"):
+        row_id, cid, kind_of, number, kind, once_key, count, is_read = tx.dialect.unpack(row)
+        place = (int(cid), Participant(kind_of, int(number)), kind, int(once_key))
+        found[place] = _Stored(int(row_id), int(count), bool(int(is_read)))
+    return found
+
+
+def _upsert(tx: Transaction, rows: Sequence[tuple[Draft, int]]) -> None:
+    values = [
+        f"({word_literal(draft.who.type)},{draft.who.id:d},{draft.conversation_id:d},{word_literal(draft.kind)},"
+        f"{draft.once_key:d},{'NULL' if draft.message_id is None else f'{draft.message_id:d}'},{draft.seq:d},"
+        f"{count:d},{tx.now_ms:d},NULL)"
+        for draft, count in rows
+    ]
     for start in range(0, len(values), ROWS_AT_ONCE):
         some = ",".join(values[start : start + ROWS_AT_ONCE])
-        tx.connection.exec_driver_sql(
+        run(
+            tx.connection,
             f"INSERT INTO notifications ({', '.join(_KEY + _VALUES)}) VALUES {some} "
-            + tx.dialect.upsert_clause(", ".join(_KEY), _VALUES)
+            + tx.dialect.upsert_clause(", ".join(_KEY), _VALUES),
         )
-    saved = tx.connection.execute(sa.select(notifications).where(here, n.created_ms == tx.now_ms)).all()
-    return [
-        notified(row)
-        for row in saved
-        if (row.conversation_id, row.participant_type, row.participant_id, row.kind, row.once_key) in rows
-    ]
 
 
 _KEY = ("participant_type", "participant_id", "conversation_id", "kind", "once_key")
