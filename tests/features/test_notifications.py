@@ -3,8 +3,12 @@
 import asyncio
 from typing import Any
 
+import msgspec
+import pytest
+
 from bihak.core.node import NodeOptions
-from bihak.features.notifications import NOTIFY_AFTER_S, Notify
+from bihak.features.messages import NewMessage
+from bihak.features.notifications import NOTIFY_AFTER_S, Notify, news
 from tests.harness import Cluster, Device, Frame, Place, running_cluster
 
 
@@ -346,3 +350,30 @@ async def test_opening_a_conversation_in_which_nothing_was_said_clears_being_tak
     assert await listed(bob) == [("added", None, 1, False)]
     await bob.do("mark_read", conversation_id=cid, message_id=2**53 - 1)
     assert await listed(bob) == [("added", None, 1, True)]
+
+
+async def test_messages_that_this_node_has_just_stored_are_not_read_again(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob, cid = await team(cluster)
+    reads: list[Any] = []
+    monkeypatch.setattr(news, "_read_messages", lambda _tx, spans, *_: reads.extend(spans))
+    *_, last = await say(alice, cid, "one", "two @user_2", "three")
+    await later(cluster)
+    assert sorted((kind, message_id == last, count) for kind, message_id, count, _ in await listed(bob)) == [
+        ("added", False, 1),
+        ("mention", False, 1),
+        ("message", True, 3),
+    ]
+    assert reads == []
+
+
+async def test_what_was_deleted_meanwhile_is_not_told_whatever_a_node_remembers(cluster: Cluster) -> None:
+    alice, bob, cid = await team(cluster)
+    first, second = await say(alice, cid, "one", "two")
+    await cluster.settle()
+    remembered = [msgspec.convert(frame, NewMessage) for frame in bob.durable(cid)]
+    await alice.do("delete_message", message_id=second)
+    through = remembered[-1].seq
+    await cluster.nodes[1].call(Notify(conversation_id=cid, through=through, events=remembered))
+    assert without_what_was_added(await listed(bob)) == [("message", first, 1, False)]

@@ -295,3 +295,17 @@ def test_every_token_is_of_what_both_databases_take_for_one_word(char: str) -> N
         assert token.replace("_", "a").isalnum()
         assert 4 <= len(token) <= 84
         assert token == token.lower()
+
+
+async def test_messages_that_this_node_has_just_stored_are_not_read_again(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = await cluster.connect("user_1", 0)
+    cid = await cluster.found(alice, "user_2")
+    await indexed(cluster)
+    reads: list[Any] = []
+    monkeypatch.setattr(_search_of(cluster.nodes[0]), "_read_and_index", reads.append)
+    await say(alice, cid, "pear one", "pear two")
+    await indexed(cluster)
+    assert await search(alice, "pear") == ["pear one", "pear two"]
+    assert reads == []

@@ -1,0 +1,109 @@
+"""What is due, and the events that come with it."""
+
+import asyncio
+
+import pytest
+
+from bihak.features import backlog
+from bihak.features.backlog import Backlog, Due
+from bihak.features.messages import MessageDeleted, NewMessage
+from bihak.protocol.envelope import DurableEvent
+
+
+def message(conversation_id: int, seq: int, content: str = "") -> NewMessage:
+    return NewMessage(
+        conversation_id=conversation_id,
+        seq=seq,
+        message_id=seq,
+        sender_type="user",
+        sender_id=1,
+        sender_name="A",
+        content=content,
+        created_at="",
+    )
+
+
+def deletion(conversation_id: int, seq: int) -> MessageDeleted:
+    return MessageDeleted(conversation_id=conversation_id, seq=seq, message_id=1, deleted_at="", deleted_by="user_1")
+
+
+async def taken(work: Backlog, *, times: int = 1, events: int = 1_000_000) -> list[dict[int, Due]]:
+    """What it hands over in its first so many times."""
+    found: list[dict[int, Due]] = []
+    enough = asyncio.Event()
+
+    async def take(due: dict[int, Due]) -> None:
+        found.append(due)
+        if len(found) == times:
+            enough.set()
+            await asyncio.sleep(3600)
+
+    running = asyncio.create_task(work.run(take, 10, events))
+    await enough.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return found
+
+
+def log_of(work: Backlog, *events: DurableEvent) -> None:
+    for event in events:
+        work.follow([event])
+
+
+async def test_what_was_followed_comes_with_its_events_of_all_kinds() -> None:
+    work = Backlog(0, (NewMessage,))
+    log_of(work, message(1, 1), deletion(1, 2), message(1, 3), message(2, 7))
+    (due,) = await taken(work)
+    assert {cid: (each.through, [event.seq for event in each.events]) for cid, each in due.items()} == {
+        1: (3, [1, 2, 3]),
+        2: (7, [7]),
+    }
+
+
+async def test_what_nobody_wants_makes_no_work_and_is_not_kept() -> None:
+    work = Backlog(0, (NewMessage,))
+    log_of(work, deletion(1, 1), message(2, 1))
+    assert await taken(work) == [{2: Due(1, [message(2, 1)])}]
+    assert not work._held
+
+
+async def test_events_before_a_gap_are_let_go() -> None:
+    work = Backlog(0, (NewMessage,))
+    log_of(work, message(1, 1), message(1, 3), message(1, 4))
+    assert await taken(work) == [{1: Due(4, [message(1, 3), message(1, 4)])}]
+
+
+async def test_what_comes_later_than_is_due_waits_with_its_events() -> None:
+    work = Backlog(3600, (NewMessage,))
+    log_of(work, message(1, 1), message(1, 2), message(1, 3))
+    work.add_due({1: 2})
+    assert await taken(work) == [{1: Due(2, [message(1, 1), message(1, 2)])}]
+    work.add_due({1: 3})
+    assert await taken(work) == [{1: Due(3, [message(1, 3)])}]
+
+
+async def test_many_events_are_handed_over_in_steps() -> None:
+    work = Backlog(0, (NewMessage,))
+    log_of(work, *(message(1, seq) for seq in range(1, 6)), message(2, 1))
+    steps = await taken(work, times=3, events=2)
+    assert [{cid: [event.seq for event in due.events] for cid, due in step.items()} for step in steps] == [
+        {1: [1, 2]},
+        {2: [1], 1: [3]},
+        {1: [4, 5]},
+    ]
+    assert [step[1].through for step in steps] == [2, 3, 5]
+    assert work._held_bytes == 0
+
+
+async def test_what_is_due_beyond_the_events_is_due_all_the_same() -> None:
+    work = Backlog(0, (NewMessage,))
+    log_of(work, message(1, 1))
+    work.add_due({1: 9})
+    assert await taken(work) == [{1: Due(9, [message(1, 1)])}]
+
+
+async def test_events_that_would_fill_the_memory_are_let_go_and_the_work_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backlog, "MAX_HELD_BYTES", 10_000)
+    work = Backlog(0, (NewMessage,))
+    log_of(work, message(1, 1, "x" * 10_000))
+    assert await taken(work) == [{1: Due(1, [])}]
