@@ -14,7 +14,8 @@ Deliver = Callable[[Sequence[Publication]], None]
 class Backplane(Protocol):
     """Carries publications from any node to every node that subscribed to their topic, the publisher's own included.
 
-    It may lose, repeat and reorder them: the hub's sequence numbers mend that. It must not invent or alter any.
+    It may lose, repeat and reorder them: the hub's sequence numbers mend that. It must not invent or alter any. While
+    all is well, those of one node on one topic keep their order; on different topics they need not.
     """
 
     async def start(self, deliver: Deliver, recovered: Callable[[], None]) -> None:

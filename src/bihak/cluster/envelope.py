@@ -32,9 +32,9 @@ class Envelope(msgspec.Struct, array_like=True):
 
 
 pack = msgspec.msgpack.Encoder().encode
-"""An envelope as bytes, for a carrier that takes nothing else."""
-unpack = msgspec.msgpack.Decoder(Envelope).decode
-"""The envelope in such bytes. Raises msgspec.DecodeError."""
+"""A list of envelopes as bytes, for a carrier that takes nothing else."""
+unpack = msgspec.msgpack.Decoder(list[Envelope]).decode
+"""The envelopes in such bytes. Raises msgspec.DecodeError."""
 
 
 def conversation_topic(conversation_id: int) -> str:

@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequenc
 from contextlib import asynccontextmanager, suppress
 from itertools import islice
 
+import hiredis
 import msgspec
 import structlog
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError
 
 from bihak.cluster.base import Deliver, Publication
-from bihak.cluster.envelope import pack, unpack
+from bihak.cluster.envelope import Envelope, pack, unpack
 from bihak.errors import SettingsError
 
 log = structlog.stdlib.get_logger("bihak.redis")
@@ -36,8 +37,9 @@ _REFUSALS = (AuthenticationError, AuthorizationError, NoPermissionError)
 class RedisBackplane:
     """Implements `Backplane`. Topics are channels that begin with `prefix`, which is the cluster's own.
 
-    What a node publishes it hears at once, not by way of Redis. Each node hears itself through Redis once a second,
-    which shows that publishing and subscribing both work.
+    What a node publishes it hears at once, not by way of Redis. What is published on one topic in one turn of the
+    event loop goes out as one message. Each node hears itself through Redis once a second, which shows that publishing
+    and subscribing both work.
     """
 
     def __init__(self, pool: ConnectionPool, prefix: str) -> None:
@@ -50,8 +52,9 @@ class RedisBackplane:
         self._topics: set[str] = set()
         self._changed: dict[str, None] = {}
         """Topics whose subscription Redis has not been told of."""
-        self._waiting: list[tuple[bytes, bytes]] = []
+        self._waiting: dict[str, list[Envelope]] = {}
         self._waiting_bytes = 0
+        self._pulse_is_due = False
         self._has_work = asyncio.Event()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
@@ -81,8 +84,7 @@ class RedisBackplane:
         if self._deliver is None:
             return
         mine = [publication for publication in publications if publication[0] in self._topics]
-        for topic, envelope in publications:
-            self._put(self._channel(topic), pack(envelope))
+        self._put(publications)
         if mine:
             self._deliver(mine)
 
@@ -114,13 +116,25 @@ class RedisBackplane:
     def _channel(self, topic: str) -> bytes:
         return self._prefix + topic.encode()
 
-    def _put(self, channel: bytes, payload: bytes) -> None:
-        if not self.is_connected or self._waiting_bytes > MAX_WAITING_BYTES:
-            self.dropped += 1
-            return
-        self._waiting.append((channel, self._origin + payload))
-        self._waiting_bytes += len(payload)
+    def _put(self, publications: Sequence[Publication]) -> None:
+        for topic, envelope in publications:
+            if not self.is_connected or self._waiting_bytes > MAX_WAITING_BYTES:
+                self.dropped += 1
+                continue
+            self._waiting.setdefault(topic, []).append(envelope)
+            self._waiting_bytes += len(envelope.body)
         self._wake()
+
+    def _take_waiting(self) -> list[bytes]:
+        """What is to be published now, as commands."""
+        waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
+        commands = [
+            _publish(self._channel(topic), self._origin + pack(envelopes)) for topic, envelopes in waiting.items()
+        ]
+        if self._pulse_is_due:
+            self._pulse_is_due = False
+            commands.append(_publish(self._pulse, self._origin))
+        return commands
 
     def _change(self, topic: str) -> None:
         self._changed[topic] = None
@@ -171,7 +185,7 @@ class RedisBackplane:
     async def _keep_pulse(self) -> None:
         clock = asyncio.get_running_loop().time
         while clock() - self._pulse_at < SILENT_AFTER_S:
-            self._waiting.append((self._pulse, self._origin))
+            self._pulse_is_due = True
             self._wake()
             await asyncio.sleep(PULSE_EVERY_S)
         raise TimeoutError(f"nothing heard for {SILENT_AFTER_S:g} s")
@@ -182,17 +196,16 @@ class RedisBackplane:
             await self._has_work.wait()
             self._has_work.clear()
             changed, self._changed = self._changed, {}
-            waiting, self._waiting, self._waiting_bytes = self._waiting, [], 0
+            commands = self._take_waiting()
             async with asyncio.timeout(REPLY_WITHIN_S):
                 if changed:
                     wanted = [self._channel(topic) for topic in changed if topic in self._topics]
                     unwanted = [self._channel(topic) for topic in changed if topic not in self._topics]
-                    commands = [*_commands("SUBSCRIBE", wanted), *_commands("UNSUBSCRIBE", unwanted)]
-                    await listening.send_packed_command(listening.pack_commands(commands))
-                if waiting:
-                    commands = [("PUBLISH", *publication) for publication in waiting]
-                    await speaking.send_packed_command(speaking.pack_commands(commands))
-                    for _ in waiting:
+                    changes = [*_commands("SUBSCRIBE", wanted), *_commands("UNSUBSCRIBE", unwanted)]
+                    await listening.send_packed_command(listening.pack_commands(changes))
+                if commands:
+                    await speaking.send_packed_command(commands)
+                    for _ in commands:
                         await speaking.read_response()
             if not self._has_work.is_set():
                 self._is_idle.set()
@@ -215,13 +228,14 @@ class RedisBackplane:
 
     def _take(self, channel: bytes, payload: bytes) -> None:
         try:
-            envelope = unpack(payload[ORIGIN_BYTES:])
+            envelopes = unpack(payload[ORIGIN_BYTES:])
         except msgspec.DecodeError:
             log.warning("somebody else publishes under this cluster's prefix", channel=channel.decode(errors="replace"))
             return
         if not self._came:
             asyncio.get_running_loop().call_soon(self._hand_over)
-        self._came.append((channel[len(self._prefix) :].decode(), envelope))
+        topic = channel[len(self._prefix) :].decode()
+        self._came += [(topic, envelope) for envelope in envelopes]
 
     def _hand_over(self) -> None:
         came, self._came = self._came, []
@@ -245,12 +259,18 @@ class RedisBackplane:
         self._recovered()
 
     def _lost(self, fault: Exception) -> None:
-        self._waiting, self._waiting_bytes = [], 0
+        self._waiting, self._waiting_bytes = {}, 0
         self._is_idle.set()
         self._refusal = fault if isinstance(fault, _REFUSALS) else None
         if self._away_since is None:
             self._away_since = asyncio.get_running_loop().time()
             log.warning("Redis is away, events come from the database meanwhile", error=str(fault))
+
+
+def _publish(channel: bytes, payload: bytes) -> bytes:
+    # In C; its stub knows tuples of one element only.
+    packed: bytes = hiredis.pack_command(("PUBLISH", channel, payload))  # type: ignore[arg-type]
+    return packed
 
 
 def _commands(name: str, channels: Iterable[bytes]) -> Iterator[tuple[str | bytes, ...]]:
