@@ -77,7 +77,9 @@ def test_any_bytes_are_read_the_same_however_they_are_cut(stream: bytes, cuts: l
 @given(st.binary(min_size=1, max_size=125) | st.binary(max_size=300))
 def test_the_short_way_reads_what_the_long_way_does_or_nothing(body: bytes) -> None:
     sent = frame(TEXT, body)
-    assert short_message(sent) == (body if 0 < len(body) < 126 else None)
+    assert short_message(sent) == (body or None)
+    assert short_message(frame(TEXT, body, length_bytes=8)) is None
+    assert short_message(frame(TEXT, body, length_bytes=2)) == (body if len(body) > 125 else None)
     for other in (sent + b"\x81", sent[:-1], frame(BINARY, body), frame(TEXT, body, masked=False)):
         assert short_message(other) is None
 

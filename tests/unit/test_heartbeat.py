@@ -10,8 +10,8 @@ from bihak.core.outbox import Outboxes
 from bihak.core.session import Session
 from bihak.protocol.frames import PING_FRAME
 from bihak.protocol.types import Participant
-from bihak.transports.connection import AUTH_WITHIN_S, Connection
-from bihak.transports.heartbeat import ANSWER_WITHIN_S, PING_EVERY_S, Watch
+from bihak.transports.connection import Connection
+from bihak.transports.heartbeat import ANSWER_WITHIN_S, BEGIN_WITHIN_S, PING_EVERY_S, Watch
 from tests.e2e.raw import PONG, frame
 from tests.harness import Clock
 
@@ -70,7 +70,7 @@ class Silent:
         self.connection = Connection(self.line, Nobody())
         self.connection.session = Session(self.connection, Outboxes(), "192.0.2.1")
         self.watch = watch
-        watch.add(self.connection, AUTH_WITHIN_S)
+        watch.add(self.connection)
 
     @property
     def said(self) -> list[str]:
@@ -90,11 +90,12 @@ async def silent(clock: Clock, watch: Watch) -> AsyncIterator[Silent]:
     """Somebody who has signed in and was looked at for it."""
     silent = Silent(watch)
     silent.connection.session.actor = Actor(Participant("user", 1), "User 1")
-    await clock.advance(AUTH_WITHIN_S + 2)
+    await clock.advance(BEGIN_WITHIN_S + 2)
     silent.says()
-    await clock.advance(PING_EVERY_S - AUTH_WITHIN_S + 2)
+    await clock.advance(PING_EVERY_S - BEGIN_WITHIN_S + 2)
     assert silent.said == []
     yield silent
+    silent.connection.connection_lost(None)
     watch.drop(silent.connection)
     await clock.advance(2)
 
@@ -148,6 +149,6 @@ async def test_any_number_of_connections_takes_one_timer_and_none_takes_none(clo
     timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
     assert sum(not timer.cancelled() for timer in timers) == 1
     for one in many:
-        watch.drop(one.connection)
-    await clock.advance(LATE_S)
+        one.connection.connection_lost(None)
+    await clock.advance(BEGIN_WITHIN_S + LATE_S)
     assert not any(not timer.cancelled() for timer in timers)

@@ -13,8 +13,9 @@ from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect
 from bihak.storage.statement import run
 
-ROWS_AT_ONCE = 2500
-"""Memberships that one read is for, as far as can be told before: twenty people may have ten thousand each."""
+ROWS_AT_ONCE = 1000
+"""Memberships that one read is for, as far as can be told before: twenty people may have ten thousand each. And while
+one read is under way, those who were read before are served."""
 FEW_ROWS = 10
 FEW_EVENTS = 50
 """Of one conversation, which are read along with the places; what missed more is read by the page."""

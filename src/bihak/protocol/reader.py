@@ -25,9 +25,15 @@ class FrameFault(Exception):
 
 
 def short_message(stream: bytes) -> bytes | None:
-    """The body where `stream` is one whole text message of at most 125 bytes, as nearly every read is."""
-    if len(stream) > 6 and stream[0] == 0x81 and 0x80 < stream[1] < 0xFE and len(stream) == stream[1] - 0x7A:
-        return unmask(stream[6:], stream[2:6])
+    """The body where `stream` is one whole text message of at most 64 KiB and not empty, as nearly every read is."""
+    size = len(stream)
+    if size < 7 or stream[0] != 0x81:
+        return None
+    mark = stream[1]
+    if 0x80 < mark < 0xFE:
+        return unmask(stream[6:], stream[2:6]) if size == mark - 0x7A else None
+    if mark == 0xFE and size > 133 and size == 8 + (stream[2] << 8 | stream[3]):
+        return unmask(stream[8:], stream[4:8])
     return None
 
 

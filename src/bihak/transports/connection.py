@@ -7,9 +7,8 @@ from bihak.core.session import Session
 from bihak.errors import CloseCode
 from bihak.protocol.frames import PING_FRAME, close_frame
 from bihak.protocol.reader import CLOSE, TEXT, FrameFault, FrameReader, short_message
-from bihak.transports.heartbeat import ANSWER_WITHIN_S, PING_EVERY_S
+from bihak.transports.heartbeat import ANSWER_WITHIN_S, BEGIN_WITHIN_S, PING_EVERY_S
 
-AUTH_WITHIN_S = 10.0
 CLOSE_WITHIN_S = 3.0
 MAX_UNANSWERED = 128
 """Requests of one connection that are not answered yet; past that its frames wait."""
@@ -36,7 +35,7 @@ class Served(Protocol):
 
 
 class Connection(asyncio.Protocol):
-    """The protocol of a transport after the handshake. Implements `Wire`, and `Watched`.
+    """The protocol of a transport after the handshake. Implements `Wire`, `Newcomer` and `Watched`.
 
     No task, no timer and no buffer of its own while it is idle.
     """
@@ -89,20 +88,24 @@ class Connection(asyncio.Protocol):
 
     # Watched
 
+    @property
+    def watched(self) -> "Connection | None":
+        return None if self._is_lost else self
+
     def look(self) -> float:
         """Ends whoever does not sign in, pings whoever was silent, ends whoever is silent still.
 
         While the server itself leaves the connection unread, because too much of it waits for an answer, its silence
         says nothing: a pong would lie behind what waits.
         """
-        if self.session.closed:
+        if self.session.closed or self._is_lost:
             return 0.0
         if self._is_new:
             self._is_new = False
             if self.session.actor is None:
                 self.session.close(CloseCode.POLICY, "not authenticated in time")
                 return 0.0
-            return PING_EVERY_S - AUTH_WITHIN_S
+            return PING_EVERY_S - BEGIN_WITHIN_S
         has_spoken, self.heard = self.heard or not self._transport.is_reading(), False
         if has_spoken:
             self._is_asked = False

@@ -4,10 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol, cast
 
-from bihak.transports.heartbeat import Watch
+from bihak.transports.heartbeat import Watch, Watched
 from bihak.transports.upgrade import HEAD_END, Upgrade, read_upgrade
-
-FIRST_WORD_WITHIN_S = 10.0
 
 
 class Door(Protocol):
@@ -15,18 +13,19 @@ class Door(Protocol):
 
     watch: Watch
 
-    def let_in(self, request: Upgrade, transport: asyncio.Transport) -> bool:
-        """Answers, and has the connection from then on. False if it is not to be let in; nothing was said then."""
+    def let_in(self, request: Upgrade, transport: asyncio.Transport) -> Watched | None:
+        """Answers, and has the connection from then on. None if it is not to be let in; nothing was said then."""
         ...
 
 
 class Gate(asyncio.Protocol):
     """Gives upgrades to the door, whole ones that it lets in; everything else to aiohttp, which can do it all.
 
-    A connection that becomes a WebSocket at once never had what aiohttp keeps of a request.
+    A connection that becomes a WebSocket at once never had what aiohttp keeps of a request. Implements `Newcomer`, and
+    `Watched` until something comes.
     """
 
-    __slots__ = ("_door", "_http", "_make_http", "_tail", "_transport")
+    __slots__ = ("_door", "_http", "_make_http", "_tail", "_transport", "watched")
 
     def __init__(self, make_http: Callable[[], asyncio.Protocol], door: Door) -> None:
         self._make_http = make_http
@@ -34,6 +33,7 @@ class Gate(asyncio.Protocol):
         self._http: asyncio.Protocol | None = None
         self._tail = b""
         self._transport: asyncio.Transport
+        self.watched: Watched | None = self
 
     @classmethod
     def of(cls, transport: asyncio.BaseTransport) -> "Gate":
@@ -55,7 +55,7 @@ class Gate(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
-        self._door.watch.add(self, FIRST_WORD_WITHIN_S)
+        self._door.watch.add(self)
 
     def look(self) -> float:
         """Nothing came."""
@@ -64,9 +64,10 @@ class Gate(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._http is None:
-            self._door.watch.drop(self)
             request = read_upgrade(data, self._transport)
-            if request is not None and self._door.let_in(request, self._transport):
+            self.watched = self._door.let_in(request, self._transport) if request is not None else None
+            if self.watched is not None:
+                del self._transport  # the watch keeps the gate for a while
                 return
             self._http = self._make_http()
             self._http.connection_made(self._transport)
@@ -74,7 +75,7 @@ class Gate(asyncio.Protocol):
         self._http.data_received(data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._door.watch.drop(self)
+        self.watched = None
         if self._http is not None:
             self._http.connection_lost(exc)
 

@@ -1,12 +1,15 @@
 """Looks after connections: who is silent is asked, and who does not answer or sign in is ended (RFC 6455 §5.5.2)."""
 
 import asyncio
+from collections import deque
 from typing import Protocol
 
 from bihak.core.deadlines import Deadlines
 
 PING_EVERY_S = 30.0
 ANSWER_WITHIN_S = 15.0
+BEGIN_WITHIN_S = 10.0
+"""Until the first look at a connection."""
 LOOK_EVERY_S = 1.0
 
 
@@ -18,17 +21,27 @@ class Watched(Protocol):
         ...
 
 
+class Newcomer(Protocol):
+    """A connection that may turn out to be this or that."""
+
+    @property
+    def watched(self) -> Watched | None:
+        """What there is to look at, if it is still there."""
+        ...
+
+
 class Watch:
     """Looks at each connection when it is due, all with one timer: a timer of its own for each is memory and CPU."""
 
     def __init__(self) -> None:
+        self._new: deque[tuple[float, Newcomer]] = deque()
         self._looks: Deadlines[Watched] = Deadlines()
         self._timer: asyncio.TimerHandle | None = None
 
-    def add(self, watched: Watched, after_s: float) -> None:
-        """Looks at it then, by the second, never earlier; in place of when it would have."""
+    def add(self, newcomer: Newcomer) -> None:
+        """Looks at it after `BEGIN_WITHIN_S`, and then as often as it says; by the second, never earlier."""
         loop = asyncio.get_running_loop()
-        self._looks.set(watched, loop.time() + after_s)
+        self._new.append((loop.time() + BEGIN_WITHIN_S, newcomer))
         if self._timer is None:
             self._timer = loop.call_later(LOOK_EVERY_S, self._look)
 
@@ -38,8 +51,14 @@ class Watch:
 
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
-        for watched in self._looks.take(loop.time()):
+        now = loop.time()
+        due = self._looks.take(now)
+        while self._new and self._new[0][0] <= now:
+            watched = self._new.popleft()[1].watched
+            if watched is not None:
+                due.append(watched)
+        for watched in due:
             after_s = watched.look()
             if after_s:
-                self._looks.set(watched, loop.time() + after_s)
-        self._timer = loop.call_later(LOOK_EVERY_S, self._look) if len(self._looks) else None
+                self._looks.set(watched, now + after_s)
+        self._timer = loop.call_later(LOOK_EVERY_S, self._look) if self._new or self._looks else None

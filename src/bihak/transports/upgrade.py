@@ -2,10 +2,9 @@
 
 import asyncio
 import re
-from base64 import b64encode
+from binascii import b2a_base64
 from hashlib import sha1
-
-from multidict import CIMultiDict, CIMultiDictProxy
+from typing import TypeVar
 
 PATHS = ("/", "/ws")
 MOST_BYTES = 8190
@@ -13,11 +12,30 @@ MOST_BYTES = 8190
 HEAD_END = b"\r\n\r\n"
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_HEAD = re.compile(
-    rb"GET (/[!-~]*) HTTP/1\.1\r\n((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[ \t]*[ -~]*\r\n)+)\r\n",
-)
-_BODY = ("Content-Length", "Transfer-Encoding", "Expect")
-_ONCE = ("Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version")
+_HEAD = re.compile(r"GET (/[!-~]*) HTTP/1\.1((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*)+)\r\n\r\n")
+_BODY = frozenset(("content-length", "transfer-encoding", "expect"))
+
+D = TypeVar("D")
+
+
+class Headers:
+    """As aiohttp's, as far as they are asked for here; each stands there once."""
+
+    __slots__ = ("_values",)
+
+    def __init__(self, values: dict[str, str]) -> None:
+        """By their names in lower case."""
+        self._values = values
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()]
+
+    def get(self, name: str, default: str = "") -> str:
+        return self._values.get(name.lower(), default)
+
+    def getall(self, name: str, default: D) -> list[str] | D:
+        found = self._values.get(name.lower())
+        return default if found is None else [found]
 
 
 class Upgrade:
@@ -25,44 +43,45 @@ class Upgrade:
 
     __slots__ = ("headers", "host", "remote", "scheme")
 
-    def __init__(self, headers: CIMultiDictProxy[str], remote: str | None) -> None:
+    def __init__(self, headers: Headers, host: str, remote: str | None) -> None:
         self.headers = headers
-        self.host = headers["Host"]
+        self.host = host
         self.remote = remote
         self.scheme = "http"
 
 
 def read_upgrade(stream: bytes, transport: asyncio.Transport) -> Upgrade | None:
     """The upgrade that `stream` is, wholly and beyond doubt; None for anything else, be it an upgrade or not."""
-    if len(stream) > MOST_BYTES or not stream.startswith(b"GET /"):
+    if len(stream) > MOST_BYTES or not stream.startswith(b"GET /") or not stream.isascii():
         return None
-    head = _HEAD.fullmatch(stream)
-    if head is None or head[1].decode().partition("?")[0] not in PATHS:
+    head = _HEAD.fullmatch(stream.decode())
+    if head is None or head[1].partition("?")[0] not in PATHS:
         return None
-    lines = head[2].decode().split("\r\n")
-    lines.pop()
-    headers = CIMultiDict[str]()
-    for line in lines:
+    values: dict[str, str] = {}
+    lines = head[2].split("\r\n")
+    for line in lines[1:]:
         name, _, value = line.partition(":")
-        headers.add(name, value.strip(" \t"))
-    if any(len(headers.getall(name, ())) != 1 for name in _ONCE) or any(name in headers for name in _BODY):
+        values[name.lower()] = value.strip(" \t")
+    host = values.get("host")
+    is_plain = len(values) == len(lines) - 1 and host and _BODY.isdisjoint(values)
+    if not is_plain or values.get("upgrade", "").lower() != "websocket":
         return None
-    if headers["Upgrade"].lower() != "websocket" or not asks_to_upgrade(headers["Connection"]):
+    if not asks_to_upgrade(values.get("connection", "")):
         return None
+    assert host is not None
     peer = transport.get_extra_info("peername")
-    return Upgrade(CIMultiDictProxy(headers), str(peer[0]) if isinstance(peer, tuple) else None)
+    return Upgrade(Headers(values), host, peer[0] if isinstance(peer, tuple) else None)
 
 
 def asks_to_upgrade(connection: str) -> bool:
     """Whether a Connection header says so (RFC 6455 §4.2.1)."""
-    return "upgrade" in (token.strip() for token in connection.lower().split(","))
+    return "upgrade" in [token.strip() for token in connection.lower().split(",")]
 
 
 def switching_protocols(key: str) -> bytes:
     """The answer that lets in whoever sent that Sec-WebSocket-Key (§4.2.2). No extension and no subprotocol."""
-    accepted = b64encode(sha1(key.encode() + _GUID, usedforsecurity=False).digest())
-    return (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "
-        + accepted
-        + HEAD_END
-    )
+    accepted = b2a_base64(sha1(key.encode() + _GUID, usedforsecurity=False).digest(), newline=False)
+    return b"".join((_ANSWER, accepted, HEAD_END))
+
+
+_ANSWER = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "

@@ -12,7 +12,7 @@ from bihak.errors import CloseCode, InvalidFrame, RateLimited, TooLarge
 from bihak.protocol.frames import pong_frame
 from bihak.protocol.reader import BINARY, PING, TEXT
 from bihak.transports.admission import Admission, Refusal
-from bihak.transports.connection import AUTH_WITHIN_S, Connection
+from bihak.transports.connection import Connection
 from bihak.transports.gate import Gate
 from bihak.transports.heartbeat import Watch
 from bihak.transports.upgrade import Upgrade, switching_protocols
@@ -34,12 +34,9 @@ class WebSocketEndpoint:
         self._node = node
         self._admission = admission
 
-    def let_in(self, request: Upgrade, transport: asyncio.Transport) -> bool:
+    def let_in(self, request: Upgrade, transport: asyncio.Transport) -> Connection | None:
         address = self._admission.enter(request)
-        if isinstance(address, Refusal):
-            return False
-        self._open(request, transport, address)
-        return True
+        return None if isinstance(address, Refusal) else self._open(request, transport, address)
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """An upgrade that came through aiohttp, from its answer to the end of the connection."""
@@ -49,7 +46,8 @@ class WebSocketEndpoint:
         transport = request.transport
         assert transport is not None
         lost = asyncio.get_running_loop().create_future()
-        self._open(request, transport, address, _Before(Gate.of(transport), lost))
+        gate = Gate.of(transport)
+        self.watch.add(self._open(request, transport, address, _Before(gate, lost)))
         await lost
         return web.Response()  # to nobody
 
@@ -59,14 +57,14 @@ class WebSocketEndpoint:
         transport: asyncio.Transport,
         address: str,
         before: asyncio.Protocol | None = None,
-    ) -> None:
+    ) -> Connection:
         connection = Connection(transport, self, before=before)
         session = connection.session = Session(connection, self._node.outboxes, address)
         transport.set_protocol(connection)
         transport.write(switching_protocols(request.headers["Sec-WebSocket-Key"]))
         self._node.sessions.add(session)
-        self.watch.add(connection, AUTH_WITHIN_S)
         log.info("connected", session=session.number, address=address)
+        return connection
 
     def ended(self, connection: Connection) -> None:
         session = connection.session
