@@ -218,7 +218,8 @@ class Sync(Feature):
             return  # lost meanwhile
         actor = session.actor = await self._admit(session, identity, found)
         current = found.current
-        if any(self._join_all(session, current)):
+        if not current.keys() <= session.conversations:
+            self._join_all(session, current)
             found = await self._arrivals.load(arrival)
             current = found.current
             self._join_all(session, current)
@@ -251,12 +252,11 @@ class Sync(Feature):
             resumed=resumption is not None,
         )
 
-    def _join_all(self, session: Session, current: Iterable[int]) -> list[int]:
-        """Those that it was not in."""
-        new = [cid for cid in current if cid not in session.conversations]
-        for conversation_id in new:
-            self._node.hub.join(session, conversation_id)
-        return new
+    def _join_all(self, session: Session, current: Iterable[int]) -> None:
+        """Those that it is not in."""
+        for conversation_id in current:
+            if conversation_id not in session.conversations:
+                self._node.hub.join(session, conversation_id)
 
     def _read_log(self, connection: sa.Connection, spans: Sequence[Span]) -> list[list[LogEntry]]:
         return self._node.log.read(connection, spans)  # which is made after the features
