@@ -203,6 +203,7 @@ class Server:
                     server.close()
                 sharing.cancel()
                 finished = await node.drain(DRAIN_S)
+                endpoint.watch.close()
                 await runner.cleanup()
                 await asyncio.to_thread(database.close)
                 log.info("stopped", finished=finished)

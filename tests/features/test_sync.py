@@ -179,6 +179,20 @@ async def test_a_resume_in_a_conversation_of_others_tells_nothing(cluster: Clust
     assert late.session.conversations == stranger.session.conversations == set()
 
 
+async def test_whoever_is_lost_while_signing_in_leaves_nothing_behind(cluster: Cluster) -> None:
+    alice, _, cid = await two(cluster)
+    node = cluster.nodes[1]
+    for turns in range(6):
+        device = cluster.open("user_9", 1)
+        device.send("auth", participant_type="user", participant_id=9, resume={cid: 0})
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        device.drop()
+        await cluster.settle()
+        assert "user_9" not in node.hub.participants
+        assert device.session not in node.hub.rooms[cid].sessions()
+
+
 async def test_many_who_come_back_together_each_get_what_is_theirs(cluster: Cluster) -> None:
     """They are read together, some with much that they missed and some with little."""
     alice = await cluster.connect("user_1", 0)

@@ -153,6 +153,8 @@ class Sync(Feature):
             session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
             self._note_expiry(session)
             return self._success(session.actor, found.current.values())
+        if session not in self._node.sessions:
+            return None  # lost before its turn came
         self._node.feature(Participants).require_type(who, "participant_type")
         self._check_connections(who)
         session.actor = Actor(who, who.user_id)  # until it is known what they are called, and whether they may

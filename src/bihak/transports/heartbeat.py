@@ -49,6 +49,15 @@ class Watch:
         """It is gone."""
         self._looks.drop(watched)
 
+    def close(self) -> None:
+        """Looks once more at those who have not begun, whom nobody else knows of, and then no more."""
+        for _, newcomer in self._new:
+            if newcomer.watched is not None:
+                newcomer.watched.look()
+        self._new.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
