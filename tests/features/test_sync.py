@@ -180,7 +180,7 @@ async def test_a_resume_in_a_conversation_of_others_tells_nothing(cluster: Clust
 
 
 async def test_whoever_is_lost_while_signing_in_leaves_nothing_behind(cluster: Cluster) -> None:
-    alice, _, cid = await two(cluster)
+    _, _, cid = await two(cluster)
     node = cluster.nodes[1]
     for turns in range(6):
         device = cluster.open("user_9", 1)

@@ -206,7 +206,7 @@ class Presence(Feature):
             rows.append(status_row(who, status, now_ms, seen_ms, appears_offline=hidden))
             if shown != (shown_of(old) if old is not None else "offline"):
                 telling.append((call, shown))
-        write_statuses(tx.connection, rows)
+        write_statuses(tx, rows)
         small = small_conversations(tx.connection, [cid for call, _ in telling for cid in call.request.conversations])
         for call, shown in telling:
             conversations = tuple(cid for cid in call.request.conversations if cid in small)
@@ -302,7 +302,7 @@ class Presence(Feature):
         best = best_leases(tx.connection, before, now_ms)
         changed = [who for who, old in before.items() if best.get(who, "offline") != old.status]
         write_statuses(
-            tx.connection,
+            tx,
             [
                 status_row(
                     who, best.get(who, "offline"), now_ms, seen[who], appears_offline=before[who].appears_offline
