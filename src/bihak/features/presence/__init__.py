@@ -29,6 +29,7 @@ from bihak.features.presence.leases import (
     dead_nodes,
     ended_leases,
     everyone_offline,
+    insert_leases,
     known_people,
     lock_statuses,
     note_seen,
@@ -223,19 +224,8 @@ class Presence(Feature):
                 lease.node_id == self._node_id, among(lease.participant_type, lease.participant_id, calls)
             )
         )
-        rows = [
-            {
-                "node_id": self._node_id,
-                "participant_type": who.type,
-                "participant_id": who.id,
-                "status": call.request.status,
-                "renewed_ms": now_ms,
-            }
-            for who, call in calls.items()
-            if call.request.status != "offline"
-        ]
-        if rows:
-            connection.execute(presence_leases.insert(), rows)
+        held = {who: call.request.status for who, call in calls.items() if call.request.status != "offline"}
+        insert_leases(connection, self._node_id, held, now_ms)
 
     @write(RenewPresence, internal=True)
     def renew(self, tx: Transaction, request: RenewPresence) -> bool:

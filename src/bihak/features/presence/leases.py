@@ -1,6 +1,6 @@
 """What presence stores: the nodes that live, their leases, and the status that these amount to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
@@ -129,6 +129,17 @@ def best_leases(connection: sa.Connection, people: Iterable[Participant], now_ms
         .group_by(lease.participant_type, lease.participant_id)
     )
     return {Participant(kind, number): status for kind, number, status in rows}
+
+
+def insert_leases(connection: sa.Connection, node_id: int, held: Mapping[Participant, str], now_ms: int) -> None:
+    if not held:
+        return
+    values = ",".join(
+        f"({word_literal(who.type)},{who.id:d},{node_id:d},{word_literal(status)},{now_ms:d})"
+        for who, status in held.items()
+    )
+    columns = "participant_type, participant_id, node_id, status, renewed_ms"
+    run(connection, f"INSERT INTO presence_leases ({columns}) VALUES {values}")
 
 
 def dead_nodes(connection: sa.Connection, now_ms: int) -> list[int]:
