@@ -6,11 +6,12 @@ import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from bihak.app import make_node, open_database
 from bihak.core.session import Session
 from bihak.protocol.frames import text_frame
+from bihak.protocol.reader import TEXT
 from bihak.settings import load_settings
 from bihak.storage.migrate import upgrade
 from bihak.transports.admission import Admission
@@ -23,11 +24,11 @@ from bihak.transports.websocket import WebSocketEndpoint
 class Echo(WebSocketEndpoint):
     """Connections as they are served, but for what is done with a message."""
 
-    def receive(self, session: Session, kind: WSMsgType, body: bytes) -> bool:
-        if kind is WSMsgType.TEXT and not self.is_text(session, body):
+    def receive(self, session: Session, opcode: int, body: bytes) -> bool:
+        if opcode == TEXT and not self.is_text(session, body):
             return False
         frame = text_frame(body)
-        session.send(frame if kind is WSMsgType.TEXT else b"\x82" + frame[1:])
+        session.send(frame if opcode == TEXT else b"\x82" + frame[1:])
         return True
 
 
@@ -50,7 +51,7 @@ async def echoing(folder: Path) -> AsyncIterator[int]:
     accept = runner.server
     assert accept is not None
     listener = socket.create_server(("127.0.0.1", 0))
-    server = await asyncio.get_running_loop().create_server(lambda: Gate(accept()), sock=listener)
+    server = await asyncio.get_running_loop().create_server(lambda: Gate(accept, endpoint), sock=listener)
     try:
         yield listener.getsockname()[1]
     finally:

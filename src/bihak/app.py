@@ -176,8 +176,9 @@ class Server:
                 await fill_with_demo(node)
             figures = NodeFigures(node, self._worker)
             sharing = asyncio.create_task(figures.share())
+            endpoint, app = self._make_app(node, figures)
             runner = web.AppRunner(
-                self._make_app(node, figures),
+                app,
                 access_log=None,
                 handle_signals=False,
                 keepalive_timeout=HEAD_WITHIN_S,
@@ -189,7 +190,7 @@ class Server:
             assert accept is not None
             loop = asyncio.get_running_loop()
             servers = [
-                await loop.create_server(lambda: Gate(accept()), sock=listener, backlog=BACKLOG)
+                await loop.create_server(lambda: Gate(accept, endpoint), sock=listener, backlog=BACKLOG)
                 for listener in listeners
             ]
             self._announce(database.label)
@@ -202,6 +203,7 @@ class Server:
                     server.close()
                 sharing.cancel()
                 finished = await node.drain(DRAIN_S)
+                endpoint.watch.close()
                 await runner.cleanup()
                 await asyncio.to_thread(database.close)
                 log.info("stopped", finished=finished)
@@ -236,7 +238,7 @@ class Server:
             raise
         return database
 
-    def _make_app(self, node: Node, figures: NodeFigures) -> web.Application:
+    def _make_app(self, node: Node, figures: NodeFigures) -> tuple[WebSocketEndpoint, web.Application]:
         settings = self._settings
         trusted = settings.auth_mode == "trusted"
         api_keys = ApiKeys(settings.listed("api_key"))
@@ -250,8 +252,9 @@ class Server:
             max_connections=settings.max_connections,
             max_per_address=settings.max_connections_per_address,
         )
-        return make_app(
-            WebSocketEndpoint(node, admission),
+        endpoint = WebSocketEndpoint(node, admission)
+        return endpoint, make_app(
+            endpoint,
             HttpApi(node, people.admit, people.require, api_keys, attempts),
             PlatformApi(
                 node.feature(Platform),

@@ -187,3 +187,22 @@ async def test_reads_asked_for_at_the_same_time_are_one(database: Database) -> N
         assert await grouped.load(5) == 10
     finally:
         readers.close()
+
+
+async def test_what_is_read_together_weighs_no_more_than_it_may(database: Database) -> None:
+    groups: list[list[int]] = []
+
+    def load(connection: sa.Connection, keys: Sequence[int]) -> list[int]:
+        groups.append(list(keys))
+        return list(keys)
+
+    readers = Readers(database, 2)
+    try:
+        grouped: GroupedRead[int, int] = GroupedRead(readers, load, weigh=lambda key: key, most=10)
+        keys = [1, 4, 5, 1, 3, 50, 2, 7, 2]
+        assert await asyncio.gather(*map(grouped.load, keys)) == keys
+        assert [key for group in groups for key in group] == keys
+        assert [group for group in groups if sum(group) > 10] == [[50]]
+        assert len(groups) == 5
+    finally:
+        readers.close()

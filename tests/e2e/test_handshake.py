@@ -11,9 +11,9 @@ import pytest
 
 from bihak.protocol.types import Participant
 from bihak.transports.auth import make_token
-from tests.e2e.raw import TEXT, RawSocket, connected, frame, handshake, upgraded
+from tests.e2e.raw import CLOSE, TEXT, RawSocket, connected, frame, handshake, upgraded
 from tests.e2e.server import SECRET, ServerProcess
-from tests.e2e.status import open_sockets
+from tests.e2e.status import metric, open_sockets
 
 PAGE = "https://platform.example"
 
@@ -107,6 +107,38 @@ async def test_a_handshake_of_a_wrong_form_is_refused(
         assert await socket.status() == status
         socket.send_end()
         assert b"101 Switching" not in await socket.everything()
+
+
+async def test_a_handshake_that_comes_in_pieces_is_as_good(server: ServerProcess) -> None:
+    """aiohttp reads it then; the connection is the same afterwards, and is gone with its client."""
+    before = open_sockets(server)
+    request = handshake(server)
+    async with connected(server) as whole, connected(server) as cut, connected(server) as unusual:
+        await whole.send(request)
+        await cut.send(request[:40])
+        await asyncio.sleep(0.05)
+        await cut.send(request[40:])
+        await unusual.send(handshake(server, Cookie="x" * 8000))
+        for socket in (whole, cut, unusual):
+            assert await socket.status() == 101
+            await socket.send(frame(TEXT, b'{"type": "ping"}') * 3)
+            assert [(await socket.reply())["type"] for _ in range(3)] == ["pong"] * 3
+            assert (await sign_in(socket, f"user_{id(socket)}"))["type"] == "auth_success"
+        await cut.send(frame(CLOSE))
+        assert await cut.close_code() == 1000
+        assert await cut.everything() == b""
+    while open_sockets(server) > before:
+        await asyncio.sleep(0.01)
+
+
+async def test_idle_connections_are_no_tasks(server: ServerProcess) -> None:
+    async with contextlib.AsyncExitStack() as stack:
+        before = metric(server, "bihak_tasks")
+        for number in range(20):
+            socket = await stack.enter_async_context(upgraded(server))
+            assert (await sign_in(socket, f"user_{100 + number}"))["type"] == "auth_success"
+        assert metric(server, "bihak_connections") >= 20
+        assert metric(server, "bihak_tasks") <= before + 5
 
 
 async def test_no_other_method_is_upgraded(server: ServerProcess) -> None:

@@ -4,6 +4,7 @@ import pytest
 import sqlalchemy as sa
 
 from bihak.core.identity import Actor
+from bihak.features import presence
 from bihak.features.presence import AWAY_AFTER_S, OFFLINE_AFTER_S, STEADY_AFTER_S, leases
 from bihak.features.presence.leases import RENEW_EVERY_S, STALE_AFTER_MS
 from bihak.features.presence.wire import SetStatus
@@ -90,6 +91,24 @@ async def test_a_reload_beside_a_tab_that_is_away_is_no_flicker(cluster: Cluster
     await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
     await cluster.settle()
     assert statuses(bob, "user_1") == ["online", "away"]
+
+
+async def test_a_crowd_that_is_gone_at_once_has_longer_to_come_back(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presence, "BACK_A_SECOND", 1)
+    bob = await neighbours(cluster)
+    crowd = [await cluster.connect(user_id, 0) for user_id in ("user_1", "user_3", "user_4")]
+    for device in crowd:
+        device.drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await cluster.settle()
+    await cluster.connect("user_1", 0)
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["online"]
+    assert statuses(bob, "user_3") == ["online", "offline"]
+    assert await shown(bob, "user_3") == "offline"
 
 
 async def test_whoever_has_a_connection_on_another_node_stays_online(cluster: Cluster) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 from bihak.core.log import RESUME_LIMIT
+from bihak.protocol.types import Participant
 from tests.harness import Cluster, Device
 
 
@@ -165,6 +166,55 @@ async def test_a_resume_in_a_conversation_of_others_tells_nothing(cluster: Clust
     stranger = await cluster.connect("user_9", 1, resume={cid: 0, 2**53 - 1: 0})
     assert [frame["type"] for frame in stranger.frames] == ["auth_success", "resumed"]
     assert stranger.frames[-1]["conversations"] == []
+    # Its rooms are entered before it is known whether they are theirs.
+    number = stranger.send("auth", participant_type="user", participant_id=8)
+    assert (await stranger.answer(number))["code"] == "already_authenticated"
+    late = cluster.open("user_9", 1)
+    number = late.send("auth", participant_type="user", participant_id=9, resume={cid: 0})
+    await say(alice, cid, "meanwhile")
+    assert (await late.answer(number))["conversations"] == []
+    await say(alice, cid, "afterwards")
+    await late.quiet("new_message")
+    assert late.seqs(cid) == stranger.seqs(cid) == []
+    assert late.session.conversations == stranger.session.conversations == set()
+
+
+async def test_whoever_is_lost_while_signing_in_leaves_nothing_behind(cluster: Cluster) -> None:
+    _, _, cid = await two(cluster)
+    node = cluster.nodes[1]
+    for turns in range(6):
+        device = cluster.open("user_9", 1)
+        device.send("auth", participant_type="user", participant_id=9, resume={cid: 0})
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        device.drop()
+        await cluster.settle()
+        assert "user_9" not in node.hub.participants
+        assert device.session not in node.hub.rooms[cid].sessions()
+
+
+async def test_many_who_come_back_together_each_get_what_is_theirs(cluster: Cluster) -> None:
+    """They are read together, some with much that they missed and some with little."""
+    alice = await cluster.connect("user_1", 0)
+    others = [await cluster.connect(f"user_{number}", 0) for number in range(2, 8)]
+    cids = [await cluster.found(alice, device.user_id) for device in others]
+    for device in others:
+        device.drop()
+    for number, cid in enumerate(cids):
+        await say(alice, cid, *(f"to {cid}, {text}" for text in range(1, 2 + 25 * number)))
+    back = [cluster.open(device.user_id, 0) for device in others for _ in range(2)]
+    for at, device in enumerate(back):
+        who = Participant.parse(device.user_id)
+        device.send("auth", participant_type=who.type, participant_id=who.id, resume={cids[at // 2]: 0})
+    await cluster.settle()
+    for at, device in enumerate(back):
+        cid, count = cids[at // 2], 1 + 25 * (at // 2)
+        assert device.seqs(cid) == list(range(1, count + 1))
+        assert {frame["content"].partition(",")[0] for frame in device.heard("new_message")} == {f"to {cid}"}
+        (success,), (resumed,) = device.heard("auth_success"), device.heard("resumed")
+        assert [head["unread"] for head in success["heads"]] == [count]
+        assert resumed["conversations"] == [{"conversation_id": cid, "last_seq": count}]
+        assert device.frames.index(device.heard("new_message")[-1]) < device.frames.index(resumed)
 
 
 async def test_whoever_came_back_while_away_is_not_left_with_a_hole(cluster: Cluster) -> None:

@@ -13,7 +13,10 @@ from joserfc.jwk import ECKey, KeySet, OKPKey, RSAKey
 
 from bihak.errors import ChatError, InvalidToken, SettingsError, TokenExpired
 from bihak.protocol.types import Participant
+from bihak.transports import auth
 from bihak.transports.auth import (
+    JWKS_FRESH_S,
+    LEEWAY_S,
     ApiKeys,
     TokenAuthenticator,
     TrustedAuthenticator,
@@ -253,6 +256,49 @@ async def test_published_keys_are_fetched_kept_and_fetched_again_for_a_new_one()
     platform.is_down = True
     now[0] += 3600
     await checks.verify(token(first))
+
+
+async def test_a_token_is_checked_once_and_believed_until_it_expires(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, checked, decode = [NOW], [], jwt.decode
+
+    def counting(token: str, *rest: Any, **options: Any) -> Any:
+        checked.append(token)
+        return decode(token, *rest, **options)
+
+    monkeypatch.setattr(jwt, "decode", counting)
+    checks, token = authenticator(clock=lambda: now[0]), signed(name="Aline")
+    first = await checks.verify(token)
+    assert [await checks.verify(token) for _ in range(3)] == [first] * 3
+    assert checked == [token]
+    for other in (signed(name="Bosco"), token[:-2] + "AA"):  # as much as one character less is another token
+        try:
+            assert (await checks.verify(other)).name == "Bosco"
+        except InvalidToken:
+            assert other != signed(name="Bosco")
+    now[0] += 60 + LEEWAY_S + 1
+    with pytest.raises(TokenExpired):
+        await checks.verify(token)
+
+
+async def test_what_a_withdrawn_key_signed_is_believed_no_longer_than_the_key_set() -> None:
+    now, key = [NOW], ECKey.generate_key("P-256", {"kid": "one"})
+    platform = Jwks(key)
+    checks = authenticator(secrets=[], fetch_jwks=platform, clock=lambda: now[0])
+    claims = {"sub": "user_5", "exp": int(NOW) + 86_400}
+    token = jwt.encode({"alg": "ES256", "kid": "one"}, claims, key, algorithms=["ES256"])
+    await checks.verify(token)
+    platform.keys = (ECKey.generate_key("P-256", {"kid": "two"}),)
+    now[0] += JWKS_FRESH_S + 1
+    with pytest.raises(InvalidToken):
+        await checks.verify(token)
+
+
+async def test_only_so_many_tokens_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(auth, "MOST_KNOWN", 3)
+    checks = authenticator()
+    for number in range(1, 8):
+        assert (await checks.verify(signed(sub=f"user_{number}"))).participant.id == number
+    assert len(checks._known) == 3
 
 
 async def test_trusted_mode_takes_no_tokens() -> None:

@@ -6,7 +6,7 @@ delivered is held for it while it reads the log. Behind: its outbox was full; wh
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
@@ -62,7 +62,7 @@ class Wait:
     """Its outbox was full; it has everything up to `cursor` and joins again once it has drained."""
     cursor: int | None = None
     """The last seq it was sent; None while it reads the log and events are held for it."""
-    held: list[tuple[int, bytes]] = field(default_factory=list)
+    held: Sequence[tuple[int, bytes]] = ()
     overflowed: bool = False
     """More came than is held; the log has it."""
     ended_seq: int | None = None
@@ -71,6 +71,8 @@ class Wait:
 
 class Room:
     """A conversation with at least one session on this node."""
+
+    __slots__ = ("conversation_id", "early", "head", "live", "repair", "returns", "target", "waiting")
 
     def __init__(self, conversation_id: int) -> None:
         self.conversation_id = conversation_id
@@ -159,7 +161,7 @@ class Hub:
         session.conversations.add(conversation_id)
         room.live.pop(session, None)
         before = room.waiting.get(session)
-        room.waiting[session] = Wait(ended_seq=before.ended_seq if before is not None else None)
+        room.waiting[session] = Wait() if before is None else Wait(ended_seq=before.ended_seq)
 
     def leave(self, session: Session, conversation_id: int) -> None:
         """Takes a session out of a room; the room goes with its last one."""
@@ -185,11 +187,17 @@ class Hub:
         wait = room.waiting.get(session) if room is not None else None
         if room is None or wait is None:
             return True
+        is_plain = not (wait.held or wait.overflowed or room.early) and wait.ended_seq is None
+        if is_plain and (room.head is None or room.head == cursor):
+            room.head = cursor  # nothing happened meanwhile, as nearly always
+            del room.waiting[session]
+            room.live[session] = None
+            return True
         if room.head is None:
             room.head = cursor
             self._deliver(room, [])
         held, overflowed = wait.held, wait.overflowed
-        wait.held, wait.overflowed = [], False
+        wait.held, wait.overflowed = (), False
         if overflowed:
             return False
         reached = cursor
@@ -349,9 +357,9 @@ class Hub:
             if wait.lagging or wait.ended_seq is not None:
                 continue
             if wait.cursor is None:
-                wait.held += numbered
+                wait.held = [*wait.held, *numbered]
                 if len(wait.held) > MAX_HELD:
-                    wait.held, wait.overflowed = [], True
+                    wait.held, wait.overflowed = (), True
                 continue
             # It read further in the log than this room had come: it gets only what is new to it.
             for seq, frame in numbered:

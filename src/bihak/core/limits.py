@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
@@ -98,6 +99,7 @@ class Limits:
             raise RateLimited(retry_after=max(0.001, round(wait_s, 3)))
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """What of an address one subscriber has to himself: all of an IPv4 address, the first 64 bits of an IPv6 one."""
     try:

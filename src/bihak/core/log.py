@@ -15,6 +15,7 @@ from bihak.protocol.envelope import DurableEvent, encode
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect, word_literal
 from bihak.storage.schema import conversation_participants, conversations
+from bihak.storage.statement import run
 
 SEQS_AT_ONCE = 2000
 RESUME_LIMIT = 1000
@@ -39,6 +40,36 @@ class LogEntry(NamedTuple):
     """As `DurableEvent.left`."""
     joined: tuple[str, ...] = ()
     """As `DurableEvent.joined`."""
+
+
+class _MessageRow(NamedTuple):
+    """As `_MESSAGES` selects it."""
+
+    span: int
+    id: int
+    conversation_id: int
+    seq: int
+    sender_type: str
+    sender_id: int
+    sender_name: str | None
+    content: str
+    reply_to_id: int | None
+    idempotency_key: bytes | None
+    mentions: str | None
+    created_ms: int
+
+
+class _EventRow(NamedTuple):
+    """As `_EVENTS` selects it."""
+
+    span: int
+    conversation_id: int
+    seq: int
+    kind: str
+    message_id: int | None
+    data: str
+    content: str | None
+    mentions: str | None
 
 
 class Log:
@@ -79,9 +110,14 @@ class Log:
         covered, within = (_MEMBER.format(join=join), _COVERS) if members_only else ("", "")
         for start in range(0, len(asked), SEQS_AT_ONCE):
             source = f"WITH {self._dialect.values_table('v', columns, asked[start : start + SEQS_AT_ONCE])}"
-            for select, render in ((_MESSAGES, self._render_message), (_EVENTS, self._render_event)):
+            kinds: tuple[tuple[str, type[Any], Callable[[Any], DurableEvent]], ...] = (
+                (_MESSAGES, _MessageRow, self._render_message),
+                (_EVENTS, _EventRow, self._render_event),
+            )
+            for select, row_type, render in kinds:
                 sql = source + select.format(join=join, covered=covered, within=within)
-                for row in connection.exec_driver_sql(sql):
+                for values in run(connection, sql):
+                    row = row_type(*values)
                     event = render(row)
                     found[row.span].append(LogEntry(event.seq, encode(event), event.left(), event.joined()))
         for entries in found:

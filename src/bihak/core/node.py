@@ -96,6 +96,9 @@ class Node:
         self.sessions: set[Session] = set()
         self.draining = False
         self.features = make_features(self)
+        self._by_kind = {type(feature): feature for feature in self.features}
+        self._opened = [f.session_opened for f in self.features if type(f).session_opened is not Feature.session_opened]
+        self._closed = [f.session_closed for f in self.features if type(f).session_closed is not Feature.session_closed]
         self.log = Log(
             database.dialect, [event for feature in self.features for event in feature.events], render_message
         )
@@ -176,16 +179,16 @@ class Node:
         session.ready = True
         if Limit.MESSAGES in self._shared_limits:
             self._shared_limits[Limit.MESSAGES].meet(session.user_id)
-        for feature in self.features:
-            feature.session_opened(session)
+        for opened in self._opened:
+            opened(session)
 
     def session_lost(self, session: Session) -> None:
         """A connection is gone."""
         session.lost()
         self.sessions.discard(session)
         if session.ready:
-            for feature in self.features:
-                feature.session_closed(session)
+            for closed in self._closed:
+                closed(session)
         if session.actor is not None:
             self.hub.detach(session)
 
@@ -193,7 +196,9 @@ class Node:
 
     def feature(self, kind: type[F]) -> F:
         """The feature of that class."""
-        return next(feature for feature in self.features if isinstance(feature, kind))
+        found = self._by_kind[kind]
+        assert isinstance(found, kind)
+        return found
 
     def signal(self, event: Event, *, conversation_id: int, skip_user: str = "", typing: int = 0) -> None:
         """Sends an event that is not durable to the members of a conversation. `typing`: as in the envelope."""

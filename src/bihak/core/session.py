@@ -52,6 +52,12 @@ class Session:
     The one door to a socket is `send` (and its twin `offer`, which may refuse).
     """
 
+    __slots__ = (
+        *("active_at", "actor", "address", "closed", "conversations", "expires_at", "gone", "is_idle", "issued_at"),
+        *("lane", "number", "personal", "ready"),
+        *("_buffered_bytes", "_flushed_bytes", "_flusher", "_outbox", "_pending_bytes", "_wire"),
+    )
+
     def __init__(self, wire: Wire, flusher: Flusher, address: str = "") -> None:
         self.number = next(_numbers)
         self.address = address
@@ -190,10 +196,13 @@ class NoWire:
 class Lane:
     """Keeps a connection's requests in order. `tag`s are the requests, for whoever looks for those that wait."""
 
+    __slots__ = ("_alone", "_waiting", "_writes", "on_progress")
+
     def __init__(self) -> None:
         self._writes = 0
         self._alone = False
-        self._waiting: deque[tuple[Turn, Callable[[], None], Any]] = deque()
+        self._waiting: deque[tuple[Turn, Callable[[], None], Any]] | tuple[()] = ()
+        """A deque, which is large even when it is empty, only while something waits."""
         self.on_progress: Callable[[], None] | None = None
         """Called whenever a request is answered."""
 
@@ -203,8 +212,10 @@ class Lane:
 
     def enter(self, turn: Turn, start: Callable[[], None], tag: Any = None) -> None:
         """Calls `start` when it is this request's turn, at once if it can be. `leave` must follow its answer."""
-        if self._waiting or not self._may_start(turn):
+        if self._waiting:
             self._waiting.append((turn, start, tag))
+        elif not self._may_start(turn):
+            self._waiting = deque([(turn, start, tag)])
         else:
             self._start(turn, start)
 
@@ -216,6 +227,8 @@ class Lane:
             self._alone = False
         while self._waiting and self._may_start(self._waiting[0][0]):
             next_turn, start, _ = self._waiting.popleft()
+            if not self._waiting:
+                self._waiting = ()
             self._start(next_turn, start)
         if self.on_progress is not None:
             self.on_progress()

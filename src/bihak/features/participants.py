@@ -14,8 +14,10 @@ from bihak.core.node import SYSTEM, Node
 from bihak.errors import ChatError, InvalidField, InvalidToken, NotFound
 from bihak.protocol.envelope import Request
 from bihak.protocol.types import Participant
+from bihak.storage.dialect import word_literal
 from bihak.storage.readers import GroupedRead
 from bihak.storage.schema import big, participant_type, participants, table
+from bihak.storage.statement import run
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -66,9 +68,12 @@ class Participants(Feature):
 
         Raises InvalidField for an unknown type, InvalidToken for a token that was revoked.
         """
+        self.require_type(identity.participant, "participant_type")
+        return await self.admit_known(identity, await self._profiles.load(identity.participant))
+
+    async def admit_known(self, identity: Identity, stored: Profile) -> Actor:
+        """As `admit`, of somebody whose type is known, by what was just read of them."""
         who = identity.participant
-        self.require_type(who, "participant_type")
-        stored = await self._profiles.load(who)
         if identity.issued_at is not None and is_revoked(identity.issued_at, stored.revoked_before_ms):
             raise InvalidToken("The token was revoked; sign in again.")
         name = identity.name or stored.name or who.user_id
@@ -162,24 +167,25 @@ def _actor(who: Participant, name: str) -> Actor:
 
 
 def load_profiles(connection: sa.Connection, people: Sequence[Participant]) -> list[Profile]:
-    """What is stored of each; two queries for all."""
-    c, r = participants.c, session_revocations.c
-    told = connection.execute(
-        sa.select(c.participant_type, c.participant_id, c.name, c.avatar_url, c.email).where(
-            among(c.participant_type, c.participant_id, people)
-        )
-    )
-    # Asked for by itself: a token may be revoked before anybody came with it.
-    revoked = connection.execute(
-        sa.select(r.participant_type, r.participant_id, r.revoked_before_ms).where(
-            among(r.participant_type, r.participant_id, people)
-        )
-    )
-    found = {Participant(kind, number): Profile(*fields) for kind, number, *fields in told}
-    for kind, number, before_ms in revoked:
-        who = Participant(kind, number)
-        found[who] = found.get(who, Profile())._replace(revoked_before_ms=before_ms)
+    """What is stored of each; one query for all."""
+    found: dict[Participant, Profile] = {}
+    for kind, number, *fields in run(connection, _PROFILES.format(people=among_literal("p", people))):
+        who, profile = Participant(kind, number), Profile(*fields)
+        if profile.revoked_before_ms:
+            profile = found.get(who, Profile())._replace(revoked_before_ms=profile.revoked_before_ms)
+        found[who] = profile
     return [found.get(person, Profile()) for person in people]
+
+
+# The second part by itself, and after the first: a token may be revoked before anybody came with it.
+_PROFILES = """
+    SELECT p.participant_type, p.participant_id, p.name, p.avatar_url, p.email, 0 AS revoked_before_ms
+    FROM participants p WHERE {people}
+    UNION ALL
+    SELECT p.participant_type, p.participant_id, NULL, NULL, NULL, p.revoked_before_ms
+    FROM session_revocations p WHERE {people}
+    ORDER BY revoked_before_ms
+"""
 
 
 def revoke_tokens(tx: Transaction, who: Participant) -> int:
@@ -273,3 +279,15 @@ def among(
     return sa.or_(
         sa.false(), *(sa.and_(type_column == kind, id_column.in_(sorted(ids))) for kind, ids in by_type.items())
     )
+
+
+def among_literal(table: str, people: Iterable[Participant]) -> str:
+    """As `among`, of a table or its alias in a statement given as text."""
+    by_type: dict[str, set[int]] = {}
+    for kind, number in people:
+        by_type.setdefault(kind, set()).add(number)
+    either = (
+        f"{table}.participant_type = {word_literal(kind)} AND {table}.participant_id IN ({','.join(map(str, ids))})"
+        for kind, ids in by_type.items()
+    )
+    return f"({' OR '.join(either)})" if by_type else "(1 = 0)"

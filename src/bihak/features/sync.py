@@ -1,9 +1,9 @@
 """Signing in, resuming, and staying in step: `auth`, `subscribe_conversation`, `ping` and the heartbeat."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import msgspec
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ from bihak.core.deadlines import Deadlines
 from bihak.core.feature import Feature, live, task
 from bihak.core.identity import Actor, Identity
 from bihak.core.limits import Limit, network_of
-from bihak.core.log import RESUME_LIMIT, Span
+from bihak.core.log import RESUME_LIMIT, LogEntry, Span
 from bihak.core.node import Node
 from bihak.core.session import Session
 from bihak.errors import (
@@ -31,17 +31,29 @@ from bihak.errors import (
     Unavailable,
 )
 from bihak.features.conversations import Conversations, created_event
-from bihak.features.messages import MAX_CONTENT, ReadCursor, count_unread
+from bihak.features.messages import MAX_CONTENT
 from bihak.features.participants import Participants, among
+from bihak.features.places import (
+    ROWS_AT_ONCE,
+    Arrival,
+    ArrivalReader,
+    ConversationHead,
+    Found,
+    Place,
+    Resumption,
+    read_rooms,
+)
 from bihak.features.typing import Typing
 from bihak.protocol.envelope import Reply, Request, encode, error_reply
 from bihak.protocol.frames import text_frame
 from bihak.protocol.types import ConversationId, Id, Participant, ParticipantType, Seq
 from bihak.storage.readers import GroupedRead
-from bihak.storage.schema import conversation_participants, conversations
+from bihak.storage.schema import conversation_participants
 
 log = structlog.stdlib.get_logger("bihak")
 
+MOST_GUESSED = 1000
+"""Conversations that a client may say it is in; those who know more are asked for by the server."""
 TOKEN_GRACE_S = 30.0
 """How long a connection whose token has expired may still refresh it."""
 
@@ -103,14 +115,6 @@ class Subscribed(Reply, tag="subscribed", kw_only=True):
     last_seq: int
 
 
-class ConversationHead(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """`resync`: too much was missed to be replayed; fetch the history anew."""
-
-    conversation_id: int
-    last_seq: int
-    resync: bool = False
-
-
 class Resumed(Reply, tag="resumed", kw_only=True):
     conversations: list[ConversationHead]
 
@@ -121,24 +125,16 @@ class Pong(Reply, tag="pong", kw_only=True):
     heads: list[ConversationHead] | None = None
 
 
-class Place(NamedTuple):
-    """A membership, past ones included, with its conversation's head."""
-
-    conversation_id: int
-    last_seq: int
-    joined_seq: int
-    left_seq: int | None
-    last_read_message_id: int | None
-    unread: int
-
-
 class Sync(Feature):
     """Puts a session into its rooms without a hole, and lets it check that there is none."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._rooms: GroupedRead[Participant, list[int]] = GroupedRead(node.readers, _load_rooms)
-        self._places: GroupedRead[Participant, list[Place]] = GroupedRead(node.readers, self._load_places)
+        self._rooms: GroupedRead[Participant, list[int]] = GroupedRead(node.readers, read_rooms)
+        reader = ArrivalReader(node.database.dialect, self._read_log)
+        self._arrivals: GroupedRead[Arrival, Found] = GroupedRead(
+            node.readers, reader.read, weigh=reader.weigh, most=ROWS_AT_ONCE
+        )
         self._heard: dict[Session, dict[int, int]] = {}
         self._expiries: Deadlines[Session] = Deadlines()
         """When each session's token expires, and then when it has been so for too long."""
@@ -152,21 +148,22 @@ class Sync(Feature):
         if session.actor is not None:
             if session.actor.participant != who:
                 raise AlreadyAuthenticated()
-            session.actor = await self._admit(session, identity)
+            found = await self._arrivals.load(Arrival(who))
+            session.actor = await self._admit(session, identity, found)
             session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
             self._note_expiry(session)
-            return self._success(session.actor, [p for p in await self._places.load(who) if p.left_seq is None])
-        actor = await self._admit(session, identity)
-        if session.closed:
-            return None
+            return self._success(session.actor, found.current.values())
+        if session not in self._node.sessions:
+            return None  # lost before its turn came
+        self._node.feature(Participants).require_type(who, "participant_type")
         self._check_connections(who)
-        session.actor = actor
+        session.actor = Actor(who, who.user_id)  # until it is known what they are called, and whether they may
         session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
         try:
-            await self._enter(session, session.actor, request)
+            await self._enter(session, identity, request)
         except BaseException:
             self._node.hub.detach(session)
-            session.actor = None
+            session.actor = session.expires_at = session.issued_at = None
             raise
         return None
 
@@ -186,9 +183,9 @@ class Sync(Feature):
             raise self._refusal(session, error) from error
         return identity
 
-    async def _admit(self, session: Session, identity: Identity) -> Actor:
+    async def _admit(self, session: Session, identity: Identity, found: Found) -> Actor:
         try:
-            return await self._node.feature(Participants).admit(identity)
+            return await self._node.feature(Participants).admit_known(identity, found.profile)
         except InvalidToken as error:  # a good one, but it was revoked
             raise self._refusal(session, error) from error
 
@@ -208,33 +205,43 @@ class Sync(Feature):
         if most and len(self._node.hub.participants.get(who.user_id, ())) >= most:
             raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS, "too many connections", TooManyConnections())
 
-    async def _enter(self, session: Session, actor: Actor, request: Auth) -> None:
+    async def _enter(self, session: Session, identity: Identity, request: Auth) -> None:
         """Subscribes first and reads afterwards, so that whatever happens in between is held, not missed."""
-        hub = self._node.hub
+        hub, who = self._node.hub, identity.participant
         hub.attach(session)
-        for conversation_id in await self._rooms.load(actor.participant):
+        known = request.resume
+        if known is None or len(known) > MOST_GUESSED:
+            known = dict.fromkeys(await self._rooms.load(who), 0)
+        for conversation_id in known:
             hub.join(session, conversation_id)
-        places = await self._places.load(actor.participant)
-        current = {place.conversation_id: place for place in places if place.left_seq is None}
-        for conversation_id in set(session.conversations) - set(current):
-            hub.leave(session, conversation_id)  # the membership ended between the two reads
-        for conversation_id in current:
-            if conversation_id not in session.conversations:
-                hub.join(session, conversation_id)
-        success = self._success(actor, list(current.values()))
+        arrival = Arrival(who, request.resume)
+        found = await self._arrivals.load(arrival)
+        if session not in self._node.sessions:
+            return  # lost meanwhile
+        actor = session.actor = await self._admit(session, identity, found)
+        current = found.current
+        if not current.keys() <= session.conversations:
+            self._join_all(session, current)
+            found = await self._arrivals.load(arrival)
+            current = found.current
+            self._join_all(session, current)
+        for conversation_id in session.conversations - current.keys():
+            hub.leave(session, conversation_id)  # not theirs, or no longer
+        success = self._success(actor, current.values())
         success.request_id = request.request_id
         session.send_body(encode(success))
         cursors = {cid: place.last_seq for cid, place in current.items()}
+        resumption = found.resumption
         lacking: dict[int, int] = {}
-        if request.resume is not None:
-            heads, lacking = await self._resume(session, actor, request.resume, places, cursors)
+        if resumption is not None:
+            lacking = await self._replay(session, actor, resumption, cursors)
         for cid, at in cursors.items():
             if cid not in lacking and not hub.settle(session, cid, at):
                 lacking[cid] = at
         if lacking:
             await hub.catch_up(session, lacking)
-        if request.resume is not None:
-            session.send_body(encode(Resumed(conversations=heads)))
+        if resumption is not None:
+            session.send_body(encode(Resumed(conversations=resumption.heads)))
         if session.closed:
             return
         hub.release_personal(session)
@@ -244,56 +251,39 @@ class Sync(Feature):
             session=session.number,
             user_id=actor.user_id,
             conversations=len(current),
-            resumed=request.resume is not None,
+            resumed=resumption is not None,
         )
 
-    async def _resume(
-        self,
-        session: Session,
-        actor: Actor,
-        resume: dict[int, int],
-        places: Sequence[Place],
-        cursors: dict[int, int],
-    ) -> tuple[list[ConversationHead], dict[int, int]]:
-        """What each conversation comes to, and after which seq the session lacks events of those it is in.
+    def _join_all(self, session: Session, current: Iterable[int]) -> None:
+        """Those that it is not in."""
+        for conversation_id in current:
+            if conversation_id not in session.conversations:
+                self._node.hub.join(session, conversation_id)
 
-        Sends what is not in those logs: conversations that are new to it (moving their `cursors`), and the end of
-        those it is no longer in.
+    def _read_log(self, connection: sa.Connection, spans: Sequence[Span]) -> list[list[LogEntry]]:
+        return self._node.log.read(connection, spans)  # which is made after the features
+
+    async def _replay(
+        self, session: Session, actor: Actor, resumption: Resumption, cursors: dict[int, int]
+    ) -> dict[int, int]:
+        """Sends what was missed; after which seq it still lacks events of those it is in.
+
+        Also what is not in those logs: conversations that are new to it (moving their `cursors`), and the end of those
+        it is no longer in.
         """
-        heads: list[ConversationHead] = []
-        lacking: dict[int, int] = {}
-        new: list[int] = []
-        ended: list[Span] = []
-        for place in places:
-            cid, is_in = place.conversation_id, place.left_seq is None
-            end = place.last_seq if place.left_seq is None else place.left_seq
-            after = resume.get(cid)
-            if after is None or (is_in and after < place.joined_seq):
-                # Unknown to the client, or known from a membership that ended: what lies between is not theirs to see.
-                if is_in:
-                    new.append(cid)
-                    heads.append(ConversationHead(conversation_id=cid, last_seq=end))
-                continue
-            if after >= end and not is_in:
-                continue
-            resync = after > end or end - after > RESUME_LIMIT
-            heads.append(ConversationHead(conversation_id=cid, last_seq=end, resync=resync))
-            if resync or after == end:
-                continue
-            if is_in:
-                lacking[cid] = after
-            else:
-                ended.append(Span(actor.participant, cid, after, end))
-        if new:
+        if resumption.new:
             for conversation in await self._node.readers.run(
-                lambda connection: self._node.feature(Conversations).load(connection, actor.participant, new)
+                lambda connection: self._node.feature(Conversations).load(connection, actor.participant, resumption.new)
             ):
                 cursors[conversation.conversation_id] = conversation.last_seq
                 session.send_body(encode(created_event(conversation)))
+        for entries in resumption.missed.values():
+            _send_entries(session, entries)
+        ended = [span for cid, span in resumption.ended.items() if cid not in resumption.missed]
         if ended:
             for entries in await self._node.read_log(ended):
-                session.send(b"".join(text_frame(entry.body) for entry in entries))
-        return heads, lacking
+                _send_entries(session, entries)
+        return {cid: after for cid, after in resumption.lacking.items() if cid not in resumption.missed}
 
     async def enter_unannounced(self, conversation_ids: Sequence[int]) -> None:
         """Takes sessions into conversations whose `conversation_created` was lost on its way to this node."""
@@ -316,10 +306,11 @@ class Sync(Feature):
                 joins = (conversation_id, conversation.last_seq)
                 self._node.hub.announce(who.user_id, Envelope(encode(created_event(conversation)), joins=joins))
 
-    def _success(self, actor: Actor, places: Sequence[Place]) -> AuthSuccess:
+    def _success(self, actor: Actor, places: Iterable[Place]) -> AuthSuccess:
+        places = list(places)
         return AuthSuccess(
             user_id=actor.user_id,
-            conversations=sorted(place.conversation_id for place in places),
+            conversations=[place.conversation_id for place in places],
             participant_type=actor.participant.type,
             participant_id=actor.participant.id,
             name=actor.name,
@@ -358,23 +349,23 @@ class Sync(Feature):
         self, session: Session, request: Subscribe, who: Participant, *, rejoin: bool
     ) -> Subscribed | None:
         hub, cid = self._node.hub, request.conversation_id
-        place = next((p for p in await self._places.load(who) if p.conversation_id == cid), None)
-        if place is None or place.left_seq is not None:
+        (place,) = await self._node.read_coverage(who, [cid])
+        if place is None or not place.is_current:
             hub.leave(session, cid)
             raise NotFound("There is no such conversation, or you are not in it.")
-        reply = Subscribed(conversation_id=cid, last_seq=place.last_seq, request_id=request.request_id)
+        reply = Subscribed(conversation_id=cid, last_seq=place.end_seq, request_id=request.request_id)
         if not rejoin:
             session.send_body(encode(reply))
             await self._node.feature(Typing).tell_current(session, cid)
             return None
         session.send_body(encode(reply))
-        after = max(place.last_seq if request.after_seq is None else request.after_seq, place.joined_seq)
-        resync = after > place.last_seq or place.last_seq - after > RESUME_LIMIT
+        after = max(place.end_seq if request.after_seq is None else request.after_seq, place.joined_seq)
+        resync = after > place.end_seq or place.end_seq - after > RESUME_LIMIT
         if resync:
-            after = place.last_seq
+            after = place.end_seq
         await hub.catch_up(session, {cid: after})
         if request.after_seq is not None:
-            head = ConversationHead(conversation_id=cid, last_seq=place.last_seq, resync=resync)
+            head = ConversationHead(conversation_id=cid, last_seq=place.end_seq, resync=resync)
             session.send_body(encode(Resumed(conversations=[head])))
         await self._node.feature(Typing).tell_current(session, cid)
         return None
@@ -443,44 +434,7 @@ class Sync(Feature):
                     session.send_body(encode(error_reply(TokenExpired())))
             (log.info if removed else log.debug)("cleanup", task="sessions", removed=removed)
 
-    # Reads shared by all who ask at the same time
 
-    def _load_places(self, connection: sa.Connection, people: Sequence[Participant]) -> list[list[Place]]:
-        c, p = conversations.c, conversation_participants.c
-        rows = connection.execute(
-            sa.select(
-                *(p.participant_type, p.participant_id, p.conversation_id, c.last_seq, p.joined_seq, p.left_seq),
-                *(p.last_read_seq, p.last_read_message_id),
-            )
-            .select_from(conversation_participants.join(conversations, c.id == p.conversation_id))
-            .where(among(p.participant_type, p.participant_id, people))
-            .order_by(p.conversation_id)
-        ).all()
-        who = [Participant(row.participant_type, row.participant_id) for row in rows]
-        cursors = [
-            # Of a membership that is over, nothing counts as unread.
-            ReadCursor(reader, row.conversation_id, row.last_read_seq, row.last_seq * (row.left_seq is None))
-            for reader, row in zip(who, rows, strict=True)
-        ]
-        unread = count_unread(connection, self._node.database.dialect, cursors)
-        found: dict[Participant, list[Place]] = {}
-        for reader, row, count in zip(who, rows, unread, strict=True):
-            place = Place(
-                row.conversation_id, row.last_seq, row.joined_seq, row.left_seq, row.last_read_message_id, count
-            )
-            found.setdefault(reader, []).append(place)
-        return [found.get(person, []) for person in people]
-
-
-def _load_rooms(connection: sa.Connection, people: Sequence[Participant]) -> list[list[int]]:
-    """The conversations that each is in now."""
-    p = conversation_participants.c
-    rows = connection.execute(
-        sa.select(p.participant_type, p.participant_id, p.conversation_id).where(
-            among(p.participant_type, p.participant_id, people), p.left_seq.is_(None)
-        )
-    )
-    found: dict[Participant, list[int]] = {}
-    for kind, number, conversation_id in rows:
-        found.setdefault(Participant(kind, number), []).append(conversation_id)
-    return [found.get(person, []) for person in people]
+def _send_entries(session: Session, entries: Sequence[LogEntry]) -> None:
+    if entries:
+        session.send(b"".join([text_frame(entry.body) for entry in entries]))

@@ -12,6 +12,8 @@ READERS = 8
 LOCK_WAIT_S = 3
 """How long a transaction waits for a row, and, on MariaDB, how long it may stand idle before the server ends it."""
 CONNECT_TIMEOUT_S = 3
+GROUP_BYTES = 1 << 28
+"""Of what GROUP_CONCAT puts together; MySQL cuts it at 1024 by default."""
 READ_TIMEOUT_S = 6  # longer than a lock is waited for, so that a timeout here means the server is gone
 
 # Error numbers, https://mariadb.com/kb/en/mariadb-error-codes/ : a savepoint that a deadlock took along, deadlock, lock
@@ -151,6 +153,7 @@ def _engine(url: sa.URL, isolation: Any, *, pool_size: int) -> sa.Engine:
         cursor = connection.cursor()
         cursor.execute("SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')")
         cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}")
+        cursor.execute(f"SET SESSION group_concat_max_len = {GROUP_BYTES}")
         cursor.execute("SHOW VARIABLES LIKE 'idle_transaction_timeout'")
         if cursor.fetchone():  # MariaDB: frees the locks of a process that was frozen inside a transaction
             cursor.execute(f"SET SESSION idle_transaction_timeout = {LOCK_WAIT_S}")

@@ -54,8 +54,18 @@ class GroupedRead(Generic[Key, Value]):
     `load` waits for the query under way; all keys that came meanwhile go into the next one.
     """
 
-    def __init__(self, readers: Readers, load_many: Callable[[sa.Connection, Sequence[Key]], Sequence[Value]]) -> None:
+    def __init__(
+        self,
+        readers: Readers,
+        load_many: Callable[[sa.Connection, Sequence[Key]], Sequence[Value]],
+        *,
+        weigh: Callable[[Key], int] = lambda _key: 1,
+        most: int = MAX_GROUP,
+    ) -> None:
+        """A group weighs `most`, or is one key."""
         self._readers = readers
+        self._weigh = weigh
+        self._most = most
         self._load_many = load_many
         self._waiting: list[tuple[Key, asyncio.Future[Value]]] = []
         self._running: asyncio.Task[None] | None = None
@@ -71,10 +81,19 @@ class GroupedRead(Generic[Key, Value]):
     def _load_many_of(self, keys: Sequence[Key], connection: sa.Connection) -> Sequence[Value]:
         return self._load_many(connection, keys)
 
+    def _group_size(self) -> int:
+        left = self._most
+        for at, (key, _) in enumerate(self._waiting):
+            left -= self._weigh(key)
+            if left < 0:
+                return max(1, at)
+        return len(self._waiting)
+
     async def _run(self) -> None:
         try:
             while self._waiting:
-                group, self._waiting = self._waiting[:MAX_GROUP], self._waiting[MAX_GROUP:]
+                size = self._group_size()
+                group, self._waiting = self._waiting[:size], self._waiting[size:]
                 keys = [key for key, _ in group]
                 try:
                     values = await self._readers.run(partial(self._load_many_of, keys))

@@ -3,6 +3,7 @@
 import hmac
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +25,8 @@ JWKS_FRESH_S = 300.0
 JWKS_RETRY_S = 10.0
 
 MAX_NAME = 200
+MOST_KNOWN = 20_000
+"""Tokens of which it is remembered that they are good."""
 
 FetchJwks = Callable[[], Awaitable[Any]]
 """Brings the key set as parsed JSON. Raises OSError."""
@@ -64,10 +67,35 @@ class TokenAuthenticator:
         self._clock = clock
         self._jwks: KeySet | None = None
         self._jwks_tried = float("-inf")
+        self._known: dict[bytes, tuple[float, Identity]] = {}
+        """Of tokens that were accepted, by what they hash to: who they are of, and until when that is believed."""
 
     async def verify(self, token: str | None) -> Identity:
         if token is None:
             raise InvalidToken("A token is needed.")
+        digest = sha256(token.encode(errors="surrogatepass")).digest()
+        known = self._known.get(digest)
+        if known is not None and self._clock() < known[0]:
+            return known[1]
+        identity = await self._verify(token)
+        self._remember(digest, identity)
+        return identity
+
+    def _remember(self, digest: bytes, identity: Identity) -> None:
+        """Whoever comes back, comes with the same token, and a signature takes longer than all else.
+
+        Revocations are no matter of the token's. A published key that was withdrawn must end, so that what it signed
+        is not believed for longer than the key set is.
+        """
+        until = identity.expires_at or 0.0
+        if self._fetch_jwks is not None:
+            until = min(until, self._jwks_tried + JWKS_FRESH_S)
+        self._known.pop(digest, None)
+        self._known[digest] = (until, identity)
+        if len(self._known) > MOST_KNOWN:
+            del self._known[next(iter(self._known))]
+
+    async def _verify(self, token: str) -> Identity:
         claims = self._decode(token, self._secrets, ["HS256"])
         if claims is None and self._public_key is not None:
             claims = self._decode(token, [self._public_key], ASYMMETRIC)

@@ -1,50 +1,73 @@
-"""Finds out that the other side of a connection is gone, though nothing says so (RFC 6455 §5.5.2)."""
+"""Looks after connections: who is silent is asked, and who does not answer or sign in is ended (RFC 6455 §5.5.2)."""
 
 import asyncio
-from collections.abc import Callable
+from collections import deque
+from typing import Protocol
 
-from bihak.transports.gate import Gate
+from bihak.core.deadlines import Deadlines
 
 PING_EVERY_S = 30.0
 ANSWER_WITHIN_S = 15.0
+BEGIN_WITHIN_S = 10.0
+"""Until the first look at a connection."""
+LOOK_EVERY_S = 1.0
 
 
-class Heartbeat:
-    """Pings whoever was silent for a while, and ends the connection if nothing at all comes after that.
+class Watched(Protocol):
+    """A connection."""
 
-    While the server itself leaves the connection unread, because too much of it waits for an answer, its silence says
-    nothing: a pong would lie behind what waits.
-    """
+    def look(self) -> float:
+        """Does what is due; how many seconds until the next look, or 0 for none."""
+        ...
 
-    def __init__(self, transport: asyncio.Transport, ping: Callable[[], None], end: Callable[[], None]) -> None:
-        self._transport = transport
-        self._gate = Gate.of(transport)
-        self._ping = ping
-        self._end = end
-        self._heard = self._gate.chunks
-        self._timer = self._after(PING_EVERY_S, self._silent)
 
-    def stop(self) -> None:
-        self._timer.cancel()
+class Newcomer(Protocol):
+    """A connection that may turn out to be this or that."""
 
-    def _silent(self) -> None:
-        if self._has_spoken():
-            self._timer = self._after(PING_EVERY_S, self._silent)
-        else:
-            self._ping()
-            self._timer = self._after(ANSWER_WITHIN_S, self._unanswered)
+    @property
+    def watched(self) -> Watched | None:
+        """What there is to look at, if it is still there."""
+        ...
 
-    def _unanswered(self) -> None:
-        if self._has_spoken():
-            self._timer = self._after(PING_EVERY_S, self._silent)
-        else:
-            self._end()
 
-    def _has_spoken(self) -> bool:
-        """Since this was asked last, or it would not be known."""
-        before, self._heard = self._heard, self._gate.chunks
-        return self._heard != before or not self._transport.is_reading()
+class Watch:
+    """Looks at each connection when it is due, all with one timer: a timer of its own for each is memory and CPU."""
 
-    @staticmethod
-    def _after(seconds: float, check: Callable[[], None]) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(seconds, check)
+    def __init__(self) -> None:
+        self._new: deque[tuple[float, Newcomer]] = deque()
+        self._looks: Deadlines[Watched] = Deadlines()
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, newcomer: Newcomer) -> None:
+        """Looks at it after `BEGIN_WITHIN_S`, and then as often as it says; by the second, never earlier."""
+        loop = asyncio.get_running_loop()
+        self._new.append((loop.time() + BEGIN_WITHIN_S, newcomer))
+        if self._timer is None:
+            self._timer = loop.call_later(LOOK_EVERY_S, self._look)
+
+    def drop(self, watched: Watched) -> None:
+        """It is gone."""
+        self._looks.drop(watched)
+
+    def close(self) -> None:
+        """Looks once more at those who have not begun, whom nobody else knows of, and then no more."""
+        for _, newcomer in self._new:
+            if newcomer.watched is not None:
+                newcomer.watched.look()
+        self._new.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        due = self._looks.take(now)
+        while self._new and self._new[0][0] <= now:
+            watched = self._new.popleft()[1].watched
+            if watched is not None:
+                due.append(watched)
+        for watched in due:
+            after_s = watched.look()
+            if after_s:
+                self._looks.set(watched, now + after_s)
+        self._timer = loop.call_later(LOOK_EVERY_S, self._look) if self._new or self._looks else None

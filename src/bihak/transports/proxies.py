@@ -6,6 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from aiohttp import web
 
 from bihak.errors import SettingsError
+from bihak.transports.upgrade import Upgrade
 
 
 class TrustedProxies:
@@ -22,9 +23,11 @@ class TrustedProxies:
                     f"TRUSTED_PROXIES={network} is not usable; it takes addresses or networks such as 10.0.0.0/8"
                 ) from None
 
-    def client_address(self, request: web.Request) -> str:
+    def client_address(self, request: web.Request | Upgrade) -> str:
         """The first address from the right that is no trusted proxy's."""
         address = request.remote or ""
+        if not self._networks:
+            return address
         hops = ",".join(request.headers.getall("X-Forwarded-For", ())).split(",")
         while self._trusts(address) and hops:
             hop = hops.pop().strip()
@@ -33,7 +36,7 @@ class TrustedProxies:
             address = hop
         return address
 
-    def scheme(self, request: web.Request) -> str:
+    def scheme(self, request: web.Request | Upgrade) -> str:
         """http or https, as the client sees it."""
         told = request.headers.get("X-Forwarded-Proto", "").strip().lower()
         return told if told in ("http", "https") and self._trusts(request.remote or "") else request.scheme

@@ -29,6 +29,7 @@ from bihak.features.presence.leases import (
     dead_nodes,
     ended_leases,
     everyone_offline,
+    insert_leases,
     known_people,
     lock_statuses,
     note_seen,
@@ -60,6 +61,10 @@ log = structlog.stdlib.get_logger("bihak")
 
 OFFLINE_AFTER_S = 3.0
 """How long a connection that closed still counts, so that a page reload is no flicker."""
+CROWD_OFFLINE_AFTER_S = 15.0
+BACK_A_SECOND = 500
+"""Where a thousand are gone at once, it was the network or a proxy: they are given the time to come back that they
+take, at most so long, rather than the others being told twice of each."""
 AWAY_AFTER_S = 300.0
 """Without a request on any connection, pings apart."""
 GRACE_MS = 3_000
@@ -78,6 +83,8 @@ class Presence(Feature):
         self._here: dict[Participant, Here] = {}
         self._is_steady = False
         """Whether this node has renewed for a while without a break."""
+        self._gone: set[Here] = set()
+        """Those who have no connection any more and are not offline yet."""
         self._silences: Deadlines[Session] = Deadlines()
         """When each session that is not idle may next become so; looked at only then."""
 
@@ -85,7 +92,10 @@ class Presence(Feature):
 
     def session_opened(self, session: Session) -> None:
         assert session.actor is not None
-        here = self._here.setdefault(session.actor.participant, Here(session.actor))
+        here = self._here.get(session.actor.participant)
+        if here is None:
+            here = self._here[session.actor.participant] = Here(session.actor)
+        self._gone.discard(here)
         here.sessions[session] = "online"
         self._silences.set(session, _now() + AWAY_AFTER_S)
         self._update(here)
@@ -112,7 +122,12 @@ class Presence(Feature):
         self._silences.drop(session)
         here.stay()
         if here.best != here.told and not self._node.draining:
-            here.leaving = asyncio.get_running_loop().call_later(OFFLINE_AFTER_S, self._left, here)
+            if not here.sessions:
+                self._gone.add(here)
+            self._look_again(here, OFFLINE_AFTER_S, OFFLINE_AFTER_S)
+
+    def _look_again(self, here: Here, after_s: float, waited_s: float) -> None:
+        here.leaving = asyncio.get_running_loop().call_later(after_s, self._left, here, waited_s)
 
     def draining(self) -> None:
         for here in self._here.values():
@@ -120,10 +135,15 @@ class Presence(Feature):
         self._here.clear()
         self._node.write(LeavePresence())
 
-    def _left(self, here: Here) -> None:
+    def _left(self, here: Here, waited_s: float) -> None:
         if here.sessions:
             self._update(here)
             return
+        patience_s = min(CROWD_OFFLINE_AFTER_S, OFFLINE_AFTER_S + len(self._gone) // BACK_A_SECOND)
+        if waited_s < patience_s:
+            self._look_again(here, patience_s - waited_s, patience_s)
+            return
+        self._gone.discard(here)
         del self._here[here.actor.participant]
         self._node.write(SavePresence(status="offline", conversations=here.conversations), here.actor)
 
@@ -187,7 +207,7 @@ class Presence(Feature):
             rows.append(status_row(who, status, now_ms, seen_ms, appears_offline=hidden))
             if shown != (shown_of(old) if old is not None else "offline"):
                 telling.append((call, shown))
-        write_statuses(tx.connection, rows)
+        write_statuses(tx, rows)
         small = small_conversations(tx.connection, [cid for call, _ in telling for cid in call.request.conversations])
         for call, shown in telling:
             conversations = tuple(cid for cid in call.request.conversations if cid in small)
@@ -204,19 +224,8 @@ class Presence(Feature):
                 lease.node_id == self._node_id, among(lease.participant_type, lease.participant_id, calls)
             )
         )
-        rows = [
-            {
-                "node_id": self._node_id,
-                "participant_type": who.type,
-                "participant_id": who.id,
-                "status": call.request.status,
-                "renewed_ms": now_ms,
-            }
-            for who, call in calls.items()
-            if call.request.status != "offline"
-        ]
-        if rows:
-            connection.execute(presence_leases.insert(), rows)
+        held = {who: call.request.status for who, call in calls.items() if call.request.status != "offline"}
+        insert_leases(connection, self._node_id, held, now_ms)
 
     @write(RenewPresence, internal=True)
     def renew(self, tx: Transaction, request: RenewPresence) -> bool:
@@ -283,7 +292,7 @@ class Presence(Feature):
         best = best_leases(tx.connection, before, now_ms)
         changed = [who for who, old in before.items() if best.get(who, "offline") != old.status]
         write_statuses(
-            tx.connection,
+            tx,
             [
                 status_row(
                     who, best.get(who, "offline"), now_ms, seen[who], appears_offline=before[who].appears_offline

@@ -10,6 +10,8 @@ from bihak.features.presence.wire import Status
 class Here:
     """The connections, each with its own status, and what was told of them."""
 
+    __slots__ = ("_left_with", "actor", "leaving", "sessions", "told")
+
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
         self.sessions: dict[Session, Status] = {}

@@ -1,12 +1,12 @@
 """What presence stores: the nodes that live, their leases, and the status that these amount to."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from bihak.core.context import Transaction
-from bihak.features.participants import among
+from bihak.features.participants import among, among_literal
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import word_literal
 from bihak.storage.schema import (
@@ -14,10 +14,10 @@ from bihak.storage.schema import (
     conversation_participants,
     conversations,
     participant_type,
-    participants,
     table,
     user_online_status,
 )
+from bihak.storage.statement import run
 
 RENEW_EVERY_S = 2.5
 STALE_AFTER_MS = 9_000
@@ -62,9 +62,8 @@ def everyone_offline(connection: sa.Connection) -> None:
 
 def known_people(connection: sa.Connection, people: Iterable[Participant]) -> set[Participant]:
     """Those of them who were not erased since they connected."""
-    c = participants.c
-    here = among(c.participant_type, c.participant_id, people)
-    rows = connection.execute(sa.select(c.participant_type, c.participant_id).where(here))
+    here = among_literal("p", people)
+    rows = run(connection, f"SELECT p.participant_type, p.participant_id FROM participants p WHERE {here}")
     return {Participant(kind, number) for kind, number in rows}
 
 
@@ -132,6 +131,17 @@ def best_leases(connection: sa.Connection, people: Iterable[Participant], now_ms
     return {Participant(kind, number): status for kind, number, status in rows}
 
 
+def insert_leases(connection: sa.Connection, node_id: int, held: Mapping[Participant, str], now_ms: int) -> None:
+    if not held:
+        return
+    values = ",".join(
+        f"({word_literal(who.type)},{who.id:d},{node_id:d},{word_literal(status)},{now_ms:d})"
+        for who, status in held.items()
+    )
+    columns = "participant_type, participant_id, node_id, status, renewed_ms"
+    run(connection, f"INSERT INTO presence_leases ({columns}) VALUES {values}")
+
+
 def dead_nodes(connection: sa.Connection, now_ms: int) -> list[int]:
     """Those that have not renewed for too long, and those that left leases and were never heard of."""
     lease, node, since = presence_leases.c, presence_nodes.c, now_ms - STALE_AFTER_MS
@@ -152,16 +162,20 @@ def status_row(who: Participant, status: str, now_ms: int, seen_ms: int, *, appe
     }
 
 
-def write_statuses(connection: sa.Connection, rows: Sequence[dict[str, Any]]) -> None:
+def write_statuses(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
     if not rows:
         return
-    people = [Participant(row["participant_type"], row["participant_id"]) for row in rows]
-    connection.execute(
-        user_online_status.delete().where(
-            among(user_online_status.c.participant_type, user_online_status.c.participant_id, people)
-        )
+    values = ",".join(
+        f"({word_literal(row['participant_type'])},{row['participant_id']:d},{word_literal(row['status'])},"
+        f"{row['appears_offline']:d},{row['last_seen_ms']:d},{row['updated_ms']:d})"
+        for row in rows
     )
-    connection.execute(user_online_status.insert(), rows)
+    columns = ("status", "appears_offline", "last_seen_ms", "updated_ms")
+    run(
+        tx.connection,
+        f"INSERT INTO user_online_status (participant_type, participant_id, {', '.join(columns)}) VALUES {values} "
+        + tx.dialect.upsert_clause("participant_type, participant_id", columns),
+    )
 
 
 def shared_conversations(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, list[int]]:
@@ -186,6 +200,10 @@ def shown_of(row: Any) -> str:
 
 
 def small_conversations(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
-    c = conversations.c
-    small = sa.select(c.id).where(c.id.in_(set(ids)), c.member_count <= MAX_BROADCAST)
-    return set(connection.execute(small).scalars())
+    wanted = set(ids)
+    if not wanted:
+        return set()
+    # The large ones are asked for: there are few, and a driver takes longer over a row than over its id in a list.
+    among_them = ",".join(map(str, wanted))
+    large = f"SELECT id FROM conversations WHERE id IN ({among_them}) AND member_count > {MAX_BROADCAST:d}"
+    return wanted - {conversation_id for (conversation_id,) in run(connection, large)}
