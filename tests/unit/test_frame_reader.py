@@ -5,7 +5,7 @@ import itertools
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bihak.protocol.reader import MAX_FRAGMENTS, FrameFault, FrameReader, Message, short_message
+from bihak.protocol.reader import MAX_FRAGMENTS, FrameFault, FrameReader, Message, short_messages
 from tests.e2e.raw import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, close_frame, frame
 
 MOST = 70_000
@@ -80,11 +80,15 @@ def test_any_bytes_are_read_the_same_however_they_are_cut(stream: bytes, cuts: l
 @example(b"x" * 65_536)
 def test_the_short_way_reads_what_the_long_way_does_or_nothing(body: bytes) -> None:
     sent = frame(TEXT, body)
-    assert short_message(sent) == (body if 0 < len(body) < 65_536 else None)
+    is_short = 0 < len(body) < 65_536
+    found = [(body, len(sent)), (body, 2 * len(sent))] if is_short else []
+    assert list(short_messages(sent + sent)) == found
+    assert list(short_messages(sent + sent[:-1])) == found[:1]
     if len(body) < 126:
-        assert short_message(frame(TEXT, body, length_bytes=2)) is None
-    for other in (sent + b"\x81", sent[:-1], frame(BINARY, body), frame(TEXT, body, masked=False)):
-        assert short_message(other) is None
+        assert not list(short_messages(frame(TEXT, body, length_bytes=2)))
+    for other in (sent[:-1], frame(BINARY, body), frame(TEXT, body, masked=False), frame(TEXT, body, fin=False)):
+        assert not list(short_messages(other))
+        assert list(short_messages(sent + other)) == found[:1]
 
 
 def test_a_reader_holds_nothing_between_messages() -> None:

@@ -1,5 +1,8 @@
 """A connection's outbox and the order of its requests."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,6 +147,15 @@ def test_a_lost_session_holds_nothing() -> None:
 # The lane
 
 
+@dataclass
+class Named:
+    """Implements `Waiter`."""
+
+    name: str
+    turn: Turn
+    start: Callable[[], None]
+
+
 class Requests:
     """Requests in a lane, and the order in which they were started."""
 
@@ -154,7 +166,7 @@ class Requests:
 
     def enter(self, name: str, turn: Turn) -> None:
         self.turns[name] = turn
-        self.lane.enter(turn, lambda: self.started.append(name), name)
+        self.lane.enter(Named(name, turn, lambda: self.started.append(name)))
 
     def leave(self, name: str) -> None:
         self.lane.leave(self.turns[name])
@@ -194,7 +206,8 @@ def test_waiting_requests_can_be_taken_out() -> None:
     requests.enter("alone", Turn.ALONE)
     for name in ("a1", "b1", "a2"):
         requests.enter(name, Turn.WRITE)
-    assert requests.lane.take_waiting(lambda name: name.startswith("a")) == ["a1", "a2"]
+    taken = requests.lane.take_waiting(lambda request: request.name.startswith("a"))
+    assert [request.name for request in taken] == ["a1", "a2"]
     requests.leave("alone")
     assert requests.started == ["alone", "b1"]
     assert len(requests.lane) == 1
@@ -231,8 +244,8 @@ def test_requests_start_in_order_each_once_and_alone_if_they_asked_to(turns: lis
 @pytest.mark.parametrize("count", [128, 200])
 def test_as_many_requests_as_a_connection_may_have_wait_their_turn(count: int) -> None:
     lane = Lane()
-    lane.enter(Turn.ALONE, lambda: None)
+    lane.enter(Named("alone", Turn.ALONE, lambda: None))
     for _ in range(count):
-        lane.enter(Turn.LIVE, lambda: lane.leave(Turn.LIVE))
+        lane.enter(Named("live", Turn.LIVE, lambda: lane.leave(Turn.LIVE)))
     lane.leave(Turn.ALONE)
     assert len(lane) == 0

@@ -128,7 +128,12 @@ class Session:
     @property
     def is_full(self) -> bool:
         """Whether the other side must read before more is made for it."""
-        return not self.closed and self.unread_bytes() > OUTBOX_BYTES
+        # What was counted is at most too much: asking the transport costs more than all the rest.
+        return (
+            self._pending_bytes + self._buffered_bytes > OUTBOX_BYTES
+            and not self.closed
+            and self.unread_bytes() > OUTBOX_BYTES
+        )
 
     def taken_bytes(self) -> int:
         """How much the network has taken off our hands so far; it grows while the other side reads."""
@@ -193,15 +198,28 @@ class NoWire:
         pass
 
 
+class Waiter(Protocol):
+    """A request that has a turn in a lane."""
+
+    @property
+    def turn(self) -> Turn:
+        """How it shares the lane with the others."""
+        ...
+
+    def start(self) -> None:
+        """Called when its turn has come; `leave` must follow its answer."""
+        ...
+
+
 class Lane:
-    """Keeps a connection's requests in order. `tag`s are the requests, for whoever looks for those that wait."""
+    """Keeps a connection's requests in order."""
 
     __slots__ = ("_alone", "_waiting", "_writes", "on_progress")
 
     def __init__(self) -> None:
         self._writes = 0
         self._alone = False
-        self._waiting: deque[tuple[Turn, Callable[[], None], Any]] | tuple[()] = ()
+        self._waiting: deque[Any] | tuple[()] = ()
         """A deque, which is large even when it is empty, only while something waits."""
         self.on_progress: Callable[[], None] | None = None
         """Called whenever a request is answered."""
@@ -210,14 +228,15 @@ class Lane:
         """Requests that are not answered yet."""
         return self._writes + self._alone + len(self._waiting)
 
-    def enter(self, turn: Turn, start: Callable[[], None], tag: Any = None) -> None:
-        """Calls `start` when it is this request's turn, at once if it can be. `leave` must follow its answer."""
+    def enter(self, request: Waiter) -> None:
+        """Starts it when its turn has come, at once if it can be."""
+        turn = request.turn
         if self._waiting:
-            self._waiting.append((turn, start, tag))
-        elif not self._may_start(turn):
-            self._waiting = deque([(turn, start, tag)])
+            self._waiting.append(request)
+        elif self._alone or (turn is Turn.ALONE and self._writes):
+            self._waiting = deque([request])
         else:
-            self._start(turn, start)
+            self._start(request, turn)
 
     def leave(self, turn: Turn) -> None:
         """A request that was started is answered."""
@@ -225,27 +244,27 @@ class Lane:
             self._writes -= 1
         elif turn is Turn.ALONE:
             self._alone = False
-        while self._waiting and self._may_start(self._waiting[0][0]):
-            next_turn, start, _ = self._waiting.popleft()
+        while self._waiting and not self._alone:
+            turn = self._waiting[0].turn
+            if turn is Turn.ALONE and self._writes:
+                break
+            request = self._waiting.popleft()
             if not self._waiting:
                 self._waiting = ()
-            self._start(next_turn, start)
+            self._start(request, turn)
         if self.on_progress is not None:
             self.on_progress()
 
     def take_waiting(self, matches: Callable[[Any], bool]) -> list[Any]:
-        """Removes and returns the tags of waiting requests that `matches` picks."""
-        taken = [tag for _, _, tag in self._waiting if matches(tag)]
+        """Removes and returns the waiting requests that `matches` picks."""
+        taken = [request for request in self._waiting if matches(request)]
         if taken:
-            self._waiting = deque(entry for entry in self._waiting if not matches(entry[2]))
+            self._waiting = deque(request for request in self._waiting if not matches(request))
         return taken
 
-    def _may_start(self, turn: Turn) -> bool:
-        return not self._alone and (turn is not Turn.ALONE or not self._writes)
-
-    def _start(self, turn: Turn, start: Callable[[], None]) -> None:
+    def _start(self, request: Waiter, turn: Turn) -> None:
         if turn is Turn.WRITE:
             self._writes += 1
         elif turn is Turn.ALONE:
             self._alone = True
-        start()
+        request.start()

@@ -50,7 +50,7 @@ class Visit(Call[Request], kw_only=True):
             session.active_at = asyncio.get_running_loop().time()
             if session.is_idle:
                 self.services.returned(session)
-        session.lane.enter(self.command.turn, self.start, self)
+        session.lane.enter(self)
 
     def start(self) -> None:
         command, session, services = self.command, self.session, self.services

@@ -1,5 +1,7 @@
 """Reads a client's WebSocket frames (RFC 6455 §5) from the bytes of a connection, however the network cuts them."""
 
+from collections.abc import Iterator
+
 from bihak.errors import CloseCode
 
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0x0, 0x1, 0x2, 0x8, 0x9, 0xA
@@ -24,17 +26,24 @@ class FrameFault(Exception):
         super().__init__(reason)
 
 
-def short_message(stream: bytes) -> bytes | None:
-    """The body where `stream` is one whole text message of at most 64 KiB and not empty, as nearly every read is."""
-    size = len(stream)
-    if size < 7 or stream[0] != 0x81:
-        return None
-    mark = stream[1]
-    if 0x80 < mark < 0xFE:
-        return unmask(stream[6:], stream[2:6]) if size == mark - 0x7A else None
-    if mark == 0xFE and size > 133 and size == 8 + (stream[2] << 8 | stream[3]):
-        return unmask(stream[8:], stream[4:8])
-    return None
+def short_messages(stream: bytes) -> Iterator[tuple[bytes, int]]:
+    """The whole text messages that `stream` begins with, each of at most 64 KiB and not empty: its body, and its end.
+
+    Nearly every read is nothing but one, or a few.
+    """
+    at, size = 0, len(stream)
+    while at + 6 < size and stream[at] == 0x81:
+        mark = stream[at + 1]
+        if 0x80 < mark < 0xFE:
+            head, end = at + 6, at + mark - 0x7A
+        elif mark == 0xFE and at + 8 < size and (length := stream[at + 2] << 8 | stream[at + 3]) > 125:
+            head, end = at + 8, at + 8 + length
+        else:
+            return
+        if end > size:
+            return
+        yield unmask(stream[head:end], stream[head - 4 : head]), end
+        at = end
 
 
 def unmask(body: bytes | bytearray, key: bytes | bytearray) -> bytes:

@@ -6,7 +6,7 @@ from typing import Protocol
 from bihak.core.session import Session
 from bihak.errors import CloseCode
 from bihak.protocol.frames import PING_FRAME, close_frame
-from bihak.protocol.reader import CLOSE, TEXT, FrameFault, FrameReader, short_message
+from bihak.protocol.reader import CLOSE, TEXT, FrameFault, FrameReader, short_messages
 from bihak.transports.heartbeat import ANSWER_WITHIN_S, BEGIN_WITHIN_S, PING_EVERY_S
 
 CLOSE_WITHIN_S = 3.0
@@ -125,16 +125,26 @@ class Connection(asyncio.Protocol):
         if self._is_deaf:
             return
         if self._reader is None:
-            body = short_message(data)
-            if body is not None and not self._must_wait():
-                self._take(TEXT, body)
+            taken = self._take_short(data)
+            if taken == len(data):
                 return
+            data = data[taken:]
             self._reader = FrameReader(self._served.most_bytes)
         self._reader.feed(data)
         if not self._is_waiting:
             self._go_on()
         elif self._reader.unread_bytes > MOST_WAITING_BYTES:
             self._transport.pause_reading()
+
+    def _take_short(self, data: bytes) -> int:
+        """Takes the messages that `data` begins with, if they need no reader; how many bytes that was."""
+        taken = 0
+        for count, (body, end) in enumerate(short_messages(data)):
+            if count == FRAMES_A_TURN or self._must_wait():
+                break
+            self._take(TEXT, body)
+            taken = end
+        return taken
 
     def _go_on(self) -> None:
         """Takes what is whole, as far as it may."""
