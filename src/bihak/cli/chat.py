@@ -16,8 +16,6 @@ from bihak.client import Client, Fault, InvalidToken
 from bihak.client.credentials import Token
 from bihak.errors import SettingsError
 from bihak.protocol.types import Participant
-from bihak.settings import load_settings
-from bihak.transports.auth import make_token
 
 DEFAULT_URL = "ws://localhost:8080"
 TOKEN_VALID_S = 3600
@@ -93,6 +91,10 @@ def _identity(user_id: str, token: str | None, *, trusted: bool) -> tuple[Token 
         raise SettingsError(f"this is {fault}") from None
     if trusted or token:
         return None if trusted else token, False
+    # Much to import, for those who come without a token only.
+    from bihak.settings import load_settings
+    from bihak.transports.auth import make_token
+
     settings = load_settings()
     secrets = settings.listed("auth_secret")
     if settings.auth_mode == "trusted" or not secrets:
