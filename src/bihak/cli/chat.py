@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import click
 
@@ -19,6 +19,7 @@ from bihak.protocol.types import Participant
 
 DEFAULT_URL = "ws://localhost:8080"
 TOKEN_VALID_S = 3600
+EXTRA = ("textual", "rich", "platformdirs")
 EXTRA_MISSING = "the screen needs the extra `chat`: pip install 'bihak-messaging[chat]'"
 
 MakeClient = Callable[[], Client]
@@ -58,12 +59,8 @@ def chat(
         who, made = _identity(user_id, token, trusted=trusted)
     participant = user_id if who is None else None
     if sys.stdin.isatty() and sys.stdout.isatty() and message is None and not follow:
-        fault = _on_screen(
-            lambda: Client(
-                url, token=who, participant=participant, device="terminal", outbox=_outbox_path(url, user_id)
-            ),
-            to if conversation_id is None else conversation_id,
-        )
+        make = partial(Client, url, token=who, participant=participant, device="terminal")
+        fault = _on_screen(make, f"{url} {user_id}", to if conversation_id is None else conversation_id)
     else:
         is_addressed = to is not None or conversation_id is not None
         if not is_addressed and not follow:
@@ -140,19 +137,21 @@ def _run(make_client: MakeClient, errand: Errand) -> Exception | None:
     return None
 
 
-def _on_screen(make_client: MakeClient, start_with: int | str | None) -> Exception | None:
+def _on_screen(make: Callable[..., Client], whose: str, start_with: int | str | None) -> Exception | None:
     try:
-        from bihak.chat.app import ChatApp  # the extra may not be there
+        # The extra may not be there.
+        import platformdirs
+
+        from bihak.chat.app import ChatApp
+        from bihak.chat.windows import Claim
     except ModuleNotFoundError as fault:
-        return fault if fault.name is None or not fault.name.startswith("textual") else ImportError(EXTRA_MISSING)
-    app = ChatApp(make_client, start_with)
-    app.run()
+        return ImportError(EXTRA_MISSING) if fault.name and fault.name.split(".")[0] in EXTRA else fault
+    # What is unsent waits there for the next start: files for each person at each server.
+    name = f"unsent-{hashlib.sha256(whose.encode()).hexdigest()[:16]}"
+    claim = Claim(platformdirs.user_state_path("bihak"), name)
+    try:
+        app = ChatApp(lambda: make(outbox=claim.path), start_with)
+        app.run()
+    finally:
+        claim.release()
     return app.fault
-
-
-def _outbox_path(url: str, user_id: str) -> Path:
-    """Where what is unsent waits for the next start: a file for each person at each server."""
-    import platformdirs  # comes with the extra
-
-    name = hashlib.sha256(f"{url} {user_id}".encode()).hexdigest()[:16]
-    return platformdirs.user_state_path("bihak") / f"unsent-{name}.db"
