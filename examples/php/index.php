@@ -14,9 +14,9 @@ $conversations = bihak_call('GET', '/api/conversations', onBehalfOf: $me['user_i
 <html lang="en">
 <meta charset="utf-8">
 <title>The platform</title>
-<link rel="icon" href="data:,">
+<link rel="icon" href="<?= $text(bihak_setting('BIHAK_URL')) ?>/app/icon.svg">
 <p>Hello, <?= $text($me['name']) ?>.</p>
-<p><a href="chat.php" target="_blank" rel="noopener noreferrer">Open the chat</a></p>
+<p><a href="chat.php" target="_blank" rel="noopener noreferrer">Open the chat</a>, or see <a href="widget.php">a page with the chat on it</a>.</p>
 <ul>
 <?php foreach ($conversations as $conversation): ?>
   <li>

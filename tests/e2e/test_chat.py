@@ -9,7 +9,7 @@ import signal
 import struct
 import sys
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from fcntl import ioctl
 from functools import partial
@@ -45,6 +45,14 @@ async def sees(pilot: Pilot[None], pattern: str) -> str:
             return screen
         await pilot.pause(0.02)
     raise AssertionError(f"no {pattern!r} in:\n{text_of(app)}")
+
+
+async def sees_no_more(pilot: Pilot[None], pattern: str) -> None:
+    """Waits until nothing on the screen is so."""
+    app = pilot.app
+    assert isinstance(app, ChatApp)
+    while re.search(pattern, text_of(app)):
+        await pilot.pause(0.02)
 
 
 @asynccontextmanager
@@ -97,6 +105,51 @@ async def test_two_people_chat_on_their_screens(demo: ServerProcess, pair: tuple
         await sees(here, rf"^ ?{bob}  ● online")
         await write(there, "And on a small screen?")
         await sees(here, r"And on a small screen\?")
+
+
+async def test_a_team_is_led_from_the_screen(
+    demo: ServerProcess, pair: tuple[str, str, int], person: Callable[[], str]
+) -> None:
+    ann, bob, conversation_id = pair
+    eve = person()
+    async with Client(demo.ws_url, participant=eve):
+        pass
+    async with terminal(demo, ann, (100, 24)) as here, terminal(demo, bob, (100, 24), conversation_id) as there:
+        await sees(here, rf"{bob}  ●")
+        await write(here, f"/new {bob}: Solar dryers")
+        await sees(here, r"Solar dryers  2 people, 2 here")
+        await write(here, "First of all")
+        await sees(here, r"First of all .*✓")
+        await write(here, "/pin")
+        await sees(here, r"First of all.*\n?.*pinned|📌")
+        await write(here, "/pin")
+        await sees_no_more(here, r"pinned|📌")
+        await write(here, f"/add {eve}")
+        await sees(here, r"Solar dryers  3 people")
+        await write(here, f"/remove {eve}")
+        await sees(here, r"Solar dryers  2 people")
+        await write(here, "/rename Fruit dryers")
+        await sees(here, r"Fruit dryers  2 people")
+
+        # What is written for one conversation does not go to another.
+        await there.press("ctrl+n")
+        await sees(there, r"Fruit dryers  2 people")
+        there.app.query_one(Composer).insert("for the team")
+        await there.press("ctrl+n")
+        await sees(there, rf"{ann}  ● online")
+        assert there.app.query_one(Composer).text == ""
+        await there.press("ctrl+n")
+        await sees(there, r"▌for the team")
+        await write(here, f"/remove {bob}")
+        await sees(there, r"You are no longer in this conversation; Ctrl\+N goes to the next")
+        await there.press("ctrl+n")
+        await sees(there, rf"{ann}  ● online")
+        assert there.app.query_one(Composer).text == ""
+
+        await write(here, "/leave")
+        await sees(here, rf"{bob}  ● online[\s\S]*You have left Fruit dryers")
+        await write(there, "Still here?")
+        await sees(here, r"Still here\?")
 
 
 async def test_names_and_commands_are_completed(demo: ServerProcess, pair: tuple[str, str, int]) -> None:

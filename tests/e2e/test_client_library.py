@@ -56,10 +56,13 @@ async def history(server: ServerProcess, http: aiohttp.ClientSession, who: str, 
         return [message["content"] for message in (await response.json())["messages"]]
 
 
+@pytest.mark.parametrize("locks", [True, False], ids=["with Web Locks", "without, as on plain http"])
 async def test_what_two_tabs_write_offline_is_sent_once_and_in_order_even_over_a_reload(
-    demo: ServerProcess, http: aiohttp.ClientSession, browser: BrowserContext, pair: tuple[str, str, int]
+    demo: ServerProcess, http: aiohttp.ClientSession, browser: BrowserContext, pair: tuple[str, str, int], locks: bool
 ) -> None:
     ann, _, here = pair
+    if not locks:
+        await browser.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
     tabs = [await browser.new_page() for _ in range(3)]
     for tab in tabs[:2]:
         await arrive(tab, demo, ann, connects=False)

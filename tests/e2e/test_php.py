@@ -25,9 +25,18 @@ START_WITHIN_S = 10.0
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    """A server in token mode."""
-    server = ServerProcess(tmp_path_factory.mktemp("php"), AUTH_SECRET=SECRET, API_KEY=API_KEY)
+def address() -> str:
+    """Where the platform's site is going to be."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory, address: str) -> Iterator[ServerProcess]:
+    """A server in token mode, which lets the site's pages in."""
+    settings = {"AUTH_SECRET": SECRET, "API_KEY": API_KEY, "ALLOWED_ORIGINS": f"http://{address}"}
+    server = ServerProcess(tmp_path_factory.mktemp("php"), **settings)
     server.start()
     yield server
     assert server.stop() == 0
@@ -39,11 +48,8 @@ def php_environment(server: ServerProcess) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def site(server: ServerProcess) -> Iterator[str]:
+def site(server: ServerProcess, address: str) -> Iterator[str]:
     """The address of the platform's site: the examples, served by PHP."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{probe.getsockname()[1]}"
     command = [require_program("php", "php-cli"), "-S", address, "-t", str(EXAMPLES)]
     site = subprocess.Popen(command, env=php_environment(server), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -157,6 +163,12 @@ async def test_following_the_link_signs_in_and_leaves_no_token_behind(site: str)
         assert not re.search("eyJ", await chat.evaluate("location.href + document.documentElement.outerHTML"))
         await chat.reload()
         await expect(chat.get_by_role("heading", name="Aline Uwase")).to_be_visible(timeout=15_000)
+        await chat.close()
+        await person.page.get_by_role("link", name="a page with the chat on it").click()
+        await expect(person.page.get_by_role("button", name="Messages", exact=True)).to_be_visible(timeout=15_000)
+        await person.page.get_by_role("button", name="All messages").click()
+        widget = person.page.get_by_role("dialog", name="Messages")
+        await expect(widget.get_by_text("Aline Uwase")).to_be_visible(timeout=15_000)
         assert person.complaints == []
 
 

@@ -17,7 +17,16 @@ from tests.servers import free_port
 
 expect.set_options(timeout=15_000)
 
-WEB = Path(__file__).parent.parent.parent / "src" / "bihak" / "web"
+ROOT = Path(__file__).parent.parent.parent
+WEB = ROOT / "src" / "bihak" / "web"
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+RUN_AXE = """
+async (where) => {
+  const { violations } = await axe.run(where ?? document, { resultTypes: ["violations"] });
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, failureSummary }) => [id, target, failureSummary]));
+}
+"""
+PLAIN = ":root { color-scheme: light dark; background: canvas; }"
 
 
 class Platform:
@@ -113,6 +122,58 @@ async def looks_of_the_page(page: Page) -> Any:
     )
 
 
+async def test_axe_finds_nothing_closed_or_open_light_or_dark(demo: ServerProcess, visitor: Person) -> None:
+    page = visitor.page
+    found = {}
+
+    async def look(view: str, where: str | None, ground: str) -> None:
+        await settle(page)
+        found[view] = await page.evaluate(RUN_AXE, where)
+        looks_so = await looks(page, ".widget-body")
+        assert [each["color"] for each in looks_so] == [
+            {"light": "rgb(16, 34, 44)", "dark": "rgb(230, 240, 245)"}[ground]
+        ]
+
+    async def walk(name: str, where: str | None, ground: str) -> None:
+        await look(f"{name}, closed", where, ground)
+        await bubble(page).click()
+        await expect(panel(page).get_by_role("link", name=re.compile("^Grace"))).to_be_visible()
+        await look(f"{name}, the list", where, ground)
+        await panel(page).get_by_role("link", name=re.compile("^Grace")).click()
+        await expect(panel(page).get_by_role("article").first).to_be_visible()
+        await look(f"{name}, a conversation", where, ground)
+
+    await page.emulate_media(reduced_motion="reduce", color_scheme="dark")
+    await page.goto(f"{demo.url}/demo/widget.html")  # its own looks are for the light alone
+    await expect(bubble(page)).to_be_visible()
+    await page.evaluate(AXE.read_text())
+    await walk("hostile", "bihak-chat", "light")
+    await page.evaluate("BihakWidget.start({ participant: 'user_1', colorScheme: 'dark' })")
+    await walk("hostile, told to be dark", "bihak-chat", "dark")
+
+    await page.route("**/hostile.css", lambda route: route.fulfill(content_type="text/css", body=PLAIN))
+    await page.reload()
+    await expect(bubble(page)).to_be_visible()
+    await page.evaluate(AXE.read_text())
+    await walk("plain and dark", None, "dark")
+    await page.get_by_role("button", name="About this conversation").click()
+    window = page.get_by_role("dialog", name="About this conversation")
+    await expect(window).to_be_visible()
+    await look("plain and dark, a window", None, "dark")
+    boxes = [await node.bounding_box() for node in (window, page.locator(".widget-panel"))]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert (boxes[0]["x"], boxes[0]["width"]) == (boxes[1]["x"], boxes[1]["width"]), "it covers the panel alone"
+    await page.emulate_media(color_scheme="light")
+    await look("plain and light, a window", None, "light")
+    await page.keyboard.press("Escape")
+    await expect(window).to_have_count(0)
+    await look("plain and light, a conversation", None, "light")
+    await panel(page).get_by_role("button", name="Close").click()
+    await look("plain and light, closed", None, "light")
+    assert [f"{view}: {told}" for view, told in found.items() if told] == []
+
+
 async def test_neither_takes_the_style_of_the_other(demo: ServerProcess, visitor: Person) -> None:
     page = visitor.page
     seen = []
@@ -152,11 +213,28 @@ async def test_a_bubble_tells_what_waits_and_opens_by_keyboard(
     await expect(page.get_by_role("button", name="Messages, 1 unread message")).to_be_visible()
     assert await page.evaluate("told") == 1
 
+    await expect(page.get_by_role("region", name="Messages").get_by_role("status").first).to_have_text(
+        "1 unread message"
+    )
+    assert await page.locator("main").count() == 1, "a page has one main part, and that is not ours"
+
     await page.get_by_role("textbox", name="A field of the page").focus()
     await page.keyboard.press("Tab")
     await expect(bubble(page)).to_be_focused()
     await page.keyboard.press("Enter")
     await expect(bubble(page)).to_have_attribute("aria-expanded", "true")
+    await expect(panel(page).get_by_role("link", name=bob)).to_be_focused()
+    await page.keyboard.press("Enter")
+    await expect(panel(page).get_by_role("textbox", name="Message")).to_be_focused()
+    await expect(bubble(page)).to_have_attribute("aria-label", "Messages")
+    await page.keyboard.type("By keyboard")
+    await page.keyboard.press("Enter")
+    await friend.hear("new_message", content="By keyboard")
+    await page.keyboard.press("Escape")
+    await expect(bubble(page)).to_be_focused()
+    await friend.send(type="message", conversation_id=conversation_id, content="And now?")
+    await expect(page.get_by_role("button", name="Messages, 1 unread message")).to_be_visible()
+
     await page.get_by_role("button", name="Write to Grace").click()
     await expect(panel(page).get_by_role("heading", name="Grace Mukamana")).to_be_visible()
     await expect(panel(page).get_by_role("textbox", name="Message")).to_be_focused()
@@ -185,14 +263,14 @@ async def test_it_works_on_a_page_of_another_origin_whose_users_sign_in_there(
 ) -> None:
     server = start_server(AUTH_SECRET=SECRET, ALLOWED_ORIGINS=platform.url)
     token = run_bihak(server.folder, "token", "user_7", "--name", "Claudine", AUTH_SECRET=SECRET).stdout.strip()
-    platform.headers = {
-        "Content-Security-Policy": (
-            f"default-src 'none'; script-src {server.url}; "
-            f"connect-src 'self' {server.url} {server.ws_url}; img-src {server.url}; require-trusted-types-for 'script'"
-        )
-    }
-    tag = f'<script src="{server.url}/widget.js" data-token-url="/chat/token" data-language="fr" data-position="left"'
-    platform.page = f"<!doctype html><html lang=fr><title>Plateforme</title>{tag} async></script><body><h1>Bonjour</h1>"
+    policy = (
+        "default-src 'none'; script-src {scripts}; "
+        f"connect-src 'self' {server.url} {server.ws_url}; img-src {server.url}; require-trusted-types-for 'script'"
+    )
+    platform.headers = {"Content-Security-Policy": policy.format(scripts=server.url)}
+    words = f'nonce="n0nce" src="{server.url}/widget.js" data-token-url="/chat/token" data-language="fr-CA"'
+    tag = f'<script {words} data-position="left" async></script>'
+    platform.page = f"<!doctype html><html lang=fr><title>Plateforme</title>{tag}{tag}<body><h1>Bonjour</h1>"
     page = visitor.page
 
     async with page.expect_response("**/chat/token") as told:
@@ -201,7 +279,7 @@ async def test_it_works_on_a_page_of_another_origin_whose_users_sign_in_there(
     assert await page.locator("bihak-chat").count() == 0
     visitor.complaints[:] = [told for told in visitor.complaints if "401" not in told]
 
-    platform.token = token
+    platform.token, platform.asked = token, 0
     await page.reload()
     await bubble(page).click()
     await expect(panel(page).get_by_text("Claudine")).to_be_visible()
@@ -209,6 +287,45 @@ async def test_it_works_on_a_page_of_another_origin_whose_users_sign_in_there(
     box = await bubble(page).bounding_box()
     assert box is not None
     assert box["x"] < 100
+
+    # The same script again leaves the widget as it is. But pages that change without being loaded anew throw away what
+    # is in them, and run their scripts again.
+    kept = await page.evaluate(
+        """async () => {
+          const tag = document.querySelector("script");
+          const trusted = trustedTypes.createPolicy("page", { createScriptURL: (url) => url });
+          const src = trusted.createScriptURL(tag.src);
+          const again = Object.assign(document.createElement("script"), { src, nonce: tag.nonce });
+          Object.assign(again.dataset, tag.dataset);
+          const second = again.cloneNode();
+          const host = document.querySelector("bihak-chat");
+          const loaded = new Promise((resolve) => { second.onload = resolve; });
+          document.body.append(second);
+          await loaded;
+          await BihakWidget.open();
+          const kept = host.isConnected;
+          document.body.replaceChildren(again);
+          return kept;
+        }"""
+    )
+    assert kept, "it was not begun anew"
+    await expect(bubble(page)).to_have_count(1)
+
+    # A reader's own choice comes before the page's; and a policy may know scripts by their nonce.
+    platform.headers = {"Content-Security-Policy": policy.format(scripts="'nonce-n0nce' 'strict-dynamic'")}
+    await page.evaluate("localStorage.setItem('bihak.language', 'en')")
+    await page.reload()
+    await bubble(page).click()
+    await expect(panel(page).get_by_role("searchbox")).to_have_attribute("placeholder", "Search")
+    assert visitor.complaints == []
+
+    # Whoever forgot to let the page in is told so.
+    async with page.expect_console_message(lambda told: "ALLOWED_ORIGINS" in told.text):
+        await page.goto(platform.url.replace("localhost", "127.0.0.1"))
+    assert await page.locator("bihak-chat").count() == 0
+    await page.goto(platform.url)
+    await expect(bubble(page)).to_be_visible()
+    visitor.complaints.clear()
 
     await page.evaluate("BihakWidget.signOut()")
     await expect(page.locator("bihak-chat")).to_have_count(0)

@@ -115,7 +115,7 @@ async function after(code) {
 
 test("every close code is answered as the protocol says", async () => {
   const soon = { state: "waiting", retryInMs: 500, reason: undefined, hastened: true, returned: true };
-  for (const code of [1000, 1006, 1008, 1009, 1011, 4408]) assert.deepEqual(await after(code), soon, `${code}`);
+  for (const code of [1000, 1002, 1006, 1007, 1008, 1009, 1011, 4408]) assert.deepEqual(await after(code), soon, `${code}`);
   assert.deepEqual(await after(1001), { ...soon, retryInMs: 3_000 });
   assert.deepEqual(await after(1013), { ...soon, retryInMs: 6_000, hastened: false });
   assert.deepEqual(await after(4429), { ...soon, retryInMs: 60_000, hastened: false });

@@ -33,3 +33,20 @@ def test_the_type_files_are_made_from_the_present_code(tmp_path: Path) -> None:
     kept = {path.name: path.read_text() for path in TYPES.iterdir()}
     made = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert kept == made, "run: node_modules/.bin/tsc -p tools/types.json"
+
+
+def test_a_program_in_typescript_compiles_by_the_shipped_types(tmp_path: Path) -> None:
+    """As one would have it: installed from the package's folder, without the sources of it being checked."""
+    package = tmp_path / "node_modules" / "@bihak"
+    package.mkdir(parents=True)
+    (package / "sdk").symlink_to(TYPES.parent)
+    (tmp_path / "consumer.ts").write_text((HERE / "consumer.ts").read_text())
+    options = ["--noEmit", "--strict", "--module", "nodenext", "--target", "es2022", "--lib", "es2023,dom"]
+    ended = subprocess.run(
+        [str(ROOT / "node_modules" / ".bin" / "tsc"), *options, "consumer.ts"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout

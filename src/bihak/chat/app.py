@@ -1,10 +1,8 @@
 """The chat on the screen of a terminal."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
@@ -12,45 +10,30 @@ from textual.containers import Horizontal, Vertical
 from textual.events import AppBlur, AppFocus, Resize
 from textual.widgets import OptionList, Static
 
+from bihak.chat import lines
 from bihak.chat.blocks import BlockMaker
 from bihak.chat.clean import clean_line
 from bihak.chat.commands import parse
-from bihak.chat.completion import NOTHING, Completion, complete
+from bihak.chat.completion import Completing
 from bihak.chat.composer import Composer
+from bihak.chat.desk import Answering, Desk, Rewriting
 from bihak.chat.orders import Orders
-from bihak.chat.paint import ACCENT, DIM, DOTS, PROBLEM
-from bihak.chat.screens import ChoiceScreen, HelpScreen
+from bihak.chat.paint import PROBLEM
+from bihak.chat.screens import HelpScreen
 from bihak.chat.sidebar import Sidebar
 from bihak.chat.store import Store
 from bihak.chat.transcript import Transcript
-from bihak.chat.when import ago, moment_of, now
-from bihak.client import Client, Conversation, Fault, Message, StateChanged
-from bihak.client import State as Connection
+from bihak.chat.when import now
+from bihak.client import Client, Conversation, Fault, State
 
 NARROW_BELOW = 64
 WIDE_FROM = 120
 REDRAWN_AFTER_S = 0.03
 """Many events come in one breath; the screen needs to follow only once."""
-TOLD_FOR_S = 6.0
-PAGES_SEARCHED = 40
-
-
-@dataclass(frozen=True, slots=True)
-class Answering:
-    """What is written answers this message."""
-
-    message: Message
-
-
-@dataclass(frozen=True, slots=True)
-class Rewriting:
-    """What is written takes the place of this message's content."""
-
-    message: Message
 
 
 class ChatApp(App[None]):
-    """Implements View. `make_client` is called once there is an event loop; `start_with` is a conversation
+    """`make_client` is called once there is an event loop; `start_with` is a conversation
     to open, or a `user_id` to write to.
 
     Its return code is 1 where the sign-in was refused; `fault` then says why.
@@ -74,12 +57,8 @@ class ChatApp(App[None]):
         self.fault: Fault | None = None
         self._make_client = make_client
         self._start_with = start_with
-        self._mode: Answering | Rewriting | None = None
-        self._completion = NOTHING
-        self._at_candidate = -1
-        self._told = ""
+        self._completing = Completing()
         self._redraw_due = False
-        self._unread_after: int | None = None
         self._shown_id: int | None = None
         self._focused = True
 
@@ -95,12 +74,16 @@ class ChatApp(App[None]):
 
     def on_mount(self) -> None:
         self._client = self._make_client()
-        self.store = Store(self._client, changed=self._changed, troubled=self.tell)
-        self._orders = Orders(self.store, self)
+        self.store = Store(self._client, changed=self._changed, troubled=self._troubled)
+        self._desk = Desk(self, self.store, self._changed, self._redraw)
+        self._orders = Orders(self.store, self._desk)
         self._client.start()
         self.query_one(Composer).focus()
         self.run_worker(self._talk())
         self.set_interval(1.0, self._changed)  # typing ends and moments pass by themselves
+
+    def _troubled(self, words: str) -> None:
+        self._desk.tell(words)
 
     async def _talk(self) -> None:
         try:
@@ -130,7 +113,9 @@ class ChatApp(App[None]):
         screen.query_one("#heading", Static).update(self._heading(here))
         self._show_messages(screen.query_one(Transcript), here)
         screen.query_one("#hint", Static).update(self._hint())
-        screen.query_one("#status", Static).update(self._status_line(self._client.state))
+        connection = self._client.state
+        my_name = self._client.me.name if connection.state is State.READY else ""
+        screen.query_one("#status", Static).update(lines.status(connection, my_name, self.size.width))
 
     def _open_one_at_first(self) -> None:
         if not self.store.loaded or self.store.open_id is not None:
@@ -141,7 +126,7 @@ class ChatApp(App[None]):
         else:
             found = self.store.state.find(start_with)
             for conversation in [found] if found else self.store.state.conversations[:1]:
-                self.go_to(conversation.conversation_id)
+                self._desk.go_to(conversation.conversation_id)
 
     def _show_messages(self, transcript: Transcript, here: Conversation | None) -> None:
         if here is None:
@@ -149,141 +134,32 @@ class ChatApp(App[None]):
             return
         afresh = here.conversation_id != self._shown_id
         self._shown_id = here.conversation_id
-        maker = BlockMaker(self.store.state, here.conversation_id, now().date(), self._unread_after)
+        maker = BlockMaker(self.store.state, here.conversation_id, now().date(), self._desk.unread_after)
         transcript.show(maker.make(self._client.unsent(here.conversation_id)), afresh=afresh)
         self._attend()
 
     def _heading(self, here: Conversation | None) -> Text:
-        if here is None:
-            words = "No conversation yet: /new NAME begins one" if self.store.loaded else ""
-            return Text(words, style=DIM)
-        title = Text(clean_line(self.store.state.title_of(here)), style="bold")
-        others = self.store.state.others_in(here)
-        people = self.store.state.people
-        if here.conversation_type == "direct" and others:
-            user_id = others[0].user_id
-            status, seen = people.status_of(user_id), people.last_seen(user_id)
-            dot, colour = DOTS[status]
-            since = f", seen {ago(moment_of(seen), now())}" if seen and status == "offline" else ""
-            return Text.assemble(title, "  ", (dot, colour), (f" {status}{since}", DIM))
-        here_now = sum(people.status_of(each.user_id) != "offline" for each in others)
-        return Text.assemble(title, (f"  {len(here.participants)} people, {here_now + 1} here", DIM))
+        if here is not None:
+            return lines.heading(self.store.state, here)
+        if not self.store.loaded:
+            return Text()
+        return lines.heading_of_none(self.store.state, has_left=self.store.open_id is not None)
 
     def _hint(self) -> Text:
-        if self._completion.candidates:
-            return self._candidates()
-        if self._told:
-            return Text(self._told, style=PROBLEM)
-        if isinstance(self._mode, Answering):
-            who = self.store.state.people.name_of(self._mode.message.sender)
-            return Text(f"↩ to {clean_line(who)}: {clean_line(self._mode.message.content)}  (Esc: not)", style=ACCENT)
-        if isinstance(self._mode, Rewriting):
-            return Text("Changing what you wrote; Enter saves, Esc leaves it", style=ACCENT)
-        if self.query_one(Transcript).chosen is not None:
-            return Text("/reply  /react 👍  /edit  /delete  /pin  (Esc: let go)", style=ACCENT)
-        return self._writing()
-
-    def _writing(self) -> Text:
-        if self.store.open_id is None:
-            return Text()
-        names = [
-            clean_line(self.store.state.people.name_of(each))
-            for each in self.store.state.people.writing_in(self.store.open_id)
-        ]
-        if not names:
-            below = "" if self.query_one(Transcript).at_end else "↓ Ctrl+End: the latest messages"
-            return Text(below, style=DIM)
-        verb = "is" if len(names) == 1 else "are"
-        who = " and ".join(names) if len(names) < 3 else f"{len(names)} people"
-        return Text(f"{who} {verb} typing…", style="italic #8b93a7")
-
-    def _candidates(self) -> Text:
-        text = Text(no_wrap=True)
-        for at, candidate in enumerate(self._completion.candidates):
-            text.append(candidate.strip(), "reverse" if at == self._at_candidate else DIM)
-            text.append("  ")
-        return text
-
-    def _status_line(self, change: StateChanged) -> Text:
-        words, style = self._connection_words(change)
-        left, right = Text(words, style=style), "F1 help  Ctrl+D leave"
-        left.truncate(max(0, self.size.width - cell_len(right) - 4), overflow="ellipsis")
-        gap = self.size.width - 2 - left.cell_len - cell_len(right)
-        return Text.assemble(left, " " * max(1, gap), (right, DIM))
-
-    def _connection_words(self, change: StateChanged) -> tuple[str, str]:
-        match change.state:
-            case Connection.READY:
-                return f"● {clean_line(self._client.me.name)}", "#a6da95"
-            case Connection.WAITING:
-                return "○ No connection, trying again; what you write waits", "#eed49f"
-            case Connection.CONNECTING:
-                return "○ Connecting…", "#eed49f"
-            case _:
-                return "○ Signed out", "#ed8796"
-
-    # View
-
-    def chosen(self) -> Message | None:
-        block = self.query_one(Transcript).chosen_block
-        if block is None or self.store.open_id is None:
-            return None
-        return self.store.state.timeline(self.store.open_id).find(block.message_id)
-
-    def answer(self, message: Message) -> None:
-        self._mode = Answering(message)
-        self._changed()
-
-    def rewrite(self, message: Message) -> None:
-        self._mode = Rewriting(message)
-        self.query_one(Composer).put(message.content)
-        self._changed()
-
-    def go_to(self, conversation_id: int, message_id: int | None = None) -> None:
-        known = self.store.state.find(conversation_id)
-        if known is None:
-            return
-        if self.store.open_id != conversation_id:
-            self._let_go()
-            self._unread_after = self._last_read_seq(known)
-            self.store.open(conversation_id)
-        self.action_to_composer()
-        if message_id is not None:
-            self.run_worker(self._find(conversation_id, message_id))
-
-    def _last_read_seq(self, known: Conversation) -> int | None:
-        """Where what is new begins; None where nothing is, or where that is not known before history is there."""
-        if not known.unread or known.last_message is None:
-            return None
-        read = self.store.state.timeline(known.conversation_id).find(known.last_read_message_id)
-        return read.seq if read else max(0, known.last_message.seq - known.unread)
-
-    async def _find(self, conversation_id: int, message_id: int) -> None:
-        timeline = self.store.state.timeline(conversation_id)
-        for _ in range(PAGES_SEARCHED):
-            if timeline.find(message_id) or (timeline.loaded and not await self.store.load_older()):
-                break
-            if not timeline.loaded:
-                await self.store.load_newest(conversation_id)
-        self._redraw()
         transcript = self.query_one(Transcript)
-        transcript.chosen = f"m{message_id}" if timeline.find(message_id) else None
-        if transcript.chosen:
-            transcript.bring_into_view(transcript.chosen)
-        transcript.refresh()
-        self._changed()
-
-    async def offer(self, title: str, choices: Sequence[tuple[str, Text]], foot: str) -> str | None:
-        return await self.push_screen_wait(ChoiceScreen(title, list(choices), foot))
-
-    def tell(self, words: str) -> None:
-        self._told = clean_line(words)
-        self.set_timer(TOLD_FOR_S, self._untell)
-        self._changed()
-
-    def _untell(self) -> None:
-        self._told = ""
-        self._changed()
+        if self._completing.candidates:
+            return lines.candidates(self._completing)
+        if self._desk.told:
+            return Text(self._desk.told, style=PROBLEM)
+        mode = self._desk.mode
+        if isinstance(mode, Answering):
+            message = mode.message
+            return lines.answering(self.store.state.people.name_of(message.sender), message.content)
+        if isinstance(mode, Rewriting):
+            return lines.rewriting()
+        if transcript.chosen is not None:
+            return lines.chosen()
+        return lines.writing(self.store.state, self.store.open_id, at_end=transcript.at_end)
 
     # What the person does
 
@@ -291,10 +167,11 @@ class ChatApp(App[None]):
         line = parse(event.text)
         if line.command is None and self.store.open_id is None:
             self.query_one(Composer).put(event.text)  # what somebody wrote is not to vanish
-            self.tell("No conversation is open yet")
+            self._desk.tell("No conversation is open yet")
             return
-        mode, self._mode = self._mode, None
-        self._completion, self._told = NOTHING, ""
+        mode, self._desk.mode = self._desk.mode, None
+        self._desk.hush()
+        self._completing.clear()
         transcript = self.query_one(Transcript)
         if line.command == "quit":
             self.exit()
@@ -316,29 +193,21 @@ class ChatApp(App[None]):
         self._changed()
 
     def on_text_area_changed(self, event: Composer.Changed) -> None:
-        composer = self.query_one(Composer)
-        if self._at_candidate == -1 or not self._completes(composer.before_cursor):
-            self._at_candidate = -1
-            self._completion = self._complete(composer.before_cursor)
+        composer, state = self.query_one(Composer), self.store.state
+        people = [clean_line(name) for user_id, name in state.people.names.items() if user_id != state.my_id]
+        conversations = [clean_line(state.title_of(each)) for each in state.conversations]
+        self._completing.written(composer.before_cursor, people, conversations)
         if self.store.open_id is not None and composer.text and not composer.text.startswith("/"):
             self._client.typing(self.store.open_id)
         self._changed()
-
-    def _completes(self, before: str) -> bool:
-        """Whether what stands there is a candidate that was put there."""
-        return before[self._completion.start :] in self._completion.candidates
-
-    def _complete(self, before: str) -> Completion:
-        state = self.store.state
-        people = [clean_line(name) for user_id, name in state.people.names.items() if user_id != state.my_id]
-        found = complete(before, people, [clean_line(state.title_of(each)) for each in state.conversations])
-        return NOTHING if found.candidates == (before[found.start :],) else found
 
     def on_composer_wanted(self, event: Composer.Wanted) -> None:
         transcript = self.query_one(Transcript)
         match event.key:
             case "tab" | "shift+tab":
-                self._next_candidate(1 if event.key == "tab" else -1)
+                candidate = self._completing.step(1 if event.key == "tab" else -1)
+                if candidate is not None:
+                    self.query_one(Composer).replace_before_cursor(*candidate)
             case "up" | "down":
                 transcript.choose(-1 if event.key == "up" else 1)
             case "pageup" | "pagedown":
@@ -348,28 +217,15 @@ class ChatApp(App[None]):
             case "end" | "ctrl+end":
                 transcript.to_end()
             case "escape":
-                self._let_go()
+                self._completing.clear()
+                self._desk.let_go()
             case "ctrl+d":
                 self.exit()
         self._changed()
 
-    def _next_candidate(self, step: int) -> None:
-        candidates = self._completion.candidates
-        if candidates:
-            self._at_candidate = (self._at_candidate + step) % len(candidates)
-            self.query_one(Composer).replace_before_cursor(self._completion.start, candidates[self._at_candidate])
-        if len(candidates) == 1:
-            self._at_candidate = -1  # it is taken; what may follow it comes next
-
-    def _let_go(self) -> None:
-        if isinstance(self._mode, Rewriting):
-            self.query_one(Composer).clear()
-        self._mode, self._completion, self._told = None, NOTHING, ""
-        self.query_one(Transcript).choose_none()
-
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         if isinstance(event.option_list, Sidebar) and event.option_id is not None:
-            self.go_to(int(event.option_id))
+            self._desk.go_to(int(event.option_id))
 
     def on_transcript_near_top(self) -> None:
         self.store.spawn(self._load_older())
@@ -404,17 +260,16 @@ class ChatApp(App[None]):
 
     def action_toggle_list(self) -> None:
         if self.query_one(Sidebar).has_focus:
-            self.action_to_composer()
+            self._desk.to_composer()
         else:
             self.add_class("list")
             self.call_after_refresh(self.query_one(Sidebar).focus)
 
     def action_to_composer(self) -> None:
-        self.remove_class("list")
-        self.call_after_refresh(self.query_one(Composer).focus)
+        self._desk.to_composer()
 
     def action_next(self, step: int) -> None:
         ids = [each.conversation_id for each in self.store.state.conversations]
         if ids:
             at = ids.index(self.store.open_id) if self.store.open_id in ids else 0
-            self.go_to(ids[(at + step) % len(ids)])
+            self._desk.go_to(ids[(at + step) % len(ids)])

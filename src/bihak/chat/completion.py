@@ -20,6 +20,39 @@ class Completion(NamedTuple):
 NOTHING = Completion(0, ())
 
 
+class Completing:
+    """Which candidate Tab has come to."""
+
+    def __init__(self) -> None:
+        self._found = NOTHING
+        self.at = -1
+
+    @property
+    def candidates(self) -> tuple[str, ...]:
+        return self._found.candidates
+
+    def clear(self) -> None:
+        self._found, self.at = NOTHING, -1
+
+    def written(self, before: str, people: Iterable[str], conversations: Iterable[str]) -> None:
+        """The text before the cursor is another one."""
+        if self.at != -1 and before[self._found.start :] in self.candidates:
+            return  # a candidate that was put there
+        found = complete(before, people, conversations)
+        self._found = NOTHING if found.candidates == (before[found.start :],) else found
+        self.at = -1
+
+    def step(self, by: int) -> tuple[int, str] | None:
+        """What is to be put there next, and from where to the cursor."""
+        if not self.candidates:
+            return None
+        self.at = (self.at + by) % len(self.candidates)
+        chosen = self.candidates[self.at]
+        if len(self.candidates) == 1:
+            self.at = -1  # it is taken; what may follow it comes next
+        return self._found.start, chosen
+
+
 def complete(before: str, people: Iterable[str], conversations: Iterable[str]) -> Completion:
     """For the text before the cursor: commands, what they take, and people after an `@`."""
     if before.startswith("/") and " " not in before and "\n" not in before:

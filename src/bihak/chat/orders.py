@@ -161,7 +161,13 @@ class Orders:
         await self._client.remove_participant(self._here().conversation_id, await self._find_person(who))
 
     async def _leave(self, _: str) -> None:
-        await self._client.leave_conversation(self._here().conversation_id)
+        here = self._here()
+        await self._client.leave_conversation(here.conversation_id)
+        self._view.tell(f"You have left {self._state.title_of(here)}.")
+        for other in self._state.conversations:
+            if other.conversation_id != here.conversation_id:
+                self._view.go_to(other.conversation_id)
+                break
 
     # People
 

@@ -55,6 +55,13 @@ class State:
         names = [self.people.name_of(member.user_id) for member in self.others_in(conversation)]
         return conversation.name or ", ".join(names) or "Just you"
 
+    def unread_after(self, known: Conversation) -> int | None:
+        """The seq after which what is new begins; None where nothing is."""
+        if not known.unread or known.last_message is None:
+            return None
+        read = self.timeline(known.conversation_id).find(known.last_read_message_id)
+        return read.seq if read else max(0, known.last_message.seq - known.unread)
+
     def is_read(self, message: Message) -> bool:
         """Whether somebody else is known to have read it."""
         timeline = self.timeline(message.conversation_id)

@@ -26,6 +26,7 @@ from bihak.client import State as Connection
 PAGE = 50
 CONVERSATIONS_PAGE = 100
 MOST_CONVERSATIONS = 1000
+PAGES_SEARCHED = 40
 
 
 class Store:
@@ -158,6 +159,17 @@ class Store:
         oldest = timeline.messages[0].message_id
         await self._load(self.open_id, oldest)
         return timeline.messages[0].message_id != oldest
+
+    async def load_back_to(self, message_id: int) -> bool:
+        """Loads the conversation on the screen back to that message; whether it is there."""
+        if self.open_id is None:
+            return False
+        timeline = self.state.timeline(self.open_id)
+        await self.load_newest(self.open_id)
+        for _ in range(PAGES_SEARCHED):
+            if timeline.find(message_id) or not await self.load_older():
+                break
+        return timeline.find(message_id) is not None
 
     async def _load(self, conversation_id: int, before: int | None) -> None:
         timeline = self.state.timeline(conversation_id)

@@ -59,16 +59,18 @@ class Transcript(ScrollView, can_focus=False):
         keys = [block.key for block in self._blocks]
         at = keys.index(self.chosen) if self.chosen in keys else len(keys)
         at = max(0, at + step)
-        self.chosen = keys[at] if at < len(keys) else None
-        if self.chosen is None:
+        if at == len(keys):
             self.to_end()
-        else:
-            self.bring_into_view(self.chosen)
+        self.choose_this(keys[at] if at < len(keys) else None)
+
+    def choose_this(self, key: str | None) -> None:
+        self.chosen = key
+        if key is not None:
+            self.bring_into_view(key)
         self.refresh()
 
     def choose_none(self) -> None:
-        self.chosen = None
-        self.refresh()
+        self.choose_this(None)
 
     @property
     def chosen_block(self) -> Block | None:

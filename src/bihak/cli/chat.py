@@ -6,7 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 
 import click
 
@@ -16,11 +16,10 @@ from bihak.client import Client, Fault, InvalidToken
 from bihak.client.credentials import Token
 from bihak.errors import SettingsError
 from bihak.protocol.types import Participant
-from bihak.settings import load_settings
-from bihak.transports.auth import make_token
 
 DEFAULT_URL = "ws://localhost:8080"
 TOKEN_VALID_S = 3600
+EXTRA = ("textual", "rich", "platformdirs")
 EXTRA_MISSING = "the screen needs the extra `chat`: pip install 'bihak-messaging[chat]'"
 
 MakeClient = Callable[[], Client]
@@ -60,12 +59,8 @@ def chat(
         who, made = _identity(user_id, token, trusted=trusted)
     participant = user_id if who is None else None
     if sys.stdin.isatty() and sys.stdout.isatty() and message is None and not follow:
-        fault = _on_screen(
-            lambda: Client(
-                url, token=who, participant=participant, device="terminal", outbox=_outbox_path(url, user_id)
-            ),
-            to if conversation_id is None else conversation_id,
-        )
+        make = partial(Client, url, token=who, participant=participant, device="terminal")
+        fault = _on_screen(make, f"{url} {user_id}", to if conversation_id is None else conversation_id)
     else:
         is_addressed = to is not None or conversation_id is not None
         if not is_addressed and not follow:
@@ -93,6 +88,10 @@ def _identity(user_id: str, token: str | None, *, trusted: bool) -> tuple[Token 
         raise SettingsError(f"this is {fault}") from None
     if trusted or token:
         return None if trusted else token, False
+    # Much to import, for those who come without a token only.
+    from bihak.settings import load_settings
+    from bihak.transports.auth import make_token
+
     settings = load_settings()
     secrets = settings.listed("auth_secret")
     if settings.auth_mode == "trusted" or not secrets:
@@ -138,19 +137,21 @@ def _run(make_client: MakeClient, errand: Errand) -> Exception | None:
     return None
 
 
-def _on_screen(make_client: MakeClient, start_with: int | str | None) -> Exception | None:
+def _on_screen(make: Callable[..., Client], whose: str, start_with: int | str | None) -> Exception | None:
     try:
-        from bihak.chat.app import ChatApp  # the extra may not be there
+        # The extra may not be there.
+        import platformdirs
+
+        from bihak.chat.app import ChatApp
+        from bihak.chat.windows import Claim
     except ModuleNotFoundError as fault:
-        return fault if fault.name is None or not fault.name.startswith("textual") else ImportError(EXTRA_MISSING)
-    app = ChatApp(make_client, start_with)
-    app.run()
+        return ImportError(EXTRA_MISSING) if fault.name and fault.name.split(".")[0] in EXTRA else fault
+    # What is unsent waits there for the next start: files for each person at each server.
+    name = f"unsent-{hashlib.sha256(whose.encode()).hexdigest()[:16]}"
+    claim = Claim(platformdirs.user_state_path("bihak"), name)
+    try:
+        app = ChatApp(lambda: make(outbox=claim.path), start_with)
+        app.run()
+    finally:
+        claim.release()
     return app.fault
-
-
-def _outbox_path(url: str, user_id: str) -> Path:
-    """Where what is unsent waits for the next start: a file for each person at each server."""
-    import platformdirs  # comes with the extra
-
-    name = hashlib.sha256(f"{url} {user_id}".encode()).hexdigest()[:16]
-    return platformdirs.user_state_path("bihak") / f"unsent-{name}.db"

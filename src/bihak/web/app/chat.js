@@ -124,7 +124,8 @@ class Chat {
     const notices = opener(WINDOWS.notices, (it) => it.openNotices(context));
     const details = opener(WINDOWS.details, (it) => it.openDetails(context, this.#route.conversationId));
     const sidebar = new Sidebar(context, { settings, creation, notices });
-    const pane = new Pane(this.#bihak, this.#store, { navigate: context.navigate, onDetails: details });
+    const around = { navigate: context.navigate, onDetails: details };
+    const pane = new Pane(this.#bihak, this.#store, { ...around, frame: embedded ? "section" : "main" });
     const shortcuts = new Shortcuts(context, { sidebar, pane, creation });
     const line = connectionLine(this.#bihak);
     if (embedded) frame.addEventListener("click", (event) => this.#follow(event));

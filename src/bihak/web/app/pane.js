@@ -21,6 +21,7 @@ import { t } from "./words.js";
  * @typedef {Object} Around
  * @property {(place: {conversationId: number | null, messageId?: number | null}) => void} navigate
  * @property {() => void} onDetails  called when who is in it is asked for
+ * @property {"main" | "section"} frame  a page has one `main`, and in somebody else's that is not ours
  */
 
 export class Pane {
@@ -43,7 +44,7 @@ export class Pane {
   node;
 
   /** @param {Bihak} bihak @param {Store} store @param {Around} around */
-  constructor(bihak, store, { onDetails }) {
+  constructor(bihak, store, { onDetails, frame }) {
     this.#store = store;
     const tell = (/** @type {string} */ words) => this.#notice.tell(words);
     this.#composer = new Composer(bihak, store.state, new Drafts(() => store.state.myId), {
@@ -68,7 +69,7 @@ export class Pane {
       el("div", { class: "pane-foot" }, this.#notice.node, this.#typing, this.#composer.node),
       this.#announcer.node,
     );
-    this.node = el("main", { class: "pane" }, this.#nothing, this.#conversation);
+    this.node = el(frame, { class: "pane" }, this.#nothing, this.#conversation);
   }
 
   /** @param {Route} route */

@@ -34,6 +34,12 @@ export async function speak(wanted = chosen() ?? preferred()) {
   formats.clear();
 }
 
+/**
+ * Which one to speak on a page that offers one: what the reader has chosen comes first.
+ * @param {string} [offered]  such as `fr` or `fr-CA`
+ */
+export const spokenOn = (offered = "") => chosen() ?? known(primary(offered)) ?? preferred();
+
 /** @param {Language} wanted  from now on, also after a reload */
 export async function choose(wanted) {
   try {

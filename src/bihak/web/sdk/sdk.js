@@ -11,17 +11,15 @@
  */
 
 import { Cache } from "./cache.js";
-import { closingOf } from "./closing.js";
 import { Commands } from "./commands.js";
-import { Credentials, ownerOf } from "./credentials.js";
-import { Database, databaseName } from "./database.js";
+import { Credentials } from "./credentials.js";
 import { Fault } from "./fault.js";
 import { Feed } from "./feed.js";
+import { Keep } from "./keep.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
 import { Requests } from "./requests.js";
-import { DatabaseShelf } from "./shelf.js";
-import { Turns } from "./turns.js";
+import { SignIn } from "./signin.js";
 import { Typing } from "./typing.js";
 
 export { Fault };
@@ -38,8 +36,6 @@ export { Fault };
 /** @typedef {import("./contract.js").Options} Options */
 /** @typedef {import("./contract.js").Events} Events */
 
-const ABNORMAL_CLOSURE = 1006;
-const TRY_AGAIN_LATER = 1013;
 /** Names that no event of the server may take. */
 const OWN_EVENTS = new Set(["event", "ready", "resync", "outbox", "state", "error"]);
 
@@ -48,19 +44,16 @@ export class Bihak extends Commands {
   cache = new Cache();
   /** @type {Welcome | null} */
   me = null;
-  #options;
   #link;
   #requests = new Requests((frame) => this.#transmit(frame));
   #typing = new Typing((type, conversation_id) => this.#ready && this.#transmit({ type, conversation_id }));
   #outbox;
   #feed;
   #credentials;
+  #keep;
+  #signIn;
   /** @type {StateChange} */
   #state = { state: "closed" };
-  #attempts = 0;
-  #restored = Promise.resolve();
-  /** @type {Promise<Database | null>} */
-  #database = Promise.resolve(null);
 
   /** @param {Options} options */
   constructor(options) {
@@ -68,7 +61,6 @@ export class Bihak extends Commands {
     const url = options.url.replace(/^http/, "ws");
     const Socket = options.WebSocket ?? globalThis.WebSocket;
     if (!Socket) throw new TypeError('There is no WebSocket here: pass one, as in `import WebSocket from "ws"`.');
-    this.#options = { ...options, url };
     this.#outbox = new Outbox({
       post: (entry) => this.#post(entry),
       changed: (entry) => this.#emit("outbox", { ...entry }),
@@ -88,14 +80,25 @@ export class Bihak extends Commands {
       ends: {
         connecting: () => this.#become({ state: "connecting" }),
         waiting: (retryInMs) => this.#become({ state: "waiting", retryInMs }),
-        opened: () => void this.#authenticate(),
+        opened: () => void this.#signIn.begin(),
         received: (frame) => this.#received(frame),
         closed: (code, reason) => this.#closed(code, reason),
       },
     });
     this.#credentials = new Credentials(options);
-    const owner = options.userId ?? this.#credentials.owner;
-    if (owner) this.#restored = this.#restore(owner);
+    const { cache } = this;
+    this.#keep = new Keep({ url, storage: options.storage, feed: this.#feed, outbox: this.#outbox, cache });
+    this.#signIn = new SignIn({
+      credentials: this.#credentials,
+      keep: this.#keep,
+      resume: () => this.#feed.resume(),
+      device: options.device,
+      ask: (fields) => this.#requests.ask("auth", fields),
+      drop: (code, reason) => this.#link.drop(code, reason),
+      welcomed: (welcome, resumed) => this.#welcomed(welcome, resumed),
+      refused: (code, message) => this.#refuse(code, message),
+    });
+    void this.#keep.belongTo(options.userId ?? this.#credentials.owner);
   }
 
   get state() {
@@ -124,7 +127,7 @@ export class Bihak extends Commands {
   /** Ends the connection, and forgets what this browser knows of the person: the cache, and what is not sent. */
   async signOut() {
     this.close();
-    await this.#forget();
+    await this.#keep.forget();
   }
 
   /**
@@ -193,58 +196,8 @@ export class Bihak extends Commands {
     return this.#state.state === "ready";
   }
 
-  /** Opens what this browser has kept for the person. @param {string} owner */
-  async #restore(owner) {
-    const { storage, url } = this.#options;
-    this.#feed.userId = owner;
-    if (storage) await this.#outbox.adopt(storage);
-    if (storage !== undefined) return;
-    const name = databaseName(url, owner);
-    this.#database = Database.open(name);
-    this.cache.adopt(owner, this.#database);
-    const database = await this.#database;
-    if (!database) return;
-    await this.#outbox.adopt(new DatabaseShelf(database), new Turns(name, () => void this.#outbox.refresh()));
-    this.#feed.begin(await this.cache.heads());
-  }
-
-  async #forget() {
-    await Promise.all([this.#outbox.clear(), this.cache.clear()]);
-    const database = await this.#database;
-    const { userId } = this.#feed;
-    database?.close();
-    if (database && userId) Database.forget(databaseName(this.#options.url, userId));
-  }
-
-  async #authenticate() {
-    const attempt = ++this.#attempts;
-    const isOver = () => attempt !== this.#attempts;
-    try {
-      const credential = await this.#credentials.next();
-      if (isOver()) return;
-      await this.#belongTo(ownerOf(credential));
-      if (isOver()) return;
-      const resume = this.#feed.resume();
-      const { device } = this.#options;
-      const welcome = await this.#requests.ask("auth", { ...credential, resume, device });
-      await this.#belongTo(welcome.user_id);
-      if (!isOver()) this.#welcomed(welcome, resume !== undefined);
-    } catch (error) {
-      if (!isOver()) this.#unwelcome(error);
-    }
-  }
-
-  /** What was written by one person is never sent as another. @param {string | null} userId */
-  async #belongTo(userId) {
-    const { userId: owner } = this.#feed;
-    if (userId && owner && userId !== owner) throw Fault.anotherPerson();
-    if (userId && !owner) this.#restored = this.#restore(userId);
-    await this.#restored;
-  }
-
   /** @param {Welcome} welcome @param {boolean} resumed */
   #welcomed(welcome, resumed) {
-    this.#credentials.accepted();
     this.me = welcome;
     this.#become({ state: "ready" });
     this.#emit("ready", welcome);
@@ -259,15 +212,6 @@ export class Bihak extends Commands {
     for (const conversation_id of outdated) this.#emit("resync", { conversation_id });
   }
 
-  /** @param {unknown} error */
-  #unwelcome(error) {
-    if (!(error instanceof Fault)) this.#link.drop(ABNORMAL_CLOSURE, String(error));
-    else if (error.code === "disconnected") return;
-    else if (error.retryable) this.#link.drop(TRY_AGAIN_LATER, error.message);
-    else if (this.#credentials.refused()) this.#link.drop(ABNORMAL_CLOSURE, error.message);
-    else this.#refuse(error.code, error.message);
-  }
-
   /** @param {string} code @param {string} message */
   #refuse(code, message) {
     this.#link.stop();
@@ -278,18 +222,12 @@ export class Bihak extends Commands {
   /** @param {number} code @param {string} reason @returns {boolean} whether to connect again */
   #closed(code, reason) {
     this.#disconnected();
-    const { final, freshToken } = closingOf(code);
-    if (final) {
-      this.#refuse("revoked", reason || "This session was ended.");
-      void this.#forget();
-    } else if (freshToken && !this.#credentials.refused()) {
-      this.#refuse("invalid_token", "The sign-in is no longer valid.");
-    }
+    this.#signIn.closed(code, reason);
     return this.#state.state !== "refused";
   }
 
   #disconnected() {
-    this.#attempts += 1;
+    this.#signIn.disconnected();
     this.#feed.disconnected();
     this.#outbox.disconnected();
     this.#typing.disconnected();
@@ -335,17 +273,8 @@ export class Bihak extends Commands {
 
   /** @param {import("./wire.js").Failure} failure */
   #failed(failure) {
-    if (failure.code === "token_expired" && this.#credentials.renewable) void this.#refreshToken();
+    if (failure.code === "token_expired" && this.#credentials.renewable) void this.#signIn.refresh();
     this.#emit("error", failure);
-  }
-
-  /** The connection stays open while its token is replaced; should that fail, the server closes it and we resume. */
-  async #refreshToken() {
-    try {
-      await this.#requests.ask("auth", await this.#credentials.next());
-    } catch {
-      // Told by the close that follows.
-    }
   }
 
   /** @param {Entry} entry @returns {Promise<MessageSent>} */

@@ -2,7 +2,7 @@
 
 import { el } from "../app/dom.js";
 import { Store } from "../app/store.js";
-import { speak } from "../app/words.js";
+import { speak, spokenOn, t } from "../app/words.js";
 import { Bihak } from "../sdk/sdk.js";
 import { Launcher } from "./launcher.js";
 import { credentialsOf, NobodySignedIn } from "./options.js";
@@ -41,10 +41,11 @@ export class Embedding {
 
   /** Shows it as soon as somebody is known to be signed in. */
   async begin() {
-    const [sheets] = await Promise.all([loadSheets(), speak(this.#options.language), this.#store.restore()]);
+    const [sheets] = await Promise.all([loadSheets(), speak(spokenOn(this.#options.language)), this.#store.restore()]);
     if (this.#ended) return;
     this.#bihak.on("state", ({ state }) => state === "refused" && this.#gone());
     this.#store.addEventListener("change", () => this.#changed());
+    this.#hint();
     this.#bihak.connect();
     if (!this.#store.state.me) await this.#signedIn();
     if (this.#ended) return;
@@ -52,12 +53,20 @@ export class Embedding {
     if (this.#options.opened) await this.open(this.#options.open, { focus: false });
   }
 
+  /** Or will be soon: false once the page has thrown it away. */
+  get isThere() {
+    return !this.#ended && (!this.#host.shadowRoot || this.#host.isConnected);
+  }
+
   /** @param {Target} [target]  where it was, unless told @param {{focus?: boolean}} [how] */
   async open(target, { focus = true } = {}) {
     if (this.#ended) return;
+    const known = target === undefined ? undefined : this.#known(target);
+    const isAway = target !== undefined && known === undefined;
     this.#launcher.opened = true;
-    await this.#panel.open({ focus });
-    if (target !== undefined) this.#panel.show(await this.#conversationOf(target));
+    // Not first to where it was: what is shown for a moment would count as read.
+    await this.#panel.open({ focus, conversationId: isAway ? null : known });
+    if (isAway) this.#panel.show(await this.#conversationWith(String(target)));
   }
 
   close() {
@@ -107,13 +116,27 @@ export class Embedding {
     });
   }
 
+  /** Tells whoever puts it on a page why nothing is to be seen. */
+  #hint() {
+    const { server = SERVER, tokenUrl } = this.#options;
+    const off = this.#bihak.on("state", ({ state }) => {
+      if (state !== "waiting" && state !== "ready") return;
+      off();
+      const token = tokenUrl ? `, and does ${tokenUrl} answer with a token` : "";
+      if (state === "waiting") console.warn(`Bihak: no connection yet. Does ${server} let ${origin} in (ALLOWED_ORIGINS)${token}?`);
+    });
+  }
+
   /** @param {CSSStyleSheet[]} sheets */
   #place(sheets) {
     const root = this.#host.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = sheets;
-    const { position = "right", bubble } = this.#options;
-    const shown = bubble === "none" ? null : this.#launcher.node;
-    root.append(el("div", { class: `widget widget-${position}` }, this.#panel.node, shown));
+    const { position = "right", bubble, colorScheme } = this.#options;
+    if (colorScheme) this.#host.style.setProperty("--bihak-color-scheme", colorScheme);
+    const launcher = bubble === "none" ? [] : [this.#launcher.node, this.#launcher.told];
+    // A landmark of its own, for those who jump from one to the next.
+    const props = { class: `widget widget-${position}`, "aria-label": t("log.label") };
+    root.append(el("section", props, this.#panel.node, ...launcher));
     document.body.append(this.#host);
     // In the top layer neither a transform nor a z-index of the page reaches it.
     this.#host.popover = "manual";
@@ -129,12 +152,17 @@ export class Embedding {
     document.dispatchEvent(new CustomEvent("bihak:unread", { detail: { unread } }));
   }
 
-  /** @param {Target} target @returns {Promise<number | null>} */
-  async #conversationOf(target) {
+  /** @param {Target} target @returns {number | null | undefined} null: the list; undefined: the server has to be asked */
+  #known(target) {
     const id = Number(target);
     if (Number.isSafeInteger(id)) return id > 0 ? id : null;
-    if (this.#bihak.state.state !== "ready" && !this.#store.state.findDirect(String(target))) await this.#signedIn();
+    return this.#store.state.findDirect(String(target))?.conversation_id;
+  }
+
+  /** @param {string} userId @returns {Promise<number | null>} */
+  async #conversationWith(userId) {
+    if (this.#bihak.state.state !== "ready") await this.#signedIn();
     // Somebody who cannot be written to: the list says more than nothing.
-    return this.#store.direct(String(target)).catch(() => null);
+    return this.#store.direct(userId).catch(() => null);
   }
 }

@@ -9,8 +9,8 @@ const MOST = 99;
 
 export class Launcher {
   #badge = el("span", { class: "launcher-badge", "aria-hidden": "true", hidden: true });
-  /** Read aloud when it changes, and no more than once. */
-  #told = el("span", { class: "unseen", role: "status" });
+  /** Read aloud when it changes. Beside the button: what is in one is its name, and no live region. */
+  told = el("span", { class: "unseen", role: "status" });
   #unread = 0;
   #opened = false;
   node;
@@ -18,7 +18,7 @@ export class Launcher {
   /** @param {() => void} pressed */
   constructor(pressed) {
     const button = { class: "launcher", type: "button", "aria-expanded": "false", onclick: pressed };
-    this.node = el("button", button, picture(), this.#badge, this.#told);
+    this.node = el("button", button, picture(), this.#badge);
   }
 
   /** @param {number} count */
@@ -39,7 +39,7 @@ export class Launcher {
     this.node.setAttribute("aria-expanded", String(this.#opened));
     this.#badge.hidden = this.#unread === 0;
     say(this.#badge, this.#unread > MOST ? `${number(MOST)}+` : number(this.#unread));
-    say(this.#told, words);
+    say(this.told, words);
   }
 }
 

@@ -11,7 +11,8 @@
  * @property {boolean} [opened]  opens it at once
  * @property {"left" | "right"} [position]
  * @property {"none"} [bubble]  no bubble: the page opens it by itself
- * @property {import("../app/words.js").Language} [language]
+ * @property {"light" | "dark"} [colorScheme]  else as the page's own `color-scheme`
+ * @property {string} [language]  such as `fr`, for those who have chosen none in the settings
  * @property {string} [server]  the address that the script came from, unless told
  */
 

@@ -32,8 +32,9 @@ export class Panel {
     return !this.node.hidden;
   }
 
-  /** @param {{focus: boolean}} how */
-  async open({ focus }) {
+  /** @param {{focus: boolean, conversationId?: number | null}} how  null: the list; else where it was, unless told */
+  async open({ focus, conversationId }) {
+    if (conversationId !== undefined) this.#route = { ...LIST, conversationId };
     this.node.hidden = false;
     this.#title();
     const view = await (this.#view ??= this.#build());
@@ -85,10 +86,10 @@ export class Panel {
     return activeElement !== null && this.node.contains(activeElement) && isShown(activeElement);
   }
 
-  /** To where one writes, or to the first of what there is to do. */
+  /** To where one writes, or to the first conversation, or to whatever there is to do. */
   #enter() {
-    const wanted = [...this.node.querySelectorAll("textarea, .widget-body a[href], .widget-body button, button")];
-    const first = wanted.filter(isShown).sort((a, b) => Number(b.matches("textarea")) - Number(a.matches("textarea")))[0];
+    const find = (/** @type {string} */ wanted) => [...this.node.querySelectorAll(wanted)].find(isShown);
+    const first = ["textarea", ".widget-body a[href]", ".widget-body button", "button"].map(find).find(Boolean);
     /** @type {HTMLElement | undefined} */ (first)?.focus({ preventScroll: true });
   }
 

@@ -1,15 +1,15 @@
 /** The widget on a page: there is one at most. What the page may ask of it. */
 
 import { Embedding } from "./embedding.js";
+import { fromTag } from "./options.js";
 
 /** @typedef {import("./options.js").Options} Options */
 /** @typedef {import("./embedding.js").Target} Target */
 
-export { fromTag } from "./options.js";
-
 /**
  * @typedef {Object} Controls  `BihakWidget`
  * @property {(options: Options) => Promise<unknown>} start  in place of one that is there
+ * @property {(words: DOMStringMap, server: string) => Promise<unknown>} startTagged  as a script tag says
  * @property {(target?: Target) => Promise<unknown>} open  a person (`"user_42"`), a conversation (`12`), or the list
  * @property {() => Promise<unknown>} close
  * @property {() => Promise<unknown>} end  takes it off the page
@@ -18,6 +18,8 @@ export { fromTag } from "./options.js";
 
 /** @type {Embedding | null} */
 let present = null;
+/** What the tag said that has started it. */
+let tagWords = "";
 
 /** @param {Options} options */
 export async function start(options) {
@@ -25,6 +27,19 @@ export async function start(options) {
   const embedding = new Embedding(options, () => embedding === present && end());
   present = embedding;
   await embedding.begin();
+}
+
+/**
+ * The same tag again changes nothing, unless its widget was taken away with the rest of the page.
+ * @param {DOMStringMap} words @param {string} server  where the script came from
+ */
+export async function startTagged(words, server) {
+  const options = { server, ...fromTag(words) };
+  const said = JSON.stringify(options);
+  if (said === tagWords && present?.isThere) return;
+  const started = start(options);
+  tagWords = said;
+  await started;
 }
 
 /** @param {Target} [target] */
@@ -39,6 +54,7 @@ export function close() {
 export function end() {
   present?.end();
   present = null;
+  tagWords = "";
 }
 
 export async function signOut() {

@@ -1,0 +1,88 @@
+/** Signing in on each new connection, and what refusals and close codes mean for the next. */
+
+import { closingOf } from "./closing.js";
+import { ownerOf } from "./credentials.js";
+import { Fault } from "./fault.js";
+
+/** @typedef {import("./wire.js").Welcome} Welcome */
+
+/**
+ * @typedef {Object} SignInEnds
+ * @property {import("./credentials.js").Credentials} credentials
+ * @property {import("./keep.js").Keep} keep
+ * @property {string} [device]
+ * @property {() => Record<string, number> | undefined} resume
+ * @property {(fields: object) => Promise<Welcome>} ask  sends `auth`; rejects with a Fault
+ * @property {(code: number, reason: string) => void} drop  gives up on this connection, and tries again later
+ * @property {(welcome: Welcome, resumed: boolean) => void} welcomed
+ * @property {(code: string, message: string) => void} refused  for good
+ */
+
+const ABNORMAL_CLOSURE = 1006;
+const TRY_AGAIN_LATER = 1013;
+
+export class SignIn {
+  #ends;
+  #attempts = 0;
+
+  /** @param {SignInEnds} ends */
+  constructor(ends) {
+    this.#ends = ends;
+  }
+
+  /** On a connection that has just been opened. */
+  async begin() {
+    const attempt = ++this.#attempts;
+    const isOver = () => attempt !== this.#attempts;
+    const { credentials, keep, device } = this.#ends;
+    try {
+      const credential = await credentials.next();
+      if (isOver()) return;
+      await keep.belongTo(ownerOf(credential));
+      if (isOver()) return;
+      const resume = this.#ends.resume();
+      const welcome = await this.#ends.ask({ ...credential, resume, device });
+      await keep.belongTo(welcome.user_id);
+      if (isOver()) return;
+      credentials.accepted();
+      this.#ends.welcomed(welcome, resume !== undefined);
+    } catch (error) {
+      if (!isOver()) this.#failed(error);
+    }
+  }
+
+  /** The connection is gone: whatever was begun on it is over. */
+  disconnected() {
+    this.#attempts += 1;
+  }
+
+  /** The connection stays open while its token is replaced; should that fail, the server closes it and we resume. */
+  async refresh() {
+    try {
+      await this.#ends.ask(await this.#ends.credentials.next());
+    } catch {
+      // Told by the close that follows.
+    }
+  }
+
+  /** @param {number} code @param {string} reason  the connection was closed with */
+  closed(code, reason) {
+    const { final, freshToken } = closingOf(code);
+    if (final) {
+      this.#ends.refused("revoked", reason || "This session was ended.");
+      void this.#ends.keep.forget();
+    } else if (freshToken && !this.#ends.credentials.refused()) {
+      this.#ends.refused("invalid_token", "The sign-in is no longer valid.");
+    }
+  }
+
+  /** @param {unknown} error */
+  #failed(error) {
+    const { drop, credentials, refused } = this.#ends;
+    if (!(error instanceof Fault)) drop(ABNORMAL_CLOSURE, String(error));
+    else if (error.code === "disconnected") return;
+    else if (error.retryable) drop(TRY_AGAIN_LATER, error.message);
+    else if (credentials.refused()) drop(ABNORMAL_CLOSURE, error.message);
+    else refused(error.code, error.message);
+  }
+}
