@@ -22,7 +22,7 @@ class Wire(Protocol):
     """The transport's side of a connection."""
 
     def write(self, frames: bytes) -> None:
-        """Hands over whole frames; never blocks. Ignored once the connection is lost."""
+        """Hands over whole frames; never blocks. May raise RuntimeError once the connection is closing."""
         ...
 
     def buffered_bytes(self) -> int:
@@ -55,7 +55,7 @@ class Session:
     __slots__ = (
         *("active_at", "actor", "address", "closed", "conversations", "expires_at", "gone", "is_idle", "issued_at"),
         *("lane", "number", "personal", "ready"),
-        *("_buffered_bytes", "_flushed_bytes", "_flusher", "_outbox", "_pending_bytes", "_wire"),
+        *("_buffered_bytes", "_flushed_bytes", "_flusher", "_outbox", "_pending_bytes", "_wire", "_write"),
     )
 
     def __init__(self, wire: Wire, flusher: Flusher, address: str = "") -> None:
@@ -81,6 +81,7 @@ class Session:
         self.gone = False
         """Whether nobody is at the other end any more; what was asked before is still being served."""
         self._wire = wire
+        self._write = wire.write
         self._flusher = flusher
         self._outbox: list[bytes] = []
         self._pending_bytes = 0
@@ -148,7 +149,10 @@ class Session:
         left_over = 0
         if self._buffered_bytes + size > DRAINED_BYTES:  # asking costs as much as the rest of this
             left_over = self._buffered_bytes = self._wire.buffered_bytes()
-        self._wire.write(b"".join(outbox) if len(outbox) > 1 else outbox[0])
+        try:
+            self._write(b"".join(outbox) if len(outbox) > 1 else outbox[0])
+        except RuntimeError:
+            self.gone = True  # the connection is closing
         self._buffered_bytes += size
         self._flushed_bytes += size
         self._pending_bytes = 0

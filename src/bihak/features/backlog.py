@@ -45,11 +45,15 @@ class _Held:
 class Backlog:
     """Conversations in which something happened, kept for `delay_s`. For the event loop only.
 
-    Events of the kinds `wanted` make work; the others are kept in between, so that nothing is missing.
+    Events of the kinds `wanted` make work; the others are kept in between, so that nothing is missing. A conversation
+    is worked on at most every `rest_s`: in a busy one, what comes meanwhile waits for another `delay_s`.
     """
 
-    def __init__(self, delay_s: float, wanted: tuple[type[DurableEvent], ...]) -> None:
+    def __init__(self, delay_s: float, wanted: tuple[type[DurableEvent], ...], rest_s: float = 0.0) -> None:
         self._delay_s = delay_s
+        self._rest_s = rest_s
+        self._handed_over: dict[int, float] = {}
+        """When each was worked on that is to rest."""
         self._grain_s = delay_s / 4
         self._wanted = wanted
         self._waiting: deque[tuple[float, dict[int, int]]] = deque()
@@ -122,6 +126,8 @@ class Backlog:
             now = asyncio.get_running_loop().time()
             while self._waiting and self._waiting[0][0] <= now:
                 self.add_due(self._waiting.popleft()[1])
+            if self._rest_s:
+                self._put_off(now)
             if self._due:
                 return self._take_due(conversations, events)
             if self._waiting:
@@ -129,6 +135,14 @@ class Backlog:
             else:
                 self._came.clear()
                 await self._came.wait()
+
+    def _put_off(self, now: float) -> None:
+        """Lets what was worked on a moment ago wait once more."""
+        recent = {cid: at for cid, at in self._handed_over.items() if at > now - self._rest_s}
+        again = {cid: self._due.pop(cid) for cid in recent if cid in self._due}
+        if again:
+            self.add(again.items())
+        self._handed_over = recent
 
     def _take_due(self, conversations: int, events: int) -> dict[int, Due]:
         taken: dict[int, Due] = {}
@@ -140,6 +154,8 @@ class Backlog:
                 self._due[cid] = through  # the rest, once the others had their turn
             taken[cid] = Due(some[-1].seq if cid in self._due else through, some)
             events -= len(some)
+        if self._rest_s:
+            self._handed_over |= dict.fromkeys(taken, asyncio.get_running_loop().time())
         return taken
 
     def _take_held(self, conversation_id: int, through: int, most: int) -> list[DurableEvent]:

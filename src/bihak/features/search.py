@@ -267,8 +267,8 @@ def _index_of(taken: Mapping[int, Due]) -> IndexMessages:
 def _entry(
     conversation_id: int, message_id: int, edited_ms: int, content: str, sender: Participant
 ) -> tuple[int, int, int, str]:
-    tokens = [*words_of(content), in_conversation(conversation_id), sent_by(sender)]
-    return conversation_id, message_id, edited_ms, " ".join(tokens)
+    words = " xqw".join(("", *_plain_words(content)))  # as `words_of`, without a string for each
+    return conversation_id, message_id, edited_ms, f"{in_conversation(conversation_id)} {sent_by(sender)}{words}"
 
 
 def _read_changes(
@@ -324,7 +324,7 @@ def _save_some(tx: Transaction, entries: Sequence[tuple[int, int, str]]) -> None
 
 # Words
 
-LONGEST_TOKEN = 80
+LONGEST_WORD = 77
 """MariaDB leaves out tokens of more than 84 characters, so of a longer word the beginning stands for it."""
 MAX_KNOWN_LETTERS = 20_000
 _UNSPACED = (
@@ -370,14 +370,24 @@ def _base36(number: int, width: int) -> str:
 
 
 _LETTERS = _Letters()
+_ASCII = "".join(_letter(chr(code)).lower() for code in range(128)).encode().ljust(256)
+"""The same, for text that is nothing else."""
 
 
 def words_of(text: str) -> list[str]:
     """The tokens of `text`, each once: its words without case and accents, each letter of unspaced scripts, emoji."""
-    if not text.isascii():
-        text = unicodedata.normalize("NFKD", text)
-    words = dict.fromkeys(text.casefold().translate(_LETTERS).split())
-    return [f"xqw{word}"[:LONGEST_TOKEN] for word in words]
+    return [f"xqw{word}" for word in _plain_words(text)]
+
+
+def _plain_words(text: str) -> dict[str, None]:
+    if text.isascii():
+        text = text.encode().translate(_ASCII).decode()
+    else:
+        text = unicodedata.normalize("NFKD", text).casefold().translate(_LETTERS)
+    words = dict.fromkeys(text.split())
+    if len(text) > LONGEST_WORD and any(len(word) > LONGEST_WORD for word in words):
+        words = dict.fromkeys(word[:LONGEST_WORD] for word in words)
+    return words
 
 
 def in_conversation(conversation_id: int) -> str:

@@ -41,7 +41,7 @@ class Connection(asyncio.Protocol):
     """
 
     __slots__ = (
-        *("bad_frames", "code", "heard", "reason", "session"),
+        *("bad_frames", "code", "heard", "reason", "session", "write"),
         *("_abort", "_before", "_is_asked", "_is_deaf", "_is_lost", "_is_new", "_pending"),
         *("_reader", "_served", "_transport"),
     )
@@ -56,6 +56,7 @@ class Connection(asyncio.Protocol):
         self.reason = ""
         self.heard = False
         """Whether something came since this was last looked at."""
+        self.write = transport.write
         self._transport = transport
         self._served = served
         self._before = before
@@ -72,10 +73,6 @@ class Connection(asyncio.Protocol):
 
     # Wire
 
-    def write(self, frames: bytes) -> None:
-        if not self._transport.is_closing():
-            self._transport.write(frames)
-
     def buffered_bytes(self) -> int:
         return 0 if self._transport.is_closing() else self._transport.get_write_buffer_size()
 
@@ -83,7 +80,8 @@ class Connection(asyncio.Protocol):
         """Says so; who does not answer in time (RFC 6455 §7.1.1), or reads nothing, is cut off."""
         if self.code is None:
             self.code, self.reason = code, reason
-            self.write(close_frame(code, reason))
+            if not self._transport.is_closing():
+                self.write(close_frame(code, reason))
             self._abort = asyncio.get_running_loop().call_later(CLOSE_WITHIN_S, self._transport.abort)
 
     # Watched

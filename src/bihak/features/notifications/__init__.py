@@ -86,7 +86,7 @@ class Notifications(Feature):
 
     def __init__(self, node: Node, messages: Messages, receipts: Receipts) -> None:
         self._node = node
-        self._backlog = Backlog(NOTIFY_AFTER_S, NEWS)
+        self._backlog = Backlog(NOTIFY_AFTER_S, NEWS, rest_s=NOTIFY_AFTER_S)
         self._progress = Progress("notify")
         receipts.when_read(self._conversation_read)
         messages.when_deleted(self._message_deleted)
