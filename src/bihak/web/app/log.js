@@ -3,7 +3,7 @@
 import { logRow } from "./bubble.js";
 import { KeyedChildren, el, fill } from "./dom.js";
 import { Jump } from "./jump.js";
-import { MessageTools } from "./messagetools.js";
+import { later, withModule } from "./later.js";
 import { RowFocus, makeStop } from "./rowfocus.js";
 import { firstUnread, logRows } from "./rows.js";
 import { Span } from "./span.js";
@@ -40,7 +40,8 @@ export class MessageLog {
   #viewport = new Viewport(this.#scroller, this.#list);
   #span = new Span();
   #focus;
-  #tools;
+  /** Once somebody has come near a message. @type {import("./messagetools.js").MessageTools | null} */
+  #tools = null;
   node = el("div", { class: "log-frame" }, this.#scroller, this.#jump.node);
   #resized = new ResizeObserver(() => this.#viewport.restore());
   /** @type {Conversation | null} */
@@ -58,20 +59,26 @@ export class MessageLog {
     this.#bihak = bihak;
     this.#store = store;
     this.#around = around;
-    this.#tools = new MessageTools(bihak, store, this.#list, {
-      ...around,
-      find: (row) => this.#timeline?.find(Number(row.dataset.row)),
-      changed: () => this.#draw(),
-    });
     this.#focus = new RowFocus(this.#list, this.#viewport, {
       out: around.write,
       toEnd: () => void this.toLatest().then(() => this.#focus.focus(this.#lastRow)),
-      act: (row, key) => this.#tools.act(row, key),
+      act: (row, key) => {
+        const known = this.#tools?.act(row, key);
+        if (known === undefined) this.#withTools((tools) => tools.act(row, key));
+        return known ?? false;
+      },
     });
     this.#rows = this.#freshRows();
+    for (const near of ["pointerover", "focusin"])
+      this.#list.addEventListener(near, ({ target }) => this.#withTools((tools) => tools.equip(target)), { once: true });
     this.#resized.observe(this.#scroller);
     this.#resized.observe(this.#list);
     document.addEventListener("visibilitychange", this.#looked);
+  }
+
+  /** What one does with messages is at hand. */
+  equip() {
+    this.#withTools(() => {});
   }
 
   end() {
@@ -96,7 +103,7 @@ export class MessageLog {
   editLast() {
     const last = this.#messages.findLast((message) => this.#store.state.isMine(message) && !message.deleted_at);
     if (!last || !this.#isAtEnd) return false;
-    this.#tools.edit(last, this.#around.write);
+    this.#withTools((tools) => tools.edit(last, this.#around.write));
     return true;
   }
 
@@ -161,12 +168,26 @@ export class MessageLog {
     return this.#list.querySelector(`[data-row="${messageId}"]`);
   }
 
+  /** @param {(tools: import("./messagetools.js").MessageTools) => void} use */
+  #withTools(use) {
+    if (this.#tools) return use(this.#tools);
+    const begin = (/** @type {typeof import("./messagetools.js")} */ { MessageTools }) => {
+      this.#tools ??= new MessageTools(this.#bihak, this.#store, this.#list, {
+        ...this.#around,
+        find: (row) => this.#timeline?.find(Number(row.dataset.row)),
+        changed: () => this.#draw(),
+      });
+      use(this.#tools);
+    };
+    void withModule(later.tools, begin, () => this.#around.tell(t("error.disconnected")));
+  }
+
   #freshRows() {
     return new KeyedChildren(this.#list, (/** @type {Row} */ row, isNew, before) => {
       const node = logRow(row, this.#actions(isNew), before);
       if (row.kind === "message") {
         makeStop(node, false);
-        if (before) this.#tools.equipAgain(node);
+        if (before) this.#tools?.equipAgain(node);
       }
       return node;
     });
@@ -177,10 +198,10 @@ export class MessageLog {
     return {
       arrives: isNew && this.#settled && this.#viewport.atBottom,
       onShow: (messageId) => void this.showMessage(messageId),
-      onReact: (message, emoji) => void this.#tools.deeds.toggle(message, emoji),
+      onReact: (message, emoji) => this.#withTools(({ deeds }) => void deeds.toggle(message, emoji)),
       onRetry: (key) => this.#bihak.retry(key),
       onDiscard: (key) => this.#bihak.discard(key),
-      editor: () => this.#tools.editor?.node ?? null,
+      editor: () => this.#tools?.editor?.node ?? null,
     };
   }
 
@@ -189,7 +210,7 @@ export class MessageLog {
     this.#store.history.reopen(conversation);
     fill(this.#list);
     this.#rows = this.#freshRows();
-    this.#tools.leave();
+    this.#tools?.leave();
     this.#settled = false;
     this.#viewport.atBottom = true;
     this.#firstUnread = null;
@@ -232,7 +253,7 @@ export class MessageLog {
       end: this.#span.end(messages),
       unsent: this.#isAtEnd ? this.#bihak.unsent(id) : [],
       firstUnread: this.#firstUnread,
-      edited: this.#tools.editor?.messageId ?? null,
+      edited: this.#tools?.editor?.messageId ?? null,
       recall: (messageId) => history.recall(id, messageId),
     });
     if (this.#settled) this.#lookAgain();

@@ -3,7 +3,7 @@
 /** @typedef {"light" | "dark" | "system"} Theme */
 /** @typedef {{muted: number[], alerts: boolean, status: "online" | "away"}} Choices */
 
-const CHOICES = "bihak.preferences.";
+export const CHOICES = "bihak.preferences.";
 const THEME = "bihak.theme";
 
 /** @type {Choices} */

@@ -5,6 +5,7 @@ import { reasonOf } from "./deeds.js";
 import { el, fill } from "./dom.js";
 import { openPopup } from "./popup.js";
 import { brief, exactly } from "./when.js";
+import { nameIn } from "./wording.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
@@ -71,6 +72,3 @@ function people(title, lines) {
     );
   return [el("h3", { class: "popup-title" }, t(title)), el("ul", {}, ...lines.map(row))];
 }
-
-/** @param {State} state @param {string} userId */
-export const nameIn = (state, userId) => (userId === state.myId ? t("message.you") : state.people.nameOf(userId));

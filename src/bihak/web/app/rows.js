@@ -1,8 +1,8 @@
 /** From messages to what is shown of them: dividers between days, groups by sender, ticks, quotes. */
 
-import { nameIn } from "./readers.js";
 import { senderOf } from "./state.js";
 import { dayName, dayOf } from "./when.js";
+import { nameIn } from "./wording.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */

@@ -46,6 +46,9 @@ export function typeWord(type) {
   return type === "admin" ? t("type.admin") : type;
 }
 
+/** @param {import("./state.js").State} state @param {string} userId */
+export const nameIn = (state, userId) => (userId === state.myId ? t("message.you") : state.people.nameOf(userId));
+
 /** @param {Notice} notice @param {import("./state.js").State} state @returns {{title: string, text: string}} */
 export function noticeWords({ kind, conversation_id: id, message_id: messageId, count }, state) {
   const conversation = state.find(id);

@@ -23,6 +23,11 @@ export const words = {
   "signin.switch": "Switch person",
   "signin.signOut": "Sign out",
 
+  "handover.title": "Somebody else?",
+  "handover.ask": "You are about to sign in as {name}. Continue?",
+  "handover.leaves": "{name} is signed in on this browser, and would be signed out: drafts and unsent messages go with them.",
+  "handover.stay": "Stay {name}",
+
   "type.user": "user",
   "type.admin": "admin",
   "type.mentor": "mentor",

@@ -25,6 +25,11 @@ export const words = {
   "signin.switch": "Changer de personne",
   "signin.signOut": "Se déconnecter",
 
+  "handover.title": "Une autre personne ?",
+  "handover.ask": "Vous allez vous connecter en tant que {name}. Continuer ?",
+  "handover.leaves": "{name} est connecté ici, et serait déconnecté de ce navigateur, avec ses brouillons et ses messages non envoyés.",
+  "handover.stay": "Rester {name}",
+
   "type.user": "membre",
   "type.admin": "admin",
   "type.mentor": "mentor",
