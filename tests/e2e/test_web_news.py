@@ -31,6 +31,13 @@ window.Notification = class {
 document.hasFocus = () => false;
 """
 
+# What the head of the conversation says of the other one, whenever that changes.
+WATCH_PRESENCE = """
+const presence = document.querySelector(".pane-presence");
+globalThis.presences = [];
+new MutationObserver(() => presences.push(presence.textContent)).observe(presence, { childList: true });
+"""
+
 
 def row(page: Page, name: str) -> Locator:
     return page.get_by_role("list", name="Conversations").get_by_role("link", name=re.compile(f"^{name}"))
@@ -107,11 +114,13 @@ async def test_two_tabs_of_one_person_stay_in_step(demo: ServerProcess, people: 
     await dialog.get_by_text("Away").click()
     await expect(other.locator(".me-status")).to_have_text("Away")
     await expect(first.get_by_role("main").get_by_text("Away")).to_be_visible()
+    await first.evaluate(WATCH_PRESENCE)
     await tab.reload()
     await expect(tab.locator(".me-status")).to_have_text("Away")
     await say(tab, "not here, really")
     await expect(first.get_by_role("article").filter(has_text="not here, really")).to_be_visible()
     await expect(first.get_by_role("main").get_by_text("Away")).to_be_visible()
+    assert await first.evaluate("presences") == [], "nobody came and went"
 
     await tab.get_by_role("button", name="About this conversation").click()
     await tab.get_by_role("switch", name="Mute").check()

@@ -4,7 +4,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from bihak.cluster.envelope import Envelope
 from bihak.core.identity import Actor
@@ -60,6 +60,8 @@ class Session:
         """When its token expires, seconds since the epoch; None: never."""
         self.issued_at: float | None = None
         """As in the identity it was let in with."""
+        self.arrives: Literal["online", "away"] = "online"
+        """The status that the participant has on it to begin with."""
         self.conversations: set[int] = set()
         """Those whose rooms it is in; the hub's to change."""
         self.personal: list[Envelope] | None = None

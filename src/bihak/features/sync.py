@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -54,6 +54,8 @@ class Auth(Request, tag="auth", kw_only=True):
     participant_id: Id | None = None
     resume: Annotated[dict[ConversationId, Seq], Meta(max_length=10_000)] | None = None
     device: Annotated[str, Meta(max_length=200)] | None = None
+    status: Literal["online", "away"] = "online"
+    """As with `set_status`, from the first moment on."""
 
 
 class Subscribe(Request, tag="subscribe_conversation", kw_only=True):
@@ -161,6 +163,7 @@ class Sync(Feature):
             return None
         self._check_connections(who)
         session.actor = actor
+        session.arrives = request.status
         session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
         try:
             await self._enter(session, session.actor, request)

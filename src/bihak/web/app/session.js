@@ -19,7 +19,9 @@ import { tellTab } from "./tab.js";
  */
 
 export class Session {
+  /** @type {Bihak} */
   #bihak;
+  /** @type {Store} */
   #store;
   #view;
   /** Made when there is something to tell the desktop. @type {Promise<import("./alerts.js").Alerts> | null} */
@@ -36,6 +38,7 @@ export class Session {
     this.as = as;
     this.#bihak = new Bihak({
       url: home(),
+      status: () => this.#store.preferences.all.status,
       ...(token === null ? { participant: identityOf(as) } : { token }),
     });
     this.#store = new Store(this.#bihak);

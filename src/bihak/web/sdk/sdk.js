@@ -225,8 +225,8 @@ export class Bihak extends Commands {
       await this.#belongTo(ownerOf(credential));
       if (isOver()) return;
       const resume = this.#feed.resume();
-      const { device } = this.#options;
-      const welcome = await this.#requests.ask("auth", { ...credential, resume, device });
+      const { device, status } = this.#options;
+      const welcome = await this.#requests.ask("auth", { ...credential, resume, device, status: status?.() });
       await this.#belongTo(welcome.user_id);
       if (!isOver()) this.#welcomed(welcome, resume !== undefined);
     } catch (error) {
