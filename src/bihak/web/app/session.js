@@ -1,9 +1,11 @@
 /** One person's stay: their connection, what is known to them, and the screen that shows it. */
 
+import { ownerOf } from "../sdk/credentials.js";
 import { Bihak } from "../sdk/sdk.js";
 import { forget, home, remember } from "./belongings.js";
 import { chat } from "./chat.js";
 import { later } from "./later.js";
+import { choicesOf } from "./preferences.js";
 import { correct, currentRoute, go } from "./route.js";
 import { Store } from "./store.js";
 import { tellTab } from "./tab.js";
@@ -36,9 +38,10 @@ export class Session {
    */
   constructor(root, { as, token, refused, loaded }) {
     this.as = as;
+    const owner = as || ownerOf({ token: token ?? undefined });
     this.#bihak = new Bihak({
       url: home(),
-      status: () => this.#store.preferences.all.status,
+      status: () => choicesOf(owner ?? "").status,
       ...(token === null ? { participant: identityOf(as) } : { token }),
     });
     this.#store = new Store(this.#bihak);
@@ -56,7 +59,9 @@ export class Session {
     this.#bihak.on("state", (change) => {
       if (change.state === "refused") refused(change);
     });
-    void this.#begin();
+    // What was seen last is shown until the server has spoken, which is asked meanwhile.
+    void this.#store.restore();
+    this.#bihak.connect();
   }
 
   /** @param {Route} route */
@@ -85,11 +90,6 @@ export class Session {
     this.#hasEnded = true;
     void this.#alerts?.then((alerts) => alerts.end());
     this.#store.end();
-  }
-
-  async #begin() {
-    await this.#store.restore();
-    this.#bihak.connect();
   }
 
   /** @param {import("../sdk/wire.js").Notification} notification */
