@@ -8,6 +8,7 @@ import { showTheme } from "./preferences.js";
 import { correct, currentRoute, go, takeToken } from "./route.js";
 import { Session } from "./session.js";
 import { tellTab } from "./tab.js";
+import { reasonWords } from "./wording.js";
 import { choose, speak, spoken, t } from "./words.js";
 
 /**
@@ -33,7 +34,7 @@ function route(config, notice) {
   session ??= new Session(root, {
     as: wanted,
     token,
-    refused: ({ code, message }) => (code === "revoked" ? signOut(config, message) : leave(config, message)),
+    refused: (why) => (why.code === "revoked" ? signOut : leave)(config, reasonWords(why)),
     loaded: () => void keepForOffline(),
   });
   session.show({ as: session.as, ...place });

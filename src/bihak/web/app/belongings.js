@@ -2,6 +2,7 @@
 
 import { Bihak } from "../sdk/sdk.js";
 import { DRAFTS } from "./drafts.js";
+import { PLACES } from "./places.js";
 import { CHOICES } from "./preferences.js";
 import { RECENT } from "./recent.js";
 
@@ -37,6 +38,7 @@ export function forget(userId) {
     const isTheirs = (/** @type {string} */ name) =>
       name.startsWith(`${DRAFTS}${userId}.`) || name === CHOICES + userId || name === RECENT || name === LAST;
     for (const name of Object.keys(localStorage).filter(isTheirs)) localStorage.removeItem(name);
+    sessionStorage.removeItem(PLACES + userId);
   } catch {
     // Without storage nothing was left.
   }

@@ -6,7 +6,7 @@
  */
 
 /** Those of index.html, but for the first screen's. */
-const SHEETS = ["tokens", "style", "sidebar", "dialog", "pane", "bubble", "tools", "composer", "popup"];
+const SHEETS = ["tokens", "style", "sidebar", "dialog", "pane", "bubble", "tools", "composer", "popup", "contrast"];
 const OWN = "widget.css";
 const REM_PX = 16;
 

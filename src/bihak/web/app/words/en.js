@@ -132,6 +132,13 @@ export const words = {
   "error.notFound": "That is no longer there.",
   "error.rateLimited": "That was a lot at once. Wait a moment.",
   "error.tooLarge": "That is too long.",
+  "error.anotherPerson": "Somebody else has signed in here meanwhile.",
+  "error.conflict": "Something else has changed it meanwhile.",
+  "error.internal": "Something went wrong on the server.",
+  "error.invalid": "The server does not take it as it is.",
+  "error.revoked": "This sign-in was ended. Sign in again.",
+  "error.signIn": "The sign-in is no longer valid. Sign in again.",
+  "error.tooManyConnections": "There are too many connections. Close another tab, or wait a moment.",
   "error.other": "That did not work. {message}",
 
   "status.online": "Online",

@@ -137,6 +137,13 @@ export const words = {
   "error.notFound": "Ce n’est plus là.",
   "error.rateLimited": "C’était beaucoup à la fois. Attendez un instant.",
   "error.tooLarge": "C’est trop long.",
+  "error.anotherPerson": "Une autre personne s’est connectée ici entre-temps.",
+  "error.conflict": "Autre chose l’a modifié entre-temps.",
+  "error.internal": "Quelque chose n’a pas marché sur le serveur.",
+  "error.invalid": "Le serveur ne l’accepte pas tel quel.",
+  "error.revoked": "Cette session a été fermée. Connectez-vous de nouveau.",
+  "error.signIn": "La connexion n’est plus valable. Connectez-vous de nouveau.",
+  "error.tooManyConnections": "Il y a trop de connexions. Fermez un autre onglet, ou attendez un instant.",
   "error.other": "Cela n’a pas marché. {message}",
 
   "status.online": "En ligne",
