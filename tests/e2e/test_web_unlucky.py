@@ -89,19 +89,25 @@ async def test_what_is_refused_is_taken_back_and_what_comes_late_is_not_forgotte
     ids = [(await ask(http, demo, ann, "POST", said, content=f"No {at}"))["message_id"] for at in range(3)]
     for at in range(60):
         quoted = {"reply_to_id": ids[2]} if at == 59 else {}
-        await ask(http, demo, bob, "POST", said, content=f"then {at}", **quoted)
+        ids.append((await ask(http, demo, bob, "POST", said, content=f"then {at}", **quoted))["message_id"])
     person, wire = await people.arrive(), Wire()
     page = person.page
     await wire.watch(page)
 
-    # A page and a quoted message are on their way from the server when they are edited.
+    # What the page asked for is on its way from the server, and older than what happens meanwhile.
     wire.held = {"history"}
     await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
     await wire.holds.wait()
     newest = (await ask(http, demo, bob, "POST", said, content="No 3"))["message_id"]
     await ask(http, demo, bob, "PATCH", f"/messages/{newest}", content="Number three")
+    await ask(http, demo, bob, "PATCH", f"/messages/{ids[-2]}", content="then fifty-eight")
+    await ask(http, demo, bob, "DELETE", f"/messages/{ids[-3]}")
+    await expect(page.get_by_role("list", name="Conversations").get_by_text("Number three")).to_be_visible()
     wire.release()
     await expect(message(page, "Number three")).to_have_count(1)
+    await expect(message(page, "then fifty-eight")).to_have_count(1)
+    await expect(message(page, "then 56")).to_have_count(1)
+    await expect(message(page, "then 57")).to_have_count(0)
     await expect(message(page, "then 59").get_by_role("button", name="No 2")).to_be_visible()
 
     row = message(page, "then 59")

@@ -149,11 +149,10 @@ export class Timeline {
   /** @param {Meanwhile} asked @param {Message[]} page */
   #settle({ messages, changes }, page) {
     this.#meanwhile = null;
-    for (const message of page) {
-      this.#byId.set(message.message_id, changed(message, changes.get(message.message_id) ?? []));
-    }
+    const now = (/** @type {Message} */ message) => changed(message, changes.get(message.message_id) ?? []);
+    for (const message of page) this.#byId.set(message.message_id, now(message));
     this.#inOrder = null;
-    if (!this.hasNewer) for (const message of messages) if (!this.#byId.has(message.message_id)) this.#put(message);
+    if (!this.hasNewer) for (const message of messages) if (!this.#byId.has(message.message_id)) this.#put(now(message));
   }
 
   /** It is told as it was when it was said: what is here may have changed since. @param {Message} message */
