@@ -43,7 +43,7 @@ export const words = {
   "list.title": "Conversations",
   "list.loading": "Loading conversations",
   "list.empty": "No conversations yet",
-  "list.emptyHint": "Start one yourself, or wait until somebody writes to you.",
+  "list.emptyHint": "Start a conversation, or wait until somebody writes to you.",
   "list.nothingSaid": "No messages yet",
   "list.deleted": "Message deleted",
   "list.you": "You: {text}",

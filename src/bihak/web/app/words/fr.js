@@ -48,7 +48,7 @@ export const words = {
   "list.title": "Conversations",
   "list.loading": "Chargement des conversations",
   "list.empty": "Aucune conversation",
-  "list.emptyHint": "Commencez-en une, ou attendez que l’on vous écrive.",
+  "list.emptyHint": "Commencez une conversation, ou attendez que l’on vous écrive.",
   "list.nothingSaid": "Aucun message",
   "list.deleted": "Message supprimé",
   "list.you": "Vous\u00a0: {text}",
