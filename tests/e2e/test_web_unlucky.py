@@ -76,7 +76,9 @@ async def top_of(row: Locator) -> float:
 
 
 async def ask(http: aiohttp.ClientSession, server: ServerProcess, who: str, how: str, path: str, **body: Any) -> Any:
-    async with http.request(how, f"{server.url}/api{path}", json=body, headers={"X-Participant": who}) as response:
+    # Between two requests the page may be watched for longer than a server keeps an idle connection.
+    headers = {"X-Participant": who, "Connection": "close"}
+    async with http.request(how, f"{server.url}/api{path}", json=body, headers=headers) as response:
         assert response.status < 300, await response.text()
         return await response.json() if response.status != 204 else None
 
