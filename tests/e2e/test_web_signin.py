@@ -13,7 +13,7 @@ from tests.e2e.server import SECRET
 
 expect.set_options(timeout=15_000)
 
-# Which of these the browser keeps, in the library's databases or the page's own storage, once it has had time to forget.
+# Which of these the browser keeps, in databases or in storage, once it has had time to forget.
 STILL_KEPT = """
 async (words) => {
   let found = words;
