@@ -14,6 +14,11 @@ require() { # package, then programs of which one is enough
     missing="$missing $package"
 }
 
+require_font() { # package, then what its name holds
+    command -v fc-list >/dev/null && fc-list | grep -qi "$2" && return
+    missing="$missing $1"
+}
+
 require_all() {
     # The server without its service; its installer also needs a program of the client's package.
     require mariadb-server-core mariadbd
@@ -21,6 +26,8 @@ require_all() {
     require nodejs node
     require npm npm
     require chromium chromium chromium-browser google-chrome
+    require fontconfig fc-list
+    require_font fonts-noto-color-emoji emoji
     require php-cli php
     require strace strace
     # The benchmark's load generator is compiled; its Node reference stands on packages from npm.

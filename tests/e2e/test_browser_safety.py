@@ -125,9 +125,25 @@ async def test_what_others_write_stays_text_wherever_it_is_shown(
 async def test_every_answer_tells_browsers_what_it_may_be_used_for(
     start_server: StartServer, http: aiohttp.ClientSession
 ) -> None:
+    """A document and a worker live by the policy that they come with, so theirs is the whole one.
+
+    A module or a style sheet does as the page may that it is part of; shown by itself it is a text that may do nothing,
+    and a picture is still, without scripts. They lead nowhere, and what they ask for is told of by the page's referrer
+    policy, so they have none.
+    """
     server = start_server("--demo", TRUSTED_PROXIES="127.0.0.1,::1")
-    pages = ("/", "/sdk.js", "/app/app.js", "/api/docs", "/nowhere")
-    for path in (*pages, "/api/conversations", "/api/nowhere", "/api/openapi.json"):
+    pages = ("/", "/service.js", "/api/docs", "/docs/docs.js", "/demo/widget.html", "/nowhere", "/app/nowhere.js")
+    parts = (
+        "/sdk.js",
+        "/widget.js",
+        "/app/app.js",
+        "/app/app.css",
+        "/app/icon.svg",
+        "/sdk/sdk.js",
+        "/widget/widget.css",
+    )
+    data = ("/api/conversations", "/api/nowhere", "/api/openapi.json", "/config.json")
+    for path in (*pages, *parts, *data):
         for proto in ("http", "https"):
             async with http.get(server.url + path, headers={"X-Forwarded-Proto": proto}) as response:
                 headers = response.headers
@@ -139,11 +155,14 @@ async def test_every_answer_tells_browsers_what_it_may_be_used_for(
                 assert policy["require-trusted-types-for"] == "'script'"
                 assert policy["base-uri"] == policy["form-action"] == "'none'"
             assert headers["X-Content-Type-Options"] == "nosniff"
-            assert headers["Referrer-Policy"] == "no-referrer"
+            assert path in parts or headers["Referrer-Policy"] == "no-referrer"
+            assert "Server" not in headers, "which version of what answers is nobody's business"
             assert ("Strict-Transport-Security" in headers) == (proto == "https"), path
             assert "Set-Cookie" not in headers
             # The client's own files are for pages of any site, which the widget stands on; what is said is not.
-            assert path in pages or "Access-Control-Allow-Origin" not in headers, path
+            assert (path in pages + parts) or "Access-Control-Allow-Origin" not in headers, path
+            no_cors = path in ("/widget.js", "/app/icon.svg")
+            assert (headers.get("Cross-Origin-Resource-Policy") == "cross-origin") == no_cors, path
 
 
 async def test_a_cookie_or_another_sites_form_is_nobody(start_server: StartServer, http: aiohttp.ClientSession) -> None:

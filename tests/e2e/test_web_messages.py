@@ -263,7 +263,7 @@ async def test_what_the_server_refuses_can_be_sent_again_or_given_up(
     page = person.page
     for text in ("Take this", "Never mind"):
         await say(page, text)
-        await expect(message(page, text).get_by_role("alert")).to_contain_text("Not sent. Not now.")
+        await expect(message(page, text).get_by_role("alert")).to_contain_text("Not sent. You may not do that.")
         await expect(message(page, text).get_by_role("img", name="Not sent")).to_be_visible()
         await message(page, text).get_by_role("button", name="Try again").click()
     await expect(message(second, "Take this")).to_have_count(1)

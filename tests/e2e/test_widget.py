@@ -337,6 +337,5 @@ async def test_it_works_on_a_page_of_another_origin_whose_users_sign_in_there(
 def test_the_widget_takes_every_style_sheet_of_the_web_client() -> None:
     sheets = (WEB / "widget" / "sheets.js").read_text()
     named = json.loads(re.search(r"SHEETS = (\[.*?\])", sheets, re.DOTALL)[1])  # type: ignore[index]
-    page = (WEB / "app" / "index.html").read_text()
-    linked = re.findall(r'href="app/(\w+)\.css"', page)
-    assert named == [name for name in linked if name != "signin"]
+    imported = re.findall(r'@import "(\w+)\.css"', (WEB / "app" / "app.css").read_text())
+    assert named == [name for name in imported if name != "signin"]

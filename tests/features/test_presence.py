@@ -1,5 +1,7 @@
 """Who is online, by the count of their connections."""
 
+import asyncio
+
 import pytest
 import sqlalchemy as sa
 
@@ -348,3 +350,36 @@ async def test_moving_on_from_a_node_that_drains_is_no_flicker(cluster: Cluster)
     await time_passes(cluster, STALE_AFTER_MS / 1000 + 1)
     assert statuses(bob, "user_1") == ["online"]
     assert await shown(bob, "user_1") == "online"
+
+
+async def test_whoever_comes_back_as_away_is_never_online_for_a_moment(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    alice = await cluster.connect("user_1", 0, status="away")
+    await bob.expect("status_change")
+    for node in (0, 1):
+        alice.drop()
+        await cluster.clock.advance(OFFLINE_AFTER_S / 2)
+        alice = await cluster.connect("user_1", node, status="away")
+        await cluster.settle()
+    alice.drop()
+    await cluster.clock.advance(OFFLINE_AFTER_S + 0.1)
+    await cluster.settle()
+    alice = await cluster.connect("user_1", 0, status="away")
+    await cluster.settle()
+    assert statuses(bob, "user_1") == ["away", "offline", "away"]
+    await alice.do("set_status", status="online")
+    await cluster.settle()
+    assert statuses(bob, "user_1")[-1] == "online"
+
+
+async def test_one_is_told_of_oneself_what_one_is_at_once(cluster: Cluster) -> None:
+    alice = cluster.open("user_1")
+    signing_in = [
+        asyncio.create_task(alice.do("auth", participant_type="user", participant_id=1)),
+        asyncio.create_task(alice.do("get_one_status", user_id="user_1")),
+    ]
+    _, told = await asyncio.gather(*signing_in)
+    assert [each["status"] for each in told["statuses"]] == ["online"]
+    await alice.do("set_status", status="offline")
+    told = await alice.do("get_status", participants=["user_2", "user_1"])
+    assert [each["status"] for each in told["statuses"]] == ["offline", "offline"]

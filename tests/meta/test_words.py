@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bihak import errors
 from tests.servers import require_program
 
 WEB = Path(__file__).parent.parent.parent / "src" / "bihak" / "web"
@@ -49,6 +50,19 @@ def test_each_word_is_used_and_each_used_word_is_there(english: dict[str, Phrase
     code = "".join(path.read_text() for path in WEB.rglob("*.js") if path.parent.name != "words")
     assert [key for key in english if f'"{key}"' not in code] == []
     assert set(re.findall(r'\bt\("([^"]+)"', code)) <= set(english)
+
+
+def test_each_code_of_an_error_has_words() -> None:
+    worded = re.findall(r"^  (\w+): \(\) => t\(\"error", (WEB / "app" / "wording.js").read_text(), re.MULTILINE)
+    library = re.findall(r'code: "(\w+)"', (WEB / "sdk" / "fault.js").read_text())
+    server = {kind.code for kind in every_kind(errors.ChatError)}
+    assert len(server) > 15
+    assert (server | set(library)) - set(worded) == set()
+
+
+def every_kind(kind: type[errors.ChatError]) -> list[type[errors.ChatError]]:
+    kinds = kind.__subclasses__()
+    return kinds + [below for each in kinds for below in every_kind(each)]
 
 
 def test_each_language_is_offered() -> None:

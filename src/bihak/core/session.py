@@ -4,7 +4,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from bihak.cluster.envelope import Envelope
 from bihak.core.identity import Actor
@@ -53,8 +53,8 @@ class Session:
     """
 
     __slots__ = (
-        *("active_at", "actor", "address", "closed", "conversations", "expires_at", "gone", "is_idle", "issued_at"),
-        *("lane", "number", "personal", "ready"),
+        *("active_at", "actor", "address", "arrives", "closed", "conversations", "expires_at", "gone", "is_idle"),
+        *("issued_at", "lane", "number", "personal", "ready"),
         *("_buffered_bytes", "_flushed_bytes", "_flusher", "_outbox", "_pending_bytes", "_wire", "_write"),
     )
 
@@ -66,6 +66,8 @@ class Session:
         """When its token expires, seconds since the epoch; None: never."""
         self.issued_at: float | None = None
         """As in the identity it was let in with."""
+        self.arrives: Literal["online", "away"] = "online"
+        """The status that the participant has on it to begin with."""
         self.conversations: set[int] = set()
         """Those whose rooms it is in; the hub's to change."""
         self.personal: list[Envelope] | None = None

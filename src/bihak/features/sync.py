@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 import sqlalchemy as sa
@@ -66,6 +66,8 @@ class Auth(Request, tag="auth", kw_only=True):
     participant_id: Id | None = None
     resume: Annotated[dict[ConversationId, Seq], Meta(max_length=10_000)] | None = None
     device: Annotated[str, Meta(max_length=200)] | None = None
+    status: Literal["online", "away"] = "online"
+    """As with `set_status`, from the first moment on."""
 
 
 class Subscribe(Request, tag="subscribe_conversation", kw_only=True):
@@ -158,6 +160,7 @@ class Sync(Feature):
         self._node.feature(Participants).require_type(who, "participant_type")
         self._check_connections(who)
         session.actor = Actor(who, who.user_id)  # until it is known what they are called, and whether they may
+        session.arrives = request.status
         session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
         try:
             await self._enter(session, identity, request)

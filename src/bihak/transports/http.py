@@ -170,7 +170,7 @@ def make_app(
         return await index(request)
 
     async def config(request: web.Request) -> web.Response:
-        return web.json_response(client_config, headers={"Cache-Control": "no-store"})
+        return web.json_response(client_config, headers={**DATA_HEADERS, "Cache-Control": "no-store"})
 
     async def metrics(request: web.Request) -> web.Response:
         _, _, key = request.headers.get("Authorization", "").partition(" ")
@@ -204,8 +204,12 @@ def make_app(
     )
 
     async def protect(request: web.Request, response: web.StreamResponse) -> None:
-        for name, value in (DATA_HEADERS if request.path.startswith("/api/") else PAGE_HEADERS).items():
-            response.headers.setdefault(name, value)
+        # What is only part of a page brings a policy of its own.
+        if "Content-Security-Policy" not in response.headers:
+            for name, value in (DATA_HEADERS if request.path.startswith("/api/") else PAGE_HEADERS).items():
+                response.headers.setdefault(name, value)
+        # Which version of what answers is nobody's business.
+        response.headers.pop("Server", None)
         if scheme_of(request) == "https":
             response.headers["Strict-Transport-Security"] = HSTS
 

@@ -96,7 +96,7 @@ class Presence(Feature):
         if here is None:
             here = self._here[session.actor.participant] = Here(session.actor)
         self._gone.discard(here)
-        here.sessions[session] = "online"
+        here.sessions[session] = session.arrives
         self._silences.set(session, _now() + AWAY_AFTER_S)
         self._update(here)
 
@@ -175,11 +175,25 @@ class Presence(Feature):
 
     @read(GetStatus)
     def get_status(self, query: Query, request: GetStatus) -> Statuses:
-        return Statuses(statuses=load_statuses(query, parse_people(request.participants, "participants")))
+        return self._statuses(query, parse_people(request.participants, "participants"))
 
     @read(GetOneStatus, route=Route("GET", "/status/{user_id}"))
     def get_one_status(self, query: Query, request: GetOneStatus) -> Statuses:
-        return Statuses(statuses=load_statuses(query, parse_people([request.user_id], "user_id")))
+        return self._statuses(query, parse_people([request.user_id], "user_id"))
+
+    def _statuses(self, query: Query, people: Sequence[Participant]) -> Statuses:
+        """For each of them, in order. Whoever asks for their own is here, whether that is stored yet or not."""
+        stored = load_statuses(query, people)
+        asks = query.actor.participant
+        here = self._here.get(asks)
+        statuses = []
+        for who in people:
+            status, hidden, seen_ms = stored.get(who, ("offline", False, None))
+            if who == asks and here is not None and status == "offline":
+                status = here.best
+            shown = "offline" if hidden else status
+            statuses.append(StatusOf(user_id=who.user_id, status=shown, last_seen_at=time_or_none(seen_ms)))
+        return Statuses(statuses=statuses)
 
     # Storing
 
@@ -359,22 +373,17 @@ def shown_status() -> sa.ColumnElement[str]:
     return sa.case((row.appears_offline, "offline"), else_=row.status)
 
 
-def load_statuses(query: Query, people: Sequence[Participant]) -> list[StatusOf]:
-    """For each of them, in order; one query."""
+def load_statuses(query: Query, people: Sequence[Participant]) -> dict[Participant, tuple[str, bool, int]]:
+    """Of those who have ever been here: the status, whether it is hidden, and when they were last seen; one query."""
     row = user_online_status.c
-    found = {
-        Participant(kind, number): (status, seen_ms)
-        for kind, number, status, seen_ms in query.connection.execute(
-            sa.select(row.participant_type, row.participant_id, shown_status(), row.last_seen_ms).where(
-                among(row.participant_type, row.participant_id, people)
-            )
+    found = query.connection.execute(
+        sa.select(row.participant_type, row.participant_id, row.status, row.appears_offline, row.last_seen_ms).where(
+            among(row.participant_type, row.participant_id, people)
         )
+    )
+    return {
+        Participant(kind, number): (status, bool(hidden), seen_ms) for kind, number, status, hidden, seen_ms in found
     }
-    statuses = []
-    for who in people:
-        status, seen_ms = found.get(who, ("offline", None))
-        statuses.append(StatusOf(user_id=who.user_id, status=status, last_seen_at=time_or_none(seen_ms)))
-    return statuses
 
 
 def _change(who: Participant, status: str, now_ms: int, seen_ms: int) -> StatusChange:

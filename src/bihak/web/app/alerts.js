@@ -2,7 +2,6 @@
 
 import { noticeWords } from "./wording.js";
 
-/** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
 /** @typedef {import("../sdk/wire.js").Notification} Notice */
 /** @typedef {import("./store.js").Store} Store */
 
@@ -11,30 +10,22 @@ export class Alerts {
   #navigate;
   /** By the id of what they tell of. @type {Map<number, Notification>} */
   #shown = new Map();
-  #offs;
 
   /**
-   * @param {Bihak} bihak @param {Store} store
+   * @param {Store} store
    * @param {(place: {conversationId: number, messageId: number | null}) => void} navigate
    */
-  constructor(bihak, store, navigate) {
+  constructor(store, navigate) {
     this.#store = store;
     this.#navigate = navigate;
-    this.#offs = [
-      bihak.on("notification", ({ notification }) => this.#tell(notification)),
-      bihak.on("notifications_read", ({ notification_ids }) => {
-        for (const id of notification_ids) this.#withdraw(id);
-      }),
-    ];
   }
 
   end() {
-    for (const off of this.#offs) off();
-    for (const id of [...this.#shown.keys()]) this.#withdraw(id);
+    for (const id of [...this.#shown.keys()]) this.withdraw(id);
   }
 
   /** @param {Notice} notice */
-  #tell(notice) {
+  tell(notice) {
     const { notification_id: id, conversation_id: conversationId, message_id: messageId } = notice;
     const { preferences, state } = this.#store;
     if (!preferences.all.alerts || permission() !== "granted") return;
@@ -45,13 +36,13 @@ export class Alerts {
     shown.onclick = () => {
       window.focus();
       this.#navigate({ conversationId, messageId });
-      this.#withdraw(id);
+      this.withdraw(id);
     };
     this.#shown.set(id, shown);
   }
 
   /** @param {number} id */
-  #withdraw(id) {
+  withdraw(id) {
     this.#shown.get(id)?.close();
     this.#shown.delete(id);
   }

@@ -1,11 +1,14 @@
 /** Where the web client begins: who is it for, and which of its two screens is to be shown. */
 
+import { forget, lastPerson } from "./belongings.js";
 import { el, fill, find } from "./dom.js";
+import { takeFirst } from "./early.js";
+import { later } from "./later.js";
 import { showTheme } from "./preferences.js";
 import { correct, currentRoute, go, takeToken } from "./route.js";
-import { keepForOffline } from "./offline.js";
 import { Session } from "./session.js";
 import { tellTab } from "./tab.js";
+import { reasonWords } from "./wording.js";
 import { choose, speak, spoken, t } from "./words.js";
 
 /**
@@ -28,7 +31,12 @@ function route(config, notice) {
   const wanted = config.auth_mode === "token" ? token && (as ?? "") : as;
   if (session && (wanted === null || (as && session.as !== as))) end();
   if (wanted === null) return void showSignIn(config, notice);
-  session ??= new Session(root, { as: wanted, token, refused: (why) => leave(config, why) });
+  session ??= new Session(root, {
+    as: wanted,
+    token,
+    refused: (why) => (why.code === "revoked" ? signOut : leave)(config, reasonWords(why)),
+    loaded: () => void keepForOffline(),
+  });
   session.show({ as: session.as, ...place });
 }
 
@@ -40,10 +48,15 @@ function end() {
 /** @param {Config} config @param {string} [notice]  why, when it was not their wish */
 function leave(config, notice) {
   sessionStorage.removeItem(TOKEN);
-  if (config.auth_mode === "token") void session?.forget();
   end();
   correct({});
   route(config, notice);
+}
+
+/** Leaves for good, and leaves nothing behind. @param {Config} config @param {string} [notice] */
+function signOut(config, notice) {
+  if (config.auth_mode === "token") session?.forget();
+  leave(config, notice);
 }
 
 /** @param {Config} config @param {string} [notice] */
@@ -52,7 +65,7 @@ async function showSignIn(config, notice) {
     sessionStorage.setItem(TOKEN, token);
     route(config);
   };
-  const { signIn } = await import("./signin.js");
+  const { signIn } = await later.signin();
   if (session) return;
   const useLanguage = async (/** @type {import("./words.js").Language} */ language) => {
     await choose(language);
@@ -62,36 +75,65 @@ async function showSignIn(config, notice) {
   tellTab({ title: null, unread: 0 });
 }
 
-/** Signs in with a token that came in the address, in place of whoever was here. @param {string | null} token */
-function accept(token) {
-  if (!token) return;
+/**
+ * A token that came in the address signs in whoever is here already, and anybody where nobody is. Another person is
+ * asked about first: links can be made by everybody.
+ * @param {Config} config @param {string | null} token
+ */
+async function accept(config, token) {
+  if (!token || config.auth_mode !== "token") return route(config);
+  const { askToBecome, personOf } = await later.handover();
+  const next = personOf(token);
+  const present = session?.person ?? personOf(sessionStorage.getItem(TOKEN) ?? "") ?? lastPerson();
+  if (present?.userId) {
+    route(config);
+    // A link with no good token must not cost anybody the one they have.
+    if (!next || !(await isGood(token))) return;
+    if (present.userId !== next.userId) {
+      if (!(await askToBecome(next, present))) return;
+      forget(present.userId);
+    }
+  }
   sessionStorage.setItem(TOKEN, token);
   end();
+  // It says who: an address of somebody else's does not.
+  correct({ ...currentRoute(), as: null });
+  route(config);
+}
+
+/** @param {string} token  as far as the server can be asked */
+async function isGood(token) {
+  const answer = await fetch("api/settings", { headers: { Authorization: `Bearer ${token}` } }).catch(() => null);
+  return answer?.status !== 401;
 }
 
 async function start() {
-  accept(takeToken());
+  const token = takeToken();
   showTheme();
-  await speak();
-  document.documentElement.lang = spoken();
+  const first = takeFirst();
   try {
-    const answer = await fetch("config.json");
-    if (!answer.ok) throw new Error(`config.json: ${answer.status}`);
-    begin(await answer.json());
+    const config = await first;
+    document.documentElement.lang = spoken();
+    begin(config, token);
   } catch {
+    await speak();
     showUnreachable();
   }
 }
 
-/** @param {Config} config */
-function begin(config) {
+/** @param {Config} config @param {string | null} token */
+function begin(config, token) {
   addEventListener("hashchange", () => {
-    accept(takeToken());
-    if (!location.hash.slice(1) && session) leave(config);
+    const next = takeToken();
+    if (next) void accept(config, next);
+    else if (!location.hash.slice(1) && session) signOut(config);
     else route(config);
   });
-  route(config);
-  void keepForOffline();
+  void accept(config, token);
+}
+
+async function keepForOffline() {
+  (await later.offline()).keepForOffline();
 }
 
 function showUnreachable() {

@@ -1,8 +1,8 @@
 /** The second screen: the list of conversations beside the one that is open, or one of the two on a phone. */
 
 import { connectionLine } from "./connection.js";
-import { openDialog } from "./dialog.js";
 import { el, fill } from "./dom.js";
+import { later, loadAll, withModule } from "./later.js";
 import { Pane } from "./pane.js";
 import { currentRoute } from "./route.js";
 import { Shortcuts } from "./shortcuts.js";
@@ -20,6 +20,7 @@ import { spoken, t } from "./words.js";
  * @property {(route: Partial<Route>) => void} navigate  shows another place, by way of `show`
  * @property {boolean} [embedded]  the address is somebody else's: links go to `navigate`
  * @property {(told: {title: string | null, unread: number}) => void} [told]  the open conversation, and what waits
+ * @property {() => void} [loaded]  all that somebody may open is here, too
  */
 
 /**
@@ -30,18 +31,12 @@ import { spoken, t } from "./words.js";
  * @property {(place: Place) => void} navigate
  */
 
-/** @typedef {{panes: HTMLElement, sidebar: Sidebar, pane: Pane, settings: () => void, end: () => void}} Built */
+/** @typedef {ReturnType<Chat["windows"]>} Windows */
+/** @typedef {{panes: HTMLElement, sidebar: Sidebar, pane: Pane, windows: Windows, end: () => void}} Built */
 
 const CLOCK_EVERY_MS = 30_000;
-const WINDOWS_AFTER_MS = 1_500;
-
-/** What somebody may open: it comes after the first picture, and is there by the time of a click. */
-const WINDOWS = {
-  settings: () => import("./settings.js"),
-  details: () => import("./details.js"),
-  creation: () => import("./creation.js"),
-  notices: () => import("./noticelist.js"),
-};
+/** After the first picture, and before a click. */
+const LATER_MS = 1_500;
 
 /**
  * @param {Element} root @param {Bihak} bihak @param {Store} store @param {Options} options
@@ -63,7 +58,7 @@ class Chat {
   #built;
   #render = () => this.#show();
   #clock = setInterval(this.#render, CLOCK_EVERY_MS);
-  #later = setTimeout(() => this.#prepare(), WINDOWS_AFTER_MS);
+  #later = setTimeout(() => void this.#prepare(), LATER_MS);
 
   /** @param {Element} root @param {Bihak} bihak @param {Store} store @param {Options} options */
   constructor(root, bihak, store, options) {
@@ -111,38 +106,42 @@ class Chat {
       host: frame,
       navigate: (place) => this.#options.navigate({ as: this.#route.as, ...place }),
     };
-    const { leaveWord, embedded } = this.#options;
-    /** @type {<T>(load: () => Promise<T>, open: (module: T) => void) => () => Promise<void>} */
-    const opener = (load, open) => async () => {
-      const module = await load().catch(() => null);
-      if (module) open(module);
-      else openDialog(frame, { title: t("app.name"), body: [el("p", {}, t("error.disconnected"))] });
-    };
-    const onLanguage = () => this.#rebuild();
-    const settings = opener(WINDOWS.settings, (it) => it.openSettings(context, { leaveWord, onLanguage }));
-    const creation = opener(WINDOWS.creation, (it) => it.openCreation(context));
-    const notices = opener(WINDOWS.notices, (it) => it.openNotices(context));
-    const details = opener(WINDOWS.details, (it) => it.openDetails(context, this.#route.conversationId));
-    const sidebar = new Sidebar(context, { settings, creation, notices });
-    const around = { navigate: context.navigate, onDetails: details };
-    const pane = new Pane(this.#bihak, this.#store, { ...around, frame: embedded ? "section" : "main" });
-    const shortcuts = new Shortcuts(context, { sidebar, pane, creation });
+    const windows = this.windows(context);
+    const sidebar = new Sidebar(context, windows);
+    const around = { navigate: context.navigate, onDetails: windows.details };
+    const pane = new Pane(this.#bihak, this.#store, { ...around, frame: this.#options.embedded ? "section" : "main" });
+    const shortcuts = new Shortcuts(context, { sidebar, pane, creation: windows.creation });
     const line = connectionLine(this.#bihak);
-    if (embedded) frame.addEventListener("click", (event) => this.#follow(event));
     const panes = el("div", { class: "chat-panes" }, sidebar.node, pane.node);
     sidebar.node.prepend(skipLink(pane));
+    if (this.#options.embedded) frame.addEventListener("click", (event) => this.#follow(event));
     fill(frame, line.node, panes);
     fill(this.#root, frame);
     shortcuts.listen();
     const end = () => [shortcuts, line, sidebar, pane].forEach((view) => view.end());
-    return { panes, sidebar, pane, settings, end };
+    return { panes, sidebar, pane, windows, end };
   }
 
-  /** Only with a connection: a browser that could not fetch a module once never tries again. */
-  #prepare() {
+  /** What somebody may open over the panes. @param {Context} context */
+  windows(context) {
+    const { leaveWord } = this.#options;
+    const own = { leaveWord, onLanguage: () => this.#rebuild() };
+    /** @type {<T>(load: () => Promise<T>, open: (module: T) => void) => () => void} */
+    const opener = (load, open) => () => void withModule(load, open, () => this.#built.sidebar.tell(t("error.disconnected")));
+    return {
+      settings: opener(later.settings, ({ openSettings }) => openSettings(context, own)),
+      creation: opener(later.creation, ({ openCreation }) => openCreation(context)),
+      notices: opener(later.notices, ({ openNotices }) => openNotices(context)),
+      details: opener(later.details, ({ openDetails }) => openDetails(context, this.#route.conversationId)),
+    };
+  }
+
+  async #prepare() {
     if (this.#bihak.state.state === "ready" && navigator.onLine) {
-      for (const load of Object.values(WINDOWS)) load().catch(() => {});
-    } else this.#later = setTimeout(() => this.#prepare(), WINDOWS_AFTER_MS);
+      await loadAll();
+      this.#built.pane.loaded();
+      this.#options.loaded?.();
+    } else this.#later = setTimeout(() => void this.#prepare(), LATER_MS);
   }
 
   /** In another language every word is another one. */
@@ -150,7 +149,7 @@ class Chat {
     this.#built.end();
     this.#built = this.#build();
     this.#show();
-    this.#built.settings();
+    this.#built.windows.settings();
   }
 
   /** @param {MouseEvent} event */

@@ -13,70 +13,96 @@ import { t } from "./words.js";
 
 /** @param {Context} context */
 export function openCreation(context) {
+  new Creation(context);
+}
+
+class Creation {
+  #context;
   /** @type {Kind} */
-  let kind = "direct";
+  #kind = "direct";
   /** @type {Participant[]} */
-  let picked = [];
-  const fault = problem();
-  const name = el("input", { class: "input", maxlength: 200, autocomplete: "off" });
-  const nameField = field(t("create.name"), name);
-  const submit = el("button", { class: "button", type: "submit" }, t("create.submit"));
-  const picker = new Picker(context, {
-    changed: (people) => {
-      picked = people;
-      if (kind === "direct" && picked.length > 0) void create();
-      else show();
-    },
-  });
-  const kinds = radios({
-    label: t("create.kind"),
-    name: "kind",
-    chosen: "direct",
-    options: [
-      { value: "direct", label: t("create.direct"), icon: "person" },
-      { value: "team", label: t("create.team"), icon: "group" },
-      { value: "broadcast", label: t("create.broadcast"), icon: "broadcast" },
-    ],
-    onchange: (value) => {
-      kind = /** @type {Kind} */ (value);
-      picker.single = kind === "direct";
-      show();
-    },
-  });
-  const hint = el("p", { class: "hint" });
+  #picked = [];
+  #fault = problem();
+  #hint = el("p", { class: "hint" });
+  #name = el("input", { class: "input", maxlength: 200, autocomplete: "off" });
+  #nameField = field(t("create.name"), this.#name);
+  #submit = el("button", { class: "button", type: "submit" }, t("create.submit"));
+  #picker;
+  #dialog;
 
-  const show = () => {
-    nameField.hidden = submit.hidden = kind === "direct";
-    submit.disabled = picked.length === 0;
-    say(hint, HINTS[kind]());
-  };
+  /** @param {Context} context */
+  constructor(context) {
+    this.#context = context;
+    this.#picker = new Picker(context, { changed: (people) => this.#pick(people) });
+    this.#picker.single = true;
+    const parts = [this.#kinds(), this.#hint, this.#nameField, this.#picker.node, this.#fault, this.#submit];
+    const form = el("form", { class: "stack", onsubmit: (event) => this.#submitted(event) }, ...parts);
+    this.#show();
+    this.#dialog = openDialog(context.host, { title: t("create.title"), body: [form], kind: "dialog-tall" });
+    this.#picker.focus();
+  }
 
-  const create = async () => {
-    say(fault, "");
-    submit.disabled = true;
-    try {
-      const userIds = picked.map(({ user_id }) => user_id);
-      const conversationId =
-        kind === "direct"
-          ? await context.store.direct(userIds[0])
-          : await context.store.create(kind, userIds, name.value.trim() || undefined);
-      dialog.close();
-      context.navigate({ conversationId });
-    } catch (error) {
-      say(fault, faultWords(error));
-      show();
-    }
-  };
+  #kinds() {
+    return radios({
+      label: t("create.kind"),
+      name: "kind",
+      chosen: this.#kind,
+      options: [
+        { value: "direct", label: t("create.direct"), icon: "person" },
+        { value: "team", label: t("create.team"), icon: "group" },
+        { value: "broadcast", label: t("create.broadcast"), icon: "broadcast" },
+      ],
+      onchange: (value) => {
+        this.#kind = /** @type {Kind} */ (value);
+        this.#picker.single = this.#isDirect;
+        this.#show();
+      },
+    });
+  }
 
-  const onsubmit = (/** @type {SubmitEvent} */ event) => {
+  get #isDirect() {
+    return this.#kind === "direct";
+  }
+
+  #show() {
+    this.#nameField.hidden = this.#submit.hidden = this.#isDirect;
+    this.#submit.disabled = this.#picked.length === 0;
+    say(this.#hint, HINTS[this.#kind]());
+  }
+
+  /** One person is all that it takes. @param {Participant[]} people */
+  #pick(people) {
+    this.#picked = people;
+    if (this.#isDirect && people.length > 0) void this.#create();
+    else this.#show();
+  }
+
+  /** @param {SubmitEvent} event */
+  #submitted(event) {
     event.preventDefault();
-    void create();
-  };
-  picker.single = true;
-  show();
-  const form = el("form", { class: "stack", onsubmit }, kinds, hint, nameField, picker.node, fault, submit);
-  const dialog = openDialog(context.host, { title: t("create.title"), body: [form], kind: "dialog-tall" });
-  picker.focus();
+    void this.#create();
+  }
+
+  async #create() {
+    say(this.#fault, "");
+    this.#submit.disabled = true;
+    try {
+      const conversationId = await this.#made();
+      this.#dialog.close();
+      this.#context.navigate({ conversationId });
+    } catch (error) {
+      say(this.#fault, faultWords(error));
+      this.#show();
+    }
+  }
+
+  /** @returns {Promise<number>} its id */
+  #made() {
+    const { store } = this.#context;
+    const userIds = this.#picked.map(({ user_id }) => user_id);
+    if (this.#kind === "direct") return store.direct(userIds[0]);
+    return store.create(this.#kind, userIds, this.#name.value.trim() || undefined);
+  }
 }
 
 /** @type {Record<Kind, () => string>} */

@@ -1,7 +1,9 @@
 /** What one can do with a message, and the doing of it. */
 
+import { foldMessage } from "../sdk/fold.js";
 import { hasReacted } from "./reactions.js";
 import { quickEmoji, usedEmoji } from "./recent.js";
+import { reasonWords } from "./wording.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
@@ -84,8 +86,8 @@ export class Deeds {
     const { message_id, conversation_id } = message;
     const had = hasReacted(message, emoji, this.#state.myId);
     const show = (/** @type {boolean} */ on) => {
-      const type = on ? "reaction_added" : "reaction_removed";
-      this.#state.fold({ type, conversation_id, message_id, emoji, user_id: this.#state.myId });
+      const event = { type: on ? "reaction_added" : "reaction_removed", emoji, user_id: this.#state.myId };
+      this.#state.timeline(conversation_id).change(message_id, (before) => foldMessage(before, event));
       this.#views.changed();
     };
     show(!had);
@@ -110,7 +112,7 @@ export class Deeds {
       await navigator.clipboard.writeText(content);
       this.#views.tell(t("action.copied"));
     } catch (fault) {
-      this.#views.tell(t("action.failed", { reason: reasonOf(fault) }));
+      this.#views.tell(t("action.failed", { reason: reasonWords(/** @type {import("../sdk/sdk.js").Fault} */ (fault)) }));
     }
   }
 
@@ -124,11 +126,8 @@ export class Deeds {
       await this.#bihak.request(type, fields);
       return true;
     } catch (fault) {
-      this.#views.tell(t("action.failed", { reason: reasonOf(fault) }));
+      this.#views.tell(t("action.failed", { reason: reasonWords(/** @type {import("../sdk/sdk.js").Fault} */ (fault)) }));
       return false;
     }
   }
 }
-
-/** @param {unknown} fault */
-export const reasonOf = (fault) => (fault instanceof Error ? fault.message : String(fault));

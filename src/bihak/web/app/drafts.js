@@ -3,7 +3,7 @@
 /** @typedef {{messageId: number, who: string, text: string}} Quoted */
 /** @typedef {{text: string, replyTo: Quoted | null}} Draft */
 
-const PREFIX = "bihak.draft.";
+export const DRAFTS = "bihak.draft.";
 
 /** @type {Draft} */
 const NOTHING = { text: "", replyTo: null };
@@ -41,20 +41,9 @@ export class Drafts extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 
-  /** Forgets all of this person's, when they sign out. */
-  clear() {
-    this.#kept.clear();
-    try {
-      const mine = Object.keys(localStorage).filter((name) => name.startsWith(`${PREFIX}${this.#owner()}.`));
-      for (const name of mine) localStorage.removeItem(name);
-    } catch {
-      // Without storage there is nothing to forget.
-    }
-  }
-
   /** @param {number} conversationId */
   #name(conversationId) {
-    return `${PREFIX}${this.#owner()}.${conversationId}`;
+    return `${DRAFTS}${this.#owner()}.${conversationId}`;
   }
 }
 

@@ -1,8 +1,8 @@
 /** Changing a message where it stands. What is typed lives as long as the editor, wherever the reader scrolls meanwhile. */
 
-import { reasonOf } from "./deeds.js";
 import { el, say } from "./dom.js";
 import { TextField } from "./textfield.js";
+import { reasonWords } from "./wording.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
@@ -80,7 +80,7 @@ export class Editor {
       this.#onEnd();
     } catch (fault) {
       this.node.inert = false;
-      say(this.#problem, t("edit.failed", { reason: reasonOf(fault) }));
+      say(this.#problem, t("edit.failed", { reason: reasonWords(/** @type {import("../sdk/sdk.js").Fault} */ (fault)) }));
       this.#field.input.focus();
     }
   }

@@ -96,13 +96,15 @@ export class History {
   /** @param {number} id @param {number} messageId */
   async #fetchQuoted(id, messageId) {
     this.#asked.add(messageId);
+    this.#timelineOf(id).beginQuote(messageId);
     try {
       const { messages } = await this.#page(id, { after: messageId, limit: 1 });
       const [next] = messages;
       const { messages: found } = await this.#page(id, { ...(next && { before: next.message_id }), limit: 1 });
-      if (found[0]?.message_id === messageId) this.#timelineOf(id).quote(found[0]);
+      this.#timelineOf(id).endQuote(messageId, found[0]?.message_id === messageId ? found[0] : undefined);
       this.#changed();
     } catch (fault) {
+      this.#timelineOf(id).endQuote(messageId, undefined);
       // One that one may not see is not asked for again; a lost connection is another matter.
       if (/** @type {Fault} */ (fault).retryable) this.#asked.delete(messageId);
     }

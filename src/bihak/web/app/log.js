@@ -3,7 +3,8 @@
 import { logRow } from "./bubble.js";
 import { KeyedChildren, el, fill } from "./dom.js";
 import { Jump } from "./jump.js";
-import { MessageTools } from "./messagetools.js";
+import { LazyTools } from "./lazytools.js";
+import { Places } from "./places.js";
 import { RowFocus, makeStop } from "./rowfocus.js";
 import { firstUnread, logRows } from "./rows.js";
 import { Span } from "./span.js";
@@ -52,13 +53,18 @@ export class MessageLog {
   /** How far it had been read when it was opened. @type {number | null | undefined} */
   #readBefore;
   #looked = () => this.#attend();
+  #left = () => this.#keepPlace();
+  #places;
+  /** Where one was reading here, to be gone back to. @type {import("./places.js").Place | undefined} */
+  #place;
 
   /** @param {Bihak} bihak @param {Store} store @param {Around} around */
   constructor(bihak, store, around) {
     this.#bihak = bihak;
     this.#store = store;
     this.#around = around;
-    this.#tools = new MessageTools(bihak, store, this.#list, {
+    this.#places = new Places(() => store.state.myId);
+    this.#tools = new LazyTools(bihak, store, this.#list, {
       ...around,
       find: (row) => this.#timeline?.find(Number(row.dataset.row)),
       changed: () => this.#draw(),
@@ -72,9 +78,17 @@ export class MessageLog {
     this.#resized.observe(this.#scroller);
     this.#resized.observe(this.#list);
     document.addEventListener("visibilitychange", this.#looked);
+    addEventListener("pagehide", this.#left);
+  }
+
+  /** What one does with messages is at hand. */
+  equip() {
+    this.#tools.with(() => {});
   }
 
   end() {
+    this.#keepPlace();
+    removeEventListener("pagehide", this.#left);
     this.#resized.disconnect();
     document.removeEventListener("visibilitychange", this.#looked);
   }
@@ -86,6 +100,7 @@ export class MessageLog {
     const timeline = this.#store.state.timeline(conversation.conversation_id);
     this.#scroller.setAttribute("aria-busy", String(timeline.loading || !this.#settled));
     if (!timeline.loaded && this.#settled) return;
+    if (!this.#settled && this.#place && timeline.loading && !timeline.find(this.#place.messageId)) return;
     if (timeline.loaded && !this.#settled) this.#settle(conversation);
     else this.#draw();
     this.#reach();
@@ -96,7 +111,7 @@ export class MessageLog {
   editLast() {
     const last = this.#messages.findLast((message) => this.#store.state.isMine(message) && !message.deleted_at);
     if (!last || !this.#isAtEnd) return false;
-    this.#tools.edit(last, this.#around.write);
+    this.#tools.with((tools) => tools.edit(last, this.#around.write));
     return true;
   }
 
@@ -177,7 +192,7 @@ export class MessageLog {
     return {
       arrives: isNew && this.#settled && this.#viewport.atBottom,
       onShow: (messageId) => void this.showMessage(messageId),
-      onReact: (message, emoji) => void this.#tools.deeds.toggle(message, emoji),
+      onReact: (message, emoji) => this.#tools.with(({ deeds }) => void deeds.toggle(message, emoji)),
       onRetry: (key) => this.#bihak.retry(key),
       onDiscard: (key) => this.#bihak.discard(key),
       editor: () => this.#tools.editor?.node ?? null,
@@ -186,7 +201,12 @@ export class MessageLog {
 
   /** @param {Conversation} conversation */
   #enter(conversation) {
-    this.#store.history.reopen(conversation);
+    this.#keepPlace();
+    const { conversation_id: id } = conversation;
+    this.#place = this.#places.find(id);
+    if (!this.#place) this.#store.history.reopen(conversation);
+    else if (!this.#store.state.timeline(id).find(this.#place.messageId))
+      void this.#store.history.around(id, this.#place.messageId);
     fill(this.#list);
     this.#rows = this.#freshRows();
     this.#tools.leave();
@@ -196,11 +216,19 @@ export class MessageLog {
     this.#readBefore = conversation.unread > 0 ? conversation.last_read_message_id : undefined;
   }
 
+  #keepPlace() {
+    if (!this.#conversation || !this.#settled) return;
+    const place = this.#viewport.atBottom ? undefined : this.#viewport.place;
+    this.#places.keep(this.#conversation.conversation_id, place);
+  }
+
   /** The first look at a conversation begins at what is new in it. @param {Conversation} conversation */
   #settle(conversation) {
     const { state } = this.#store;
     const messages = this.#messages;
     this.#firstUnread = firstUnread(messages, this.#readBefore, conversation.unread, (message) => state.isMine(message));
+    const place = this.#place && state.timeline(conversation.conversation_id).find(this.#place.messageId);
+    if (place) return this.#goBack(place, this.#place?.top ?? 0);
     const at = this.#timeline?.hasNewer ? state.timeline(conversation.conversation_id).find(this.#firstUnread ?? 0) : null;
     if (at) this.#span.around(messages, at.seq);
     else this.#span.toEnd(messages);
@@ -212,6 +240,16 @@ export class MessageLog {
     const isAbove = divider.offsetTop < this.#scroller.scrollTop;
     if (isAbove || at) this.#viewport.toNode(divider, 0.25);
     this.#viewport.atBottom = this.#isAtEnd && this.#viewport.isNearBottom;
+  }
+
+  /** To where one was reading when one left. @param {Message} message @param {number} top */
+  #goBack({ message_id, seq }, top) {
+    this.#span.around(this.#messages, seq);
+    this.#viewport.atBottom = false;
+    this.#draw();
+    this.#settled = true;
+    const row = this.#rowOf(message_id);
+    if (row) this.#viewport.putBack(row, top);
   }
 
   /** Puts the rows on the page, and leaves the reader where they are. */

@@ -1,15 +1,12 @@
 /** What opens around a message: its toolbar, its menu, the emoji, the details, the editor, the question before deleting. */
 
 import { Deeds } from "./deeds.js";
-import { el } from "./dom.js";
-import { Editor } from "./editor.js";
-import { openMenu } from "./menu.js";
-import { openPopup } from "./popup.js";
-import { openReaders } from "./readers.js";
+import { later, withModule } from "./later.js";
 import { toolbar } from "./toolbar.js";
 import { onLongPress } from "./touch.js";
 import { t } from "./words.js";
 
+/** @typedef {import("./editor.js").Editor} Editor */
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("./store.js").Store} Store */
@@ -52,9 +49,8 @@ export class MessageTools {
       tell: around.tell,
       changed: around.changed,
     });
-    const equip = (/** @type {Event} */ event) => this.#equip(rowOf(event.target));
-    list.addEventListener("pointerover", equip);
-    list.addEventListener("focusin", equip);
+    list.addEventListener("pointerover", ({ target }) => this.equip(target));
+    list.addEventListener("focusin", ({ target }) => this.equip(target));
     list.addEventListener("click", (event) => this.#touched(event));
     onLongPress(list, (target) => this.#open(rowOf(target), { isHeld: true }));
   }
@@ -76,25 +72,39 @@ export class MessageTools {
 
   /** @param {Message} message @param {() => void} [back]  where the focus goes afterwards; else to the message */
   edit(message, back = () => this.#rowOf(message)?.focus({ preventScroll: true })) {
-    this.editor = new Editor(this.#bihak, message, {
-      people: () => {
-        const conversation = this.#store.state.find(message.conversation_id);
-        return conversation ? this.#store.state.othersIn(conversation) : [];
-      },
-      onEnd: () => {
-        this.editor = null;
-        this.#around.changed();
-        back();
-      },
+    void this.#with(later.editor, ({ Editor }) => {
+      this.editor = new Editor(this.#bihak, message, {
+        people: () => {
+          const conversation = this.#store.state.find(message.conversation_id);
+          return conversation ? this.#store.state.othersIn(conversation) : [];
+        },
+        onEnd: () => {
+          this.editor = null;
+          this.#around.changed();
+          back();
+        },
+      });
+      this.#around.changed();
+      this.editor.focus();
+      this.editor.node.scrollIntoView({ block: "nearest" });
     });
-    this.#around.changed();
-    this.editor.focus();
-    this.editor.node.scrollIntoView({ block: "nearest" });
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} load @param {(module: T) => void} use  called if this conversation is still the one shown
+   */
+  #with(load, use) {
+    const { opened } = this.#store;
+    const still = (/** @type {T} */ module) => {
+      if (this.#store.opened === opened) use(module);
+    };
+    return withModule(load, still, () => this.#around.tell(t("error.disconnected")));
   }
 
   /** Its inside was made anew. @param {HTMLElement} row */
   equipAgain(row) {
-    if (this.#equipped.delete(row)) this.#equip(row);
+    if (this.#equipped.delete(row)) this.equip(row);
   }
 
   /** @param {HTMLElement | null} row @returns {Message | undefined} one that is stored and not deleted */
@@ -119,8 +129,9 @@ export class MessageTools {
     return /** @type {Element} */ (this.#list.closest(".pane") ?? this.#list.parentElement);
   }
 
-  /** @param {HTMLElement | null} row */
-  #equip(row) {
+  /** Gives the message a toolbar. @param {EventTarget | null} target  something in it */
+  equip(target) {
+    const row = rowOf(target);
     const message = this.#messageIn(row);
     const place = row?.querySelector(".bubble-row");
     if (!row || !message || !place || place.querySelector(".toolbar")) return;
@@ -153,47 +164,40 @@ export class MessageTools {
   #open(row, { anchor, isHeld } = {}) {
     const message = this.#messageIn(row);
     if (!row || !message) return false;
-    openMenu(this.#host, anchor ?? this.#anchorOf(message), {
-      label: t("action.menu"),
-      items: this.deeds.items(message),
-      quick: this.deeds.quick(message),
-      isHeld,
-    });
+    void this.#with(later.menu, ({ openMenu }) =>
+      openMenu(this.#host, anchor?.isConnected ? anchor : this.#anchorOf(message), {
+        label: t("action.menu"),
+        items: this.deeds.items(message),
+        quick: this.deeds.quick(message),
+        isHeld,
+      }),
+    );
     return true;
   }
 
-  /** Not part of the first load: few react before they read. @param {Message} message @param {Element | null} [anchor] */
-  async #pickEmoji(message, anchor) {
-    const { openEmojiPicker } = await import("./emojipicker.js");
-    openEmojiPicker(this.#host, anchor?.isConnected ? anchor : this.#anchorOf(message), {
-      onChoose: (emoji) => void this.deeds.toggle(message, emoji),
-    });
+  /** @param {Message} message @param {Element | null} [anchor] */
+  #pickEmoji(message, anchor) {
+    return this.#with(later.emoji, ({ openEmojiPicker }) =>
+      openEmojiPicker(this.#host, anchor?.isConnected ? anchor : this.#anchorOf(message), {
+        onChoose: (emoji) => void this.deeds.toggle(message, emoji),
+      }),
+    );
   }
 
   /** @param {Message} message */
   #showDetails(message) {
-    openReaders(this.#host, this.#anchorOf(message), { message, state: this.#store.state, bihak: this.#bihak });
+    const shown = { message, state: this.#store.state, bihak: this.#bihak };
+    void this.#with(later.readers, ({ openReaders }) => openReaders(this.#host, this.#anchorOf(message), shown));
   }
 
   /** @param {Message} message */
   #askDelete(message) {
-    const act = (/** @type {boolean} */ yes) => {
-      popup.close();
+    const question = { text: t("action.deleteAsk"), no: t("action.keep"), yes: t("action.delete") };
+    const answered = (/** @type {boolean} */ yes) => {
       this.#rowOf(message)?.focus({ preventScroll: true });
       if (yes) void this.deeds.delete(message);
     };
-    const node = el(
-      "div",
-      { class: "question", role: "alertdialog", "aria-label": t("action.deleteAsk") },
-      el("p", {}, t("action.deleteAsk")),
-      el(
-        "div",
-        { class: "question-answers" },
-        el("button", { class: "button button-plain", type: "button", autofocus: true, onclick: () => act(false) }, t("action.keep")),
-        el("button", { class: "button button-danger", type: "button", onclick: () => act(true) }, t("action.delete")),
-      ),
-    );
-    const popup = openPopup(this.#host, this.#anchorOf(message), node);
+    void this.#with(later.question, ({ ask }) => ask(this.#host, this.#anchorOf(message), { ...question, answered }));
   }
 }
 

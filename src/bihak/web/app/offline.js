@@ -2,6 +2,7 @@
 
 const WORKER = "service.js";
 
+/** To be called when all that somebody may open is here: what the page has fetched so far is kept. */
 export async function keepForOffline() {
   const { serviceWorker } = navigator;
   if (!serviceWorker || !globalThis.isSecureContext) return;

@@ -105,6 +105,11 @@ export class Pane {
     this.#showWanted();
   }
 
+  /** All that may be opened is here: from now on a finger that stays is understood at once. */
+  loaded() {
+    this.#log.equip();
+  }
+
   end() {
     this.#log.end();
     this.#pins.end();

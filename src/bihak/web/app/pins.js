@@ -2,7 +2,7 @@
 
 import { el, fill } from "./dom.js";
 import { icon } from "./icon.js";
-import { openPopup } from "./popup.js";
+import { later, withModule } from "./later.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
@@ -90,6 +90,11 @@ export class Pins {
   }
 
   #list() {
+    void withModule(later.popup, ({ openPopup }) => this.#openList(openPopup), () => this.#onShow(this.#messages[0].message_id));
+  }
+
+  /** @param {typeof import("./popup.js").openPopup} openPopup */
+  #openList(openPopup) {
     const show = (/** @type {Message} */ { message_id }) => {
       popup.close();
       this.#onShow(message_id);

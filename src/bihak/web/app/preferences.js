@@ -3,7 +3,7 @@
 /** @typedef {"light" | "dark" | "system"} Theme */
 /** @typedef {{muted: number[], alerts: boolean, status: "online" | "away"}} Choices */
 
-const CHOICES = "bihak.preferences.";
+export const CHOICES = "bihak.preferences.";
 const THEME = "bihak.theme";
 
 /** @type {Choices} */
@@ -29,7 +29,7 @@ export class Preferences extends EventTarget {
 
   /** @returns {Choices} */
   get all() {
-    return { ...DEFAULTS, ...load(CHOICES + this.#owner()) };
+    return choicesOf(this.#owner());
   }
 
   /** @param {number} conversationId */
@@ -49,6 +49,9 @@ export class Preferences extends EventTarget {
     this.dispatchEvent(new Event("change"));
   }
 }
+
+/** @param {string} owner  a user_id @returns {Choices} */
+export const choicesOf = (owner) => ({ ...DEFAULTS, ...load(CHOICES + owner) });
 
 /** @returns {Theme} */
 export const theme = () => load(THEME) ?? "system";

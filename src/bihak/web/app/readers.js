@@ -1,10 +1,10 @@
 /** What there is to know of a message beside its words: when it was said, who has read it, who reacted. */
 
 import { avatar } from "./avatar.js";
-import { reasonOf } from "./deeds.js";
 import { el, fill } from "./dom.js";
 import { openPopup } from "./popup.js";
 import { brief, exactly } from "./when.js";
+import { nameIn, reasonWords } from "./wording.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
@@ -55,7 +55,7 @@ async function showReaders(place, { message_id }, bihak) {
     if (all.length > 0) fill(place, ...people("details.readBy", all));
     else note(t("details.unread"));
   } catch (fault) {
-    note(t("action.failed", { reason: reasonOf(fault) }));
+    note(t("action.failed", { reason: reasonWords(/** @type {import("../sdk/sdk.js").Fault} */ (fault)) }));
   }
 }
 
@@ -71,6 +71,3 @@ function people(title, lines) {
     );
   return [el("h3", { class: "popup-title" }, t(title)), el("ul", {}, ...lines.map(row))];
 }
-
-/** @param {State} state @param {string} userId */
-export const nameIn = (state, userId) => (userId === state.myId ? t("message.you") : state.people.nameOf(userId));

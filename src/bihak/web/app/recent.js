@@ -2,13 +2,13 @@
 
 /** Always at hand, until others were used more lately. */
 const QUICK = ["👍", "❤️", "😂", "🎉", "😮", "🙏"];
-const NAME = "bihak.emoji";
+export const RECENT = "bihak.emoji";
 const MOST = 18;
 
 /** @returns {string[]} */
 export function recentEmoji() {
   try {
-    const stored = JSON.parse(localStorage.getItem(NAME) ?? "[]");
+    const stored = JSON.parse(localStorage.getItem(RECENT) ?? "[]");
     return Array.isArray(stored) ? stored.filter((one) => typeof one === "string") : [];
   } catch {
     return [];
@@ -19,7 +19,7 @@ export function recentEmoji() {
 export function usedEmoji(emoji) {
   try {
     const all = [emoji, ...recentEmoji().filter((one) => one !== emoji)].slice(0, MOST);
-    localStorage.setItem(NAME, JSON.stringify(all));
+    localStorage.setItem(RECENT, JSON.stringify(all));
   } catch {
     // Without storage the usual ones are offered.
   }

@@ -1,8 +1,8 @@
 /** From messages to what is shown of them: dividers between days, groups by sender, ticks, quotes. */
 
-import { nameIn } from "./readers.js";
 import { senderOf } from "./state.js";
 import { dayName, dayOf } from "./when.js";
+import { nameIn, reasonWords } from "./wording.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */
@@ -105,7 +105,7 @@ function itemOf(message, entry, readSeq, { state, conversation, edited, recall }
     isLast: true,
     isGroup: conversation.conversation_type !== "direct",
     tick: isMine && !message.deleted_at ? tickOf(entry, message, readSeq) : null,
-    reason: entry?.reason ?? null,
+    reason: entry ? reasonWords({ code: entry.code, message: entry.reason }) : null,
     quote: quoteOf(message, state, recall),
     mentioned: mentions.flatMap((userId) => mentionedAs(userId, state)),
     chips: reactions.map(({ emoji, user_ids }) => ({

@@ -44,5 +44,7 @@ async function answer(request) {
 /** @param {string} address */
 async function keep(address) {
   const cache = await caches.open(KEPT);
-  if (!(await cache.match(address))) await cache.add(address).catch(() => {});
+  // The page has just asked for it, so the browser has the newest there is.
+  const known = new Request(address, { cache: "force-cache" });
+  if (!(await cache.match(address))) await cache.add(known).catch(() => {});
 }

@@ -1,41 +1,67 @@
 /** One person's stay: their connection, what is known to them, and the screen that shows it. */
 
+import { ownerOf } from "../sdk/credentials.js";
 import { Bihak } from "../sdk/sdk.js";
-import { Alerts } from "./alerts.js";
+import { forget, home, remember } from "./belongings.js";
 import { chat } from "./chat.js";
+import { later } from "./later.js";
+import { choicesOf } from "./preferences.js";
 import { correct, currentRoute, go } from "./route.js";
 import { Store } from "./store.js";
 import { tellTab } from "./tab.js";
 
 /** @typedef {import("./route.js").Route} Route */
 
+/**
+ * @typedef {Object} Options
+ * @property {string} as
+ * @property {string | null} token
+ * @property {(why: import("../sdk/contract.js").StateChange) => void} refused
+ * @property {() => void} loaded  all that this person may open is here
+ */
+
 export class Session {
+  /** @type {Bihak} */
   #bihak;
+  /** @type {Store} */
   #store;
   #view;
-  #alerts;
+  /** Made when there is something to tell the desktop. @type {Promise<import("./alerts.js").Alerts> | null} */
+  #alerts = null;
+  #hasEnded = false;
   /** Whose it is; with a token only the server knows at first. @type {string} */
   as;
 
   /**
    * @param {HTMLElement} root
-   * @param {{as: string, token: string | null, refused: (why?: string) => void}} options
+   * @param {Options} options
    */
-  constructor(root, { as, token, refused }) {
+  constructor(root, { as, token, refused, loaded }) {
     this.as = as;
+    const owner = as || ownerOf({ token: token ?? undefined });
     this.#bihak = new Bihak({
-      url: new URL(".", location.href).href,
+      url: home(),
+      status: () => choicesOf(owner ?? "").status,
       ...(token === null ? { participant: identityOf(as) } : { token }),
     });
     this.#store = new Store(this.#bihak);
     const leaveWord = token === null ? "signin.switch" : "signin.signOut";
-    this.#view = chat(root, this.#bihak, this.#store, { leaveWord, navigate: go, told: tellTab });
-    this.#alerts = new Alerts(this.#bihak, this.#store, (place) => go({ as: this.as, ...place }));
-    this.#bihak.on("ready", ({ user_id }) => this.#isKnown(user_id));
-    this.#bihak.on("state", ({ state, message }) => {
-      if (state === "refused") refused(message);
+    this.#view = chat(root, this.#bihak, this.#store, { leaveWord, navigate: go, told: tellTab, loaded });
+    this.#bihak.on("notification", ({ notification }) => void this.#alert(notification));
+    this.#bihak.on("notifications_read", async ({ notification_ids }) => {
+      const alerts = await this.#alerts;
+      for (const id of notification_ids) alerts?.withdraw(id);
     });
-    void this.#begin();
+    this.#bihak.on("ready", ({ user_id, name }) => {
+      if (token !== null) remember({ userId: user_id, name: name ?? user_id });
+      this.#isKnown(user_id);
+    });
+    this.#bihak.on("state", (change) => {
+      if (change.state === "refused") refused(change);
+    });
+    // What was seen last is shown until the server has spoken, which is asked meanwhile.
+    void this.#store.restore();
+    this.#bihak.connect();
   }
 
   /** @param {Route} route */
@@ -47,19 +73,35 @@ export class Session {
 
   /** Nothing of this person is to stay in this browser. */
   forget() {
-    return this.#bihak.signOut();
+    void this.#bihak.signOut();
+    const { userId } = this.person;
+    if (userId) forget(userId);
+  }
+
+  /** @returns {import("./handover.js").Person} whose it is; without a user_id as long as only the server knows */
+  get person() {
+    const { me } = this.#store.state;
+    return { userId: me?.user_id ?? this.as, name: me?.name ?? this.as };
   }
 
   end() {
     this.#bihak.close();
     this.#view.end();
-    this.#alerts.end();
+    this.#hasEnded = true;
+    void this.#alerts?.then((alerts) => alerts.end());
     this.#store.end();
   }
 
-  async #begin() {
-    await this.#store.restore();
-    this.#bihak.connect();
+  /** @param {import("../sdk/wire.js").Notification} notification */
+  async #alert(notification) {
+    if (!this.#store.preferences.all.alerts) return;
+    this.#alerts ??= later.alerts().then(({ Alerts }) => new Alerts(this.#store, (place) => go({ as: this.as, ...place })));
+    try {
+      const alerts = await this.#alerts;
+      if (!this.#hasEnded) alerts.tell(notification);
+    } catch {
+      this.#alerts = null;
+    }
   }
 
   /** @param {string} userId */

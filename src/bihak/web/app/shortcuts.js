@@ -1,5 +1,7 @@
 /** The keyboard's short ways. */
 
+import { later, withModule } from "./later.js";
+
 /** @typedef {import("./chat.js").Context} Context */
 /** @typedef {{sidebar: import("./sidebar.js").Sidebar, pane: import("./pane.js").Pane, creation: () => void}} Views */
 /** @typedef {{keys: string[], name: import("./words.js").Key, hit: (event: KeyboardEvent) => boolean}} Shortcut */
@@ -68,7 +70,7 @@ export class Shortcuts {
     unread: () => this.#go((each) => each.unread > 0),
     list: () => this.#views.sidebar.focusList(),
     write: () => this.#views.pane.focus(),
-    help: async () => (await import("./keyhelp.js")).openHelp(this.#context.host),
+    help: () => void withModule(later.keyhelp, ({ openHelp }) => openHelp(this.#context.host), () => {}),
   };
 
   /** @param {number} by */

@@ -5,6 +5,7 @@ import { KeyedChildren, el, fill, say } from "./dom.js";
 import { Finder } from "./finder.js";
 import { icon } from "./icon.js";
 import { conversationRow, rowOf } from "./listrow.js";
+import { Notice } from "./notice.js";
 import { ownStatusWord } from "./wording.js";
 import { rove } from "./roving.js";
 import { number, t } from "./words.js";
@@ -22,6 +23,7 @@ export class Sidebar {
   #status = el("p", { class: "me-status" });
   #bell;
   #list = el("ul", { class: "conversations", role: "list", "aria-label": t("list.title") });
+  #notice = new Notice();
   #note = el("div", { class: "sidebar-note" });
   #rows = new KeyedChildren(this.#list, (/** @type {Row} */ row) => conversationRow(row));
   #roved;
@@ -55,6 +57,7 @@ export class Sidebar {
       this.#finder.node,
       this.#list,
       this.#note,
+      this.#notice.node,
     );
   }
 
@@ -84,8 +87,14 @@ export class Sidebar {
     /** @type {HTMLElement | null} */ (this.#list.querySelector("[tabindex='0']"))?.focus();
   }
 
+  /** @param {string} words  something small, that goes away by itself */
+  tell(words) {
+    this.#notice.tell(words);
+  }
+
   end() {
     this.#finder.end();
+    this.#notice.end();
   }
 
   #renderMe() {

@@ -124,7 +124,9 @@ export class State {
   acknowledged(message) {
     const { conversation_id: id } = message;
     this.timeline(id).arrive(message);
-    this.update(id, { last_message: latest(this.find(id)?.last_message, message) });
+    const known = this.find(id)?.last_message;
+    // Its event was here first, and may have been followed by a change.
+    if (known?.message_id !== message.message_id) this.update(id, { last_message: latest(known, message) });
   }
 
   /** @param {Frame} frame @returns {boolean} false when the event tells less than must be known: fetch */

@@ -144,7 +144,7 @@ export class Store extends EventTarget {
       this.appearsOffline = appears_offline;
       this.sharesReads = read_receipts;
       this.#status = this.preferences.all.status;
-      // It is each connection's own: a new one begins as online.
+      // The first sign-in of all did not know yet whose choice to tell.
       if (!this.appearsOffline && this.#status === "away") await this.#bihak.setStatus("away");
       this.changed();
     } catch {

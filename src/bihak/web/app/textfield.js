@@ -1,7 +1,7 @@
 /** A field for a message: as high as what is in it, and it helps to mention people. */
 
 import { el } from "./dom.js";
-import { MentionList } from "./mentionlist.js";
+import { later, withModule } from "./later.js";
 
 /** @typedef {import("../sdk/wire.js").Participant} Participant */
 
@@ -14,12 +14,18 @@ import { MentionList } from "./mentionlist.js";
 
 export class TextField {
   #handlers;
-  #mentions;
+  #people;
+  /** @type {import("./mentionlist.js").MentionList | null} */
+  #mentions = null;
+  #isLoading = false;
   input;
+  /** Holds the people to choose from, once somebody is being mentioned. */
+  list = el("div");
 
   /** @param {import("./dom.js").Props} props @param {() => readonly Participant[]} people @param {Handlers} handlers */
   constructor(props, people, handlers) {
     this.#handlers = handlers;
+    this.#people = people;
     this.input = el("textarea", {
       rows: 1,
       dir: "auto",
@@ -28,12 +34,6 @@ export class TextField {
       onfocus: () => this.fit(),
       onkeydown: (event) => this.#key(event),
     });
-    this.#mentions = new MentionList(this.input, people);
-  }
-
-  /** The people to choose from. */
-  get list() {
-    return this.#mentions.node;
   }
 
   get text() {
@@ -55,12 +55,25 @@ export class TextField {
 
   #written() {
     this.fit();
+    if (!this.#mentions && this.text.includes("@")) this.#helpToMention();
     this.#handlers.written?.();
+  }
+
+  #helpToMention() {
+    if (this.#isLoading) return;
+    this.#isLoading = true;
+    const help = (/** @type {typeof import("./mentionlist.js")} */ { MentionList }) => {
+      this.#mentions = new MentionList(this.input, this.#people);
+      this.list.append(this.#mentions.node);
+      this.#mentions.look();
+    };
+    // Whoever knows the name can write it without help.
+    void withModule(later.mentions, help, () => {});
   }
 
   /** @param {KeyboardEvent} event */
   #key(event) {
-    if (this.#mentions.takes(event)) return;
+    if (this.#mentions?.takes(event)) return;
     // While an input method composes, Enter picks a candidate.
     if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
       event.preventDefault();

@@ -22,6 +22,8 @@ export class Timeline {
   #inOrder = null;
   /** Messages from elsewhere in the conversation that are quoted here. @type {Map<number, Message>} */
   #quoted = new Map();
+  /** What has happened to those that are on their way. @type {Map<number, Change[]>} */
+  #changesOfQuoted = new Map();
   /** @type {Meanwhile | null} */
   #meanwhile = null;
   loaded = false;
@@ -48,9 +50,16 @@ export class Timeline {
     return this.#byId.get(messageId) ?? this.#quoted.get(messageId);
   }
 
-  /** @param {Message} message */
-  quote(message) {
-    this.#quoted.set(message.message_id, message);
+  /** A message that is quoted is asked for. @param {number} messageId */
+  beginQuote(messageId) {
+    this.#changesOfQuoted.set(messageId, []);
+  }
+
+  /** @param {number} messageId @param {Message | undefined} message  undefined: it is not to be had */
+  endQuote(messageId, message) {
+    const since = this.#changesOfQuoted.get(messageId) ?? [];
+    this.#changesOfQuoted.delete(messageId);
+    if (message) this.#quoted.set(messageId, changed(message, since));
   }
 
   /**
@@ -73,6 +82,7 @@ export class Timeline {
   change(messageId, change) {
     const { changes } = this.#meanwhile ?? {};
     changes?.set(messageId, [...(changes.get(messageId) ?? []), change]);
+    this.#changesOfQuoted.get(messageId)?.push(change);
     for (const known of [this.#byId, this.#quoted]) {
       const message = known.get(messageId);
       if (message) known.set(messageId, change(message));
@@ -128,6 +138,7 @@ export class Timeline {
   clear() {
     this.#byId.clear();
     this.#quoted.clear();
+    this.#changesOfQuoted.clear();
     this.#meanwhile = null;
     this.#inOrder = null;
     this.loaded = false;
@@ -138,20 +149,18 @@ export class Timeline {
   /** @param {Meanwhile} asked @param {Message[]} page */
   #settle({ messages, changes }, page) {
     this.#meanwhile = null;
-    for (const message of page) {
-      const since = changes.get(message.message_id) ?? [];
-      this.#byId.set(
-        message.message_id,
-        since.reduce((changed, change) => change(changed), message),
-      );
-    }
+    const now = (/** @type {Message} */ message) => changed(message, changes.get(message.message_id) ?? []);
+    for (const message of page) this.#byId.set(message.message_id, now(message));
     this.#inOrder = null;
-    if (!this.hasNewer) for (const message of messages) if (!this.#byId.has(message.message_id)) this.#put(message);
+    if (!this.hasNewer) for (const message of messages) if (!this.#byId.has(message.message_id)) this.#put(now(message));
   }
 
-  /** @param {Message} message */
+  /** It is told as it was when it was said: what is here may have changed since. @param {Message} message */
   #put(message) {
-    this.#byId.set(message.message_id, { ...this.#byId.get(message.message_id), ...message });
+    this.#byId.set(message.message_id, { ...message, ...this.#byId.get(message.message_id) });
     this.#inOrder = null;
   }
 }
+
+/** @param {Message} message @param {Change[]} changes */
+const changed = (message, changes) => changes.reduce((before, change) => change(before), message);

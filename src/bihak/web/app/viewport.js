@@ -77,6 +77,19 @@ export class Viewport {
     this.remember();
   }
 
+  /** Puts it where it was. @param {HTMLElement} node @param {number} top  pixels from the top of the screen */
+  putBack(node, top) {
+    this.atBottom = false;
+    this.#scroller.scrollTop += this.#topOf(node) - top;
+    this.remember();
+  }
+
+  /** What `putBack` brings back, also while the list is hidden. @returns {import("./places.js").Place | undefined} */
+  get place() {
+    const messageId = Number(/** @type {HTMLElement | undefined} */ (this.#anchor?.node)?.dataset.row);
+    return messageId > 0 && this.#anchor ? { messageId, top: this.#anchor.top } : undefined;
+  }
+
   /** Scrolls no farther than it must. @param {HTMLElement} node */
   reveal(node) {
     const margin = Math.min(48, this.height / 8);

@@ -46,6 +46,9 @@ export function typeWord(type) {
   return type === "admin" ? t("type.admin") : type;
 }
 
+/** @param {import("./state.js").State} state @param {string} userId */
+export const nameIn = (state, userId) => (userId === state.myId ? t("message.you") : state.people.nameOf(userId));
+
 /** @param {Notice} notice @param {import("./state.js").State} state @returns {{title: string, text: string}} */
 export function noticeWords({ kind, conversation_id: id, message_id: messageId, count }, state) {
   const conversation = state.find(id);
@@ -61,20 +64,37 @@ export function noticeWords({ kind, conversation_id: id, message_id: messageId, 
   return { title, text: t("notices.messages", { count }) };
 }
 
-/** @param {unknown} fault  of the client library @returns {string} */
+/** @param {unknown} fault  of the client library @returns {string} a sentence that stands alone */
 export function faultWords(fault) {
   const { code, message } = /** @type {import("../sdk/sdk.js").Fault} */ (fault);
-  if (Object.hasOwn(FAULTS, code)) return FAULTS[code]();
-  return t("error.other", { message });
+  return Object.hasOwn(REASONS, code) ? REASONS[code]() : t("error.other", { message });
 }
 
-/** @type {Record<string, () => string>} */
-const FAULTS = {
+/** @param {{code?: string, message?: string}} fault @returns {string} why something did not work */
+export function reasonWords({ code = "", message = "" }) {
+  return Object.hasOwn(REASONS, code) ? REASONS[code]() : message;
+}
+
+/** What people hear for each code of the server's and of the library's; for any other what came with it. */
+const REASONS = /** @type {Record<string, () => string>} */ ({
+  already_authenticated: () => t("error.anotherPerson"),
+  another_person: () => t("error.anotherPerson"),
+  conflict: () => t("error.conflict"),
   disconnected: () => t("error.disconnected"),
-  timed_out: () => t("error.unavailable"),
-  unavailable: () => t("error.unavailable"),
   forbidden: () => t("error.forbidden"),
+  internal: () => t("error.internal"),
+  invalid_field: () => t("error.invalid"),
+  invalid_frame: () => t("error.invalid"),
+  invalid_token: () => t("error.signIn"),
+  not_authenticated: () => t("error.signIn"),
   not_found: () => t("error.notFound"),
   rate_limited: () => t("error.rateLimited"),
+  revoked: () => t("error.revoked"),
+  slow_consumer: () => t("error.disconnected"),
+  timed_out: () => t("error.unavailable"),
+  token_expired: () => t("error.signIn"),
   too_large: () => t("error.tooLarge"),
-};
+  too_many_connections: () => t("error.tooManyConnections"),
+  unavailable: () => t("error.unavailable"),
+  unknown_type: () => t("error.invalid"),
+});

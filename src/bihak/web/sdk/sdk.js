@@ -93,6 +93,7 @@ export class Bihak extends Commands {
       keep: this.#keep,
       resume: () => this.#feed.resume(),
       device: options.device,
+      status: options.status,
       ask: (fields) => this.#requests.ask("auth", fields),
       drop: (code, reason) => this.#link.drop(code, reason),
       welcomed: (welcome, resumed) => this.#welcomed(welcome, resumed),

@@ -11,6 +11,7 @@ import { Fault } from "./fault.js";
  * @property {import("./credentials.js").Credentials} credentials
  * @property {import("./keep.js").Keep} keep
  * @property {string} [device]
+ * @property {() => string | undefined} [status]  to arrive with
  * @property {() => Record<string, number> | undefined} resume
  * @property {(fields: object) => Promise<Welcome>} ask  sends `auth`; rejects with a Fault
  * @property {(code: number, reason: string) => void} drop  gives up on this connection, and tries again later
@@ -34,14 +35,14 @@ export class SignIn {
   async begin() {
     const attempt = ++this.#attempts;
     const isOver = () => attempt !== this.#attempts;
-    const { credentials, keep, device } = this.#ends;
+    const { credentials, keep, device, status } = this.#ends;
     try {
       const credential = await credentials.next();
       if (isOver()) return;
       await keep.belongTo(ownerOf(credential));
       if (isOver()) return;
       const resume = this.#ends.resume();
-      const welcome = await this.#ends.ask({ ...credential, resume, device });
+      const welcome = await this.#ends.ask({ ...credential, resume, device, status: status?.() });
       await keep.belongTo(welcome.user_id);
       if (isOver()) return;
       credentials.accepted();

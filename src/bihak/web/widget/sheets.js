@@ -5,8 +5,11 @@
  * inside, so the tokens stand on an element inside, and each can be set from outside: `--bihak-accent` for `--accent`.
  */
 
-/** Those of index.html, but for the first screen's. */
-const SHEETS = ["tokens", "style", "sidebar", "dialog", "pane", "bubble", "tools", "composer", "popup"];
+/** Those of app.css, but for the first screen's. */
+const SHEETS = [
+  "tokens", "style", "faces", "fields", "finder", "sidebar", "dialog", "noticelist",
+  "pane", "bubble", "tools", "composer", "popup", "contrast"
+];
 const OWN = "widget.css";
 const REM_PX = 16;
 

@@ -35,6 +35,10 @@ export type Options = {
     userId?: string | undefined;
     device?: string | undefined;
     /**
+     * asked at each sign-in; else `online`
+     */
+    status?: (() => "online" | "away") | undefined;
+    /**
      * where unsent messages wait; in browsers IndexedDB, and
      * memory elsewhere. `null`: memory, and no cache
      */

@@ -16,6 +16,10 @@ export type SignInEnds = {
     credentials: import("./credentials.js").Credentials;
     keep: import("./keep.js").Keep;
     device?: string | undefined;
+    /**
+     * to arrive with
+     */
+    status?: (() => string | undefined) | undefined;
     resume: () => Record<string, number> | undefined;
     /**
      * sends `auth`; rejects with a Fault

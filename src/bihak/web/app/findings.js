@@ -1,0 +1,196 @@
+/** What a search finds: in the conversations that are here, among people, and in all that was said. */
+
+import { avatar } from "./avatar.js";
+import { el, fill, say } from "./dom.js";
+import { conversationRow, rowOf } from "./listrow.js";
+import { marked, matches } from "./matching.js";
+import { hrefOf } from "./route.js";
+import { rove } from "./roving.js";
+import { isDirect } from "./state.js";
+import { brief, exactly } from "./when.js";
+import { faultWords, typeWord } from "./wording.js";
+import { t } from "./words.js";
+
+/** @typedef {import("../sdk/wire.js").Participant} Participant */
+/** @typedef {import("../sdk/wire.js").Message} Message */
+/** @typedef {import("./chat.js").Context} Context */
+/** @typedef {import("./route.js").Route} Route */
+
+const ASK_AFTER_MS = 200;
+const MESSAGES = 20;
+
+export class Findings {
+  #context;
+  #node;
+  #said;
+  #roved;
+  #query = "";
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+  /** @type {Participant[]} */
+  #people = [];
+  /** The latest first. @type {Message[]} */
+  #messages = [];
+  #hasMore = false;
+  /** The question that is asked, so that a late answer to another one is passed over. */
+  #asked = "";
+  #problem = "";
+  /** @type {Route} */
+  #route = { as: null, conversationId: null, messageId: null };
+  #print = "";
+
+  /**
+   * @param {Context} context
+   * @param {HTMLElement} node  where they are put
+   * @param {HTMLElement} said  where it is told how many they are
+   * @param {() => void} back  called when the way up leads out of them
+   */
+  constructor(context, node, said, back) {
+    this.#context = context;
+    this.#node = node;
+    this.#said = said;
+    this.#roved = rove(node, { before: back });
+  }
+
+  end() {
+    clearTimeout(this.#timer);
+  }
+
+  /** @param {string} query  empty: no longer @param {Route} route */
+  search(query, route) {
+    clearTimeout(this.#timer);
+    this.#query = query;
+    if (query === "") return this.#forget();
+    this.#timer = setTimeout(() => void this.#ask(), ASK_AFTER_MS);
+    this.show(route);
+  }
+
+  /** Again, for what is known may have changed. @param {Route} [route] */
+  show(route = this.#route) {
+    this.#route = route;
+    this.#show();
+  }
+
+  #forget() {
+    this.#asked = "";
+    this.#people = [];
+    this.#messages = [];
+    this.#hasMore = false;
+    this.#problem = "";
+    say(this.#said, "");
+  }
+
+  async #ask() {
+    const asked = this.#query;
+    this.#asked = asked;
+    const { bihak } = this.#context;
+    try {
+      const [people, found] = await Promise.all([bihak.people(asked), bihak.search(asked, { limit: MESSAGES })]);
+      if (this.#asked !== asked) return;
+      this.#people = people;
+      this.#messages = found.messages.toReversed();
+      this.#hasMore = found.has_more;
+      this.#problem = "";
+    } catch (fault) {
+      if (this.#asked !== asked) return;
+      this.#problem = faultWords(fault);
+    }
+    this.#show();
+    say(this.#said, t("find.found", { count: this.#node.querySelectorAll("li").length }));
+  }
+
+  async #older() {
+    const asked = this.#asked;
+    const before = this.#messages.at(-1)?.message_id;
+    const found = await this.#context.bihak.search(asked, { limit: MESSAGES, before }).catch(() => null);
+    if (!found || this.#asked !== asked) return;
+    this.#messages.push(...found.messages.toReversed());
+    this.#hasMore = found.has_more;
+    this.#show();
+  }
+
+  #show() {
+    const { state } = this.#context.store;
+    const query = this.#query;
+    const conversations = state.conversations
+      .filter((each) => matches(query, [state.titleOf(each), ...state.othersIn(each).map(({ name }) => name)]))
+      .map((each) => rowOf(this.#context, each, this.#route));
+    // Those with whom one already talks are among the conversations.
+    const people = this.#people.filter(({ user_id }) => user_id !== state.myId && !state.findDirect(user_id));
+    const isComplete = this.#asked === query;
+    const print = JSON.stringify([query, conversations, people, this.#messages, this.#problem, isComplete]);
+    if (print === this.#print) return;
+    this.#print = print;
+    const isEmpty = conversations.length + people.length + this.#messages.length === 0;
+    fill(
+      this.#node,
+      section(t("list.title"), conversations.map(conversationRow)),
+      section(t("signin.people"), people.map((person) => this.#person(person))),
+      section(t("log.label"), this.#messages.map((message) => this.#message(message))),
+      this.#hasMore ? this.#moreButton() : null,
+      this.#problem ? el("p", { class: "results-note" }, this.#problem) : null,
+      isEmpty && isComplete && !this.#problem ? el("p", { class: "results-note" }, t("find.nothing", { query })) : null,
+    );
+    this.#roved();
+  }
+
+  /** @param {Participant} person */
+  #person(person) {
+    const { user_id: userId, name, avatar_url: picture, status } = person;
+    const open = async () => {
+      try {
+        const conversationId = await this.#context.store.direct(userId);
+        this.#context.navigate({ conversationId });
+      } catch (fault) {
+        this.#problem = faultWords(fault);
+        this.#show();
+      }
+    };
+    return el(
+      "li",
+      {},
+      el(
+        "button",
+        { class: "person", type: "button", onclick: open },
+        avatar({ userId, name, picture, status }),
+        el("span", { class: "person-name" }, el("bdi", {}, name)),
+        el("span", { class: "chip" }, typeWord(person.participant_type)),
+      ),
+    );
+  }
+
+  /** @param {Message} message */
+  #message(message) {
+    const { conversation_id: conversationId, message_id: messageId, created_at: moment, content } = message;
+    const { state } = this.#context.store;
+    const conversation = state.find(conversationId);
+    const who = state.isMine(message) ? t("message.you") : message.sender_name;
+    const isNamed = conversation && !isDirect(conversation);
+    return el(
+      "li",
+      {},
+      el(
+        "a",
+        { class: "found", href: hrefOf({ as: this.#route.as, conversationId, messageId }) },
+        el("span", { class: "found-who" }, el("bdi", {}, isNamed ? `${who} · ${state.titleOf(conversation)}` : who)),
+        el("time", { class: "conversation-when", datetime: moment, title: exactly(moment) }, brief(moment)),
+        el("span", { class: "found-words", dir: "auto" }, ...marked(content, this.#query)),
+      ),
+    );
+  }
+
+  #moreButton() {
+    return el("button", { class: "link-button results-more", type: "button", onclick: () => this.#older() }, t("find.more"));
+  }
+}
+
+/** @param {string} title @param {HTMLElement[]} items */
+function section(title, items) {
+  if (items.length === 0) return null;
+  return el(
+    "section",
+    {},
+    el("h2", { class: "results-title" }, title),
+    el("ul", { role: "list", "aria-label": title }, ...items),
+  );
+}

@@ -1,0 +1,42 @@
+/** What the first view does without: it comes with its first use, or once there is nothing better to do. */
+
+import { LANGUAGES } from "./words.js";
+
+export const later = {
+  alerts: () => import("./alerts.js"),
+  creation: () => import("./creation.js"),
+  details: () => import("./details.js"),
+  editor: () => import("./editor.js"),
+  emoji: () => import("./emojipicker.js"),
+  findings: () => import("./findings.js"),
+  handover: () => import("./handover.js"),
+  keyhelp: () => import("./keyhelp.js"),
+  mentions: () => import("./mentionlist.js"),
+  menu: () => import("./menu.js"),
+  notices: () => import("./noticelist.js"),
+  offline: () => import("./offline.js"),
+  popup: () => import("./popup.js"),
+  question: () => import("./question.js"),
+  readers: () => import("./readers.js"),
+  settings: () => import("./settings.js"),
+  signin: () => import("./signin.js"),
+  tools: () => import("./messagetools.js"),
+};
+
+/**
+ * @template T
+ * @param {() => Promise<T>} load  one of `later`
+ * @param {(module: T) => void} use
+ * @param {() => void} missing  called where it cannot be had: there is no connection, and it was not kept
+ */
+export async function withModule(load, use, missing) {
+  const module = await load().catch(() => null);
+  if (module) use(module);
+  else missing();
+}
+
+/** Only with a connection: a browser that could not fetch a module once never tries again. */
+export async function loadAll() {
+  const loads = [...Object.values(later), ...Object.values(LANGUAGES).map(({ load }) => load)];
+  await Promise.allSettled(loads.map((load) => load()));
+}
