@@ -60,6 +60,9 @@ class Batch:
                 job.outcome = job.word
                 self._last_id = row_id
 
+    def take_care(self) -> bool:
+        return False
+
     def was_committed(self, connection: sa.Connection) -> bool:
         return connection.execute(sa.select(rows.c.id).where(rows.c.id == self._last_id)).first() is not None
 

@@ -19,7 +19,7 @@ from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect, word_literal
 from bihak.storage.ids import IdBlocks
 from bihak.storage.schema import conversation_events
-from bihak.storage.statement import run
+from bihak.storage.statement import run, run_at_commit
 
 R = TypeVar("R", bound=Request)
 K = TypeVar("K")
@@ -116,6 +116,11 @@ class Transaction:
         """The database's clock, milliseconds since the epoch; set by the first lock."""
         self.witness: tuple[str, int, int] | None = None
         """A row that exists if and only if this transaction was committed: table, id, its conversation."""
+        self.is_last = False
+        """Whether nothing else is served in this transaction, so that a last statement can go with the COMMIT.
+
+        Should that be refused, all is served again, and then this is false.
+        """
         self._ids = ids
         self._conversations: dict[int, LockedConversation] = {}
         self._memberships: dict[Place, Membership | None] = {}
@@ -297,7 +302,7 @@ class Transaction:
                 f"({c.id:d},{word_literal(c.type)},{c.created_ms:d},{c.last_seq:d},{c.last_message_ms:d},{self.now_ms:d})"
             )
         # The rows exist and are locked, so this only ever updates; as an UPDATE it would be one statement for each.
-        run(
+        run_at_commit(
             self.connection,
             f"INSERT INTO conversations ({_HEAD_KEY}, {', '.join(_HEADS)}) VALUES {','.join(rows)} "
             + self.dialect.upsert_clause("id", _HEADS),

@@ -49,6 +49,7 @@ class WriteBatch:
         self._dialect = dialect
         self._ids = ids
         self._witness: tuple[str, int, int] | None = None
+        self._is_careful = False
 
     def run(self, connection: sa.Connection) -> None:
         for call in self.calls:
@@ -59,14 +60,19 @@ class WriteBatch:
             for call in self.calls
             if (conversation_id := getattr(call.request, "conversation_id", None)) is not None
         )
-        for command, calls in self._runs:
+        for at, (command, calls) in enumerate(self._runs, 1):
             if command.kind is Kind.WRITE_MANY:
+                tx.is_last = at == len(self._runs) and not self._is_careful
                 command.handler(tx, calls)
             else:
                 for call in calls:
                     _run_one(tx, call)
         tx.flush()
         self._witness = tx.witness
+
+    def take_care(self) -> bool:
+        before, self._is_careful = self._is_careful, True
+        return not before
 
     def was_committed(self, connection: sa.Connection) -> bool:
         if self._witness is None:

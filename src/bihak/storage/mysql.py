@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from bihak.errors import SettingsError
 from bihak.storage.dialect import Database, TransientFault
+from bihak.storage.parting import PartingConnection
 
 READERS = 8
 LOCK_WAIT_S = 3
@@ -91,6 +92,8 @@ def open_mysql(url: sa.URL, *, accept_unsafe: bool) -> Database:
     label = f"{url.get_backend_name()}, {url.render_as_string(hide_password=True)}"
     try:
         writer = _engine(url, "READ COMMITTED", pool_size=1)
+        if url.get_driver_name() == "pymysql":
+            sa.event.listen(writer, "do_connect", _connect_parting)
         reader = _engine(url, "REPEATABLE READ", pool_size=READERS)
         with writer.connect() as connection:
             version = str(connection.exec_driver_sql("SELECT VERSION()").scalar_one())
@@ -105,6 +108,10 @@ def open_mysql(url: sa.URL, *, accept_unsafe: bool) -> Database:
             + "\nchange that, or accept it with DATABASE_UNSAFE=accept"
         )
     return Database(MysqlDialect(is_mariadb="mariadb" in version.lower()), writer, reader, f"{label} ({version})")
+
+
+def _connect_parting(_dialect: Any, _record: object, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
+    return PartingConnection(*arguments, **options)
 
 
 def _problems(connection: sa.Connection) -> list[str]:

@@ -6,6 +6,18 @@ from typing import Any
 import sqlalchemy as sa
 
 
+def run_at_commit(connection: sa.Connection, sql: str, parameters: Sequence[object] = ()) -> None:
+    """Runs a statement in `connection`'s transaction, together with its COMMIT if the driver can; else now.
+
+    What is wrong with it is raised then, and nothing is committed. So nothing may follow it that builds on it.
+    """
+    keep = getattr(connection.connection.dbapi_connection, "run_at_commit", None)
+    if keep is None:
+        run(connection, sql, parameters)
+    else:
+        keep(sql, parameters)
+
+
 def run(connection: sa.Connection, sql: str, parameters: Sequence[object] = ()) -> Sequence[Any]:
     """Runs one statement in `connection`'s transaction; its rows as tuples, none where it has no rows to give.
 

@@ -34,6 +34,10 @@ class Batch(Protocol):
         """
         ...
 
+    def take_care(self) -> bool:
+        """The database refused what the latest `run` did: whether another one, which tries less at once, may do."""
+        ...
+
     def was_committed(self, connection: sa.Connection) -> bool:
         """Whether the latest `run` is in the database; waits until its transaction has ended one way or the other."""
         ...
@@ -79,6 +83,8 @@ class Writer(Generic[Job, BatchT]):
         """Jobs in them."""
         self._ids = IdBlocks()
         self._connection: sa.Connection | None = None
+        self._in_doubt = False
+        """Whether a COMMIT was sent whose reply has not come."""
         self._thread = threading.Thread(target=self._loop, name="bihak-writer", daemon=True)
 
     def start(self) -> None:
@@ -179,7 +185,7 @@ class Writer(Generic[Job, BatchT]):
 
     def _commit(self, batch: BatchT) -> None:
         """Runs `batch` in a transaction, again after transient faults. Raises what could not be mended."""
-        in_doubt = False
+        self._in_doubt = False
         attempts = RETRY_ATTEMPTS if self._healthy else 1  # while the database is away, say so soon
         for attempt in stamina.retry_context(
             on=self._is_transient, attempts=attempts, timeout=RETRY_FOR_S, wait_initial=0.02, wait_max=1.5
@@ -187,22 +193,36 @@ class Writer(Generic[Job, BatchT]):
             with attempt:
                 try:
                     connection = self._connect()
-                    if in_doubt:
+                    if self._in_doubt:
                         with connection.begin():
                             if batch.was_committed(connection):
                                 return
-                        in_doubt = False
+                        self._in_doubt = False
                     self._ids.refill(connection)
-                    with connection.begin() as transaction:
-                        batch.run(connection)
-                        self._failpoint("before_commit")
-                        in_doubt = True
-                        transaction.commit()
-                        in_doubt = False
+                    try:
+                        self._run(connection, batch)
+                    except sa.exc.IntegrityError:
+                        if not batch.take_care():
+                            raise
+                        connection.rollback()
+                        connection.connection.rollback()  # SQLAlchemy takes a COMMIT that failed for an end
+                        self._run(connection, batch)
                     self._failpoint("after_commit")
                 except Exception:
                     self._disconnect()
                     raise
+
+    def _run(self, connection: sa.Connection, batch: BatchT) -> None:
+        with connection.begin() as transaction:
+            batch.run(connection)
+            self._failpoint("before_commit")
+            self._in_doubt = True
+            try:
+                transaction.commit()
+            except sa.exc.IntegrityError:
+                self._in_doubt = False  # a statement that came with the COMMIT was refused
+                raise
+            self._in_doubt = False
 
     def _connect(self) -> sa.Connection:
         if self._connection is None:

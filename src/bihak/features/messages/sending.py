@@ -14,7 +14,7 @@ from bihak.features.messages.wire import MessageSent, NewMessage, SendMessage
 from bihak.protocol.types import format_time
 from bihak.storage.dialect import word_literal
 from bihak.storage.schema import messages
-from bihak.storage.statement import run
+from bihak.storage.statement import run, run_at_commit
 
 Identity = tuple[int, str, int, bytes | None]
 
@@ -108,7 +108,10 @@ def _insert(tx: Transaction, drafts: Sequence[_Draft]) -> None:
 
 
 def _try_insert(tx: Transaction, drafts: Sequence[_Draft]) -> bool:
-    """One statement. False if it broke the unique index; then none of the rows is there."""
+    """One statement. False if it broke the unique index; then none of the rows is there.
+
+    As the transaction's last it may go with the COMMIT; should that be refused, all is served again without.
+    """
     if not drafts:
         return True
     now_ms, mark = tx.now_ms, tx.dialect.placeholder
@@ -134,7 +137,7 @@ def _try_insert(tx: Transaction, drafts: Sequence[_Draft]) -> bool:
         )
     sql = f"INSERT INTO messages ({', '.join(_COLUMNS)}) VALUES {','.join(rows)}"
     try:
-        run(tx.connection, sql, values)
+        (run_at_commit if tx.is_last else run)(tx.connection, sql, values)
     except sa.exc.IntegrityError:
         # Both databases undo the whole statement and keep the transaction with its locks.
         return False
