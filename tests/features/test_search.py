@@ -7,7 +7,8 @@ import pytest
 
 from bihak.core.node import Node
 from bihak.features.backlog import Due
-from bihak.features.search import INDEX_AFTER_S, SEQS_AT_ONCE, words_of
+from bihak.features.search import INDEX_AFTER_S, SEQS_AT_ONCE
+from bihak.features.search.words import words_of
 from bihak.storage.schema import metadata
 from tests.harness import Cluster, Device, Place, running_cluster
 
