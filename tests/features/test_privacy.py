@@ -1,5 +1,6 @@
 """What is stored about somebody: handed out whole, and erased to the last byte."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,10 @@ async def a_life(cluster: Cluster) -> tuple[Device, Device, int, int]:
     for emoji in ("👍", "🎉"):
         await ann.do("add_reaction", message_id=theirs["message_id"], emoji=emoji)
     await ann.do("pin_message", message_id=theirs["message_id"])
-    await cluster.clock.advance(3)  # so that she is notified
-    await cluster.settle()
+    for _ in range(3):  # so that she is notified of everything
+        await cluster.clock.advance(3)
+        await cluster.settle()
+        await asyncio.sleep(0.05)  # what the work rests in real time
     await ann.do("mark_read", conversation_id=cid, message_id=theirs["message_id"])
     ann.send("typing_start", conversation_id=direct)
     await cluster.settle()
