@@ -187,8 +187,9 @@ class MariaDbProxy(Proxy):
         for command in link.commands.feed(chunk):
             if command.startswith(b"INSERT INTO messages"):
                 link.wrote_message = True
-            elif command in (b"COMMIT", b"ROLLBACK"):
-                is_target = command == b"COMMIT" and link.wrote_message and self._armed
+            commits = command == b"COMMIT" or command.endswith(b";COMMIT")  # some go with what they commit
+            if commits or command == b"ROLLBACK":
+                is_target = commits and link.wrote_message and self._armed
                 link.wrote_message = False
                 if is_target:
                     return self._hit(link, self._armed.pop(0))
@@ -217,27 +218,20 @@ class CommandReader:
     (https://mariadb.com/kb/en/0-packet/).
     """
 
-    HEAD_BYTES = 64
     COM_QUERY = 3
 
     def __init__(self) -> None:
-        self._buffer = b""
-        self._skip = 0
+        self._buffer = bytearray()
 
     def feed(self, chunk: bytes) -> list[bytes]:
-        """The beginnings of the queries whose beginning is now complete, in order."""
+        """The queries that are now complete, in order."""
         found: list[bytes] = []
         self._buffer += chunk
-        while True:
-            skipped = min(self._skip, len(self._buffer))
-            self._buffer, self._skip = self._buffer[skipped:], self._skip - skipped
-            if self._skip or len(self._buffer) < 4:
-                return found
-            size, number = int.from_bytes(self._buffer[:3], "little"), self._buffer[3]
-            head = min(size, self.HEAD_BYTES)
-            if len(self._buffer) < 4 + head:
-                return found
-            packet = self._buffer[4 : 4 + head]
-            if number == 0 and packet[:1] == bytes([self.COM_QUERY]):
-                found.append(packet[1:])
-            self._buffer, self._skip = self._buffer[4 + head :], size - head
+        while len(self._buffer) >= 4:
+            end = 4 + int.from_bytes(self._buffer[:3], "little")
+            if len(self._buffer) < end:
+                break
+            if self._buffer[3] == 0 and self._buffer[4:5] == bytes([self.COM_QUERY]):
+                found.append(bytes(self._buffer[5:end]))
+            del self._buffer[:end]
+        return found

@@ -9,6 +9,7 @@ import pymysql
 import pytest
 import pytest_asyncio
 
+from bihak.storage.parting import PartingConnection
 from tests.faults.proxy import CommandReader, CommitFault, MariaDbProxy, Proxy
 from tests.servers import MariaDb
 
@@ -77,18 +78,22 @@ async def proxied(mariadb: MariaDb) -> AsyncIterator[tuple[MariaDbProxy, str]]:
 @pytest.mark.parametrize(
     ("fault", "outcomes"), [(CommitFault.UNSENT, {0}), (CommitFault.REPLY_LOST, {1}), (CommitFault.RACED, {0, 1})]
 )
+@pytest.mark.parametrize("is_parting", [False, True])
 async def test_a_commit_that_is_hit_fails_for_the_client_and_ends_as_it_should(
-    proxied: tuple[MariaDbProxy, str], mariadb: MariaDb, fault: CommitFault, outcomes: set[int]
+    proxied: tuple[MariaDbProxy, str], mariadb: MariaDb, fault: CommitFault, outcomes: set[int], is_parting: bool
 ) -> None:
     proxy, name = proxied
     proxy.hit_commits(fault, 1)
 
     def insert() -> None:
-        connection = pymysql.connect(host="127.0.0.1", port=proxy.port, user="root", database=name)
+        connection = PartingConnection(host="127.0.0.1", port=proxy.port, user="root", database=name)
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             connection.commit()  # holds no message, so it goes through
-            cursor.execute("INSERT INTO messages VALUES (1)")
+            if not is_parting:
+                cursor.execute("INSERT INTO messages VALUES (1)")
+        if is_parting:
+            connection.run_at_commit("INSERT INTO messages VALUES (%s)", (1,))
         connection.commit()
 
     def count() -> int:
