@@ -45,7 +45,7 @@ LIST_MAX = 100
 NOTIFY_AFTER_S = 2.0
 """How long whoever is there has to read a message before they are notified of it."""
 NEW_WITHIN_MS = 15_000
-CONVERSATIONS_AT_ONCE = 25
+CONVERSATIONS_AT_ONCE = 8
 
 
 class ListNotifications(Request, tag="notifications", kw_only=True):
@@ -160,7 +160,7 @@ class Notifications(Feature):
         recent = self._progress.select().where(
             c.changed_ms > now_ms - RECENT_MS, sa.or_(done.is_(None), done < c.last_seq)
         )
-        new = self._progress.select().where(c.changed_ms > now_ms - NEW_WITHIN_MS, done.is_(None))
+        new = self._progress.select().where(c.changed_ms > now_ms - NEW_WITHIN_MS, c.last_seq == 0, done.is_(None))
         query = recent
         while True:
             try:

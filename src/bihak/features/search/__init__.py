@@ -38,8 +38,8 @@ __all__ = ["INDEX_AFTER_S", "SEQS_AT_ONCE", "Search"]
 log = structlog.stdlib.get_logger("bihak")
 
 INDEX_AFTER_S = 0.3
-SEQS_AT_ONCE = 400
-CONVERSATIONS_AT_ONCE = 100
+SEQS_AT_ONCE = 200
+CONVERSATIONS_AT_ONCE = 20
 PURGE_REST_S = 0.05
 _CHANGES = (NewMessage, MessageEdited, MessageDeleted)
 
