@@ -16,7 +16,7 @@ PICTURES = Path(__file__).parent.parent / "docs" / "pictures"
 TALK = (
     ("mentor_1", "How is the second dryer coming along?"),
     ("user_1", "Good! The frame stands. I have the receipts: wood, glass and a small fan."),
-    ("user_2", "The drawings are done too. @user_1 could you check the height of the door?"),
+    ("user_2", "The drawings are done too. @Aline Uwase could you check the height of the door?"),
     ("user_1", "62 cm, and it closes 🎉"),
     ("mentor_1", "Wonderful. What would ten of them cost?"),
     ("user_1", "Less than half each, if we buy the glass together with the team from Huye."),

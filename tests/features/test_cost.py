@@ -64,6 +64,10 @@ def clear(place: Place) -> None:
         assert connection.execute(sa.select(sa.func.count()).select_from(participants)).scalar_one()
 
 
+SWEEP = "SELECT id, last_seq FROM conversations WHERE changed_ms"
+"""What the node asks by itself now and then."""
+
+
 async def test_listing_a_hundred_conversations_takes_no_more_queries_than_listing_two(
     place: Place, cluster: Cluster
 ) -> None:
@@ -93,7 +97,7 @@ async def test_marking_a_thousand_messages_as_read_takes_what_marking_one_takes(
     for cid, seq in ((1, 1), (2, 1000)):
         with counted(cluster.databases[0]) as statements:
             await device.do("mark_read", conversation_id=cid, message_id=cid * 10_000 + seq)
-        needed.append(statements)
+        needed.append([statement for statement in statements if not statement.startswith(SWEEP)])
     assert needed[0] == needed[1], "the same statements, to the letter"
     moved = [sql for sql in needed[1] if sql.startswith(("UPDATE conversation_participants", "INSERT", "DELETE"))]
     assert len(moved) == 2, "the cursor, and one step of it"

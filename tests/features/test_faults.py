@@ -137,7 +137,7 @@ async def test_a_commit_whose_reply_is_lost_doubles_nothing_and_loses_nothing(
         if not lost:
             lost.append(True)
             if is_committed:
-                connection.exec_driver_sql("COMMIT")
+                connection.connection.commit()
             raise TransientFault("the connection was lost during COMMIT")
 
     asked: list[tuple[str, dict[str, Any]]] = [
