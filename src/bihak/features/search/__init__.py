@@ -134,7 +134,7 @@ class Search(Feature):
         entries, deleted = read_changes(connection, steps)
         return IndexMessages(steps=steps, entries=entries, deleted=deleted), left_over
 
-    @write(IndexMessages, internal=True)
+    @write(IndexMessages, internal=True, deferred=True)
     def index(self, tx: Transaction, request: IndexMessages) -> Indexed:
         """A few statements. A conversation in which the index has moved since it was read is left as it is."""
         self._progress.begin(tx, (cid for cid, step in request.steps.items() if step.done is None))
@@ -163,7 +163,7 @@ class Search(Feature):
             await asyncio.sleep(PURGE_REST_S)
         await asyncio.to_thread(self._node.database.scrub)
 
-    @write(PurgeWords, internal=True)
+    @write(PurgeWords, internal=True, deferred=True)
     def purge_words(self, tx: Transaction, request: PurgeWords) -> bool:
         """Whether there is more to do."""
         return engine_of(tx.connection).purge(tx.connection, is_first=request.is_first)
