@@ -24,7 +24,7 @@ OF_THE_NODE = (
 
 @contextmanager
 def counted(database: Database) -> Iterator[list[str]]:
-    """The statements that SQLAlchemy hands to that database inside, but for those of transactions and the node's own."""
+    """The statements handed to that database inside, but for those of transactions and the node's own."""
     statements: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
