@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from bihak.core import hub
 from bihak.core.session import DRAINED_BYTES, OUTBOX_BYTES
 from bihak.errors import CloseCode
 from bihak.storage.dialect import TransientFault
@@ -170,7 +171,11 @@ async def test_a_commit_whose_reply_is_lost_doubles_nothing_and_loses_nothing(
 # Slow consumers
 
 
-async def test_a_slow_consumer_catches_up_without_a_hole(cluster: Cluster) -> None:
+@pytest.mark.parametrize("many", [1, hub.MANY_SESSIONS])
+async def test_a_slow_consumer_catches_up_without_a_hole(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, many: int
+) -> None:
+    monkeypatch.setattr(hub, "MANY_SESSIONS", many)
     alice, bob, cid = await two(cluster)
     bob.tape.stalled = True
     text = "👍" * 5_000

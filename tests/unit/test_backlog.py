@@ -107,3 +107,11 @@ async def test_events_that_would_fill_the_memory_are_let_go_and_the_work_stays(m
     work = Backlog(0, (NewMessage,))
     log_of(work, message(1, 1, "x" * 10_000))
     assert await taken(work) == [{1: Due(1, [])}]
+
+
+async def test_a_conversation_rests_between_two_steps_unless_one_left_something_over() -> None:
+    work = Backlog(0, (NewMessage,), rest_s=3600)
+    log_of(work, *(message(1, seq) for seq in range(1, 4)))
+    assert [step[1].through for step in await taken(work, times=2, events=2)] == [2, 3]
+    log_of(work, message(1, 4), message(2, 1))
+    assert await taken(work) == [{2: Due(1, [message(2, 1)])}]

@@ -97,6 +97,24 @@ def test_a_frame_larger_than_the_outbox_goes_to_whoever_has_read_everything() ->
     assert not session.offer(b"y")
 
 
+def test_what_is_offered_at_once_does_not_overtake_what_waits_or_is_unread() -> None:
+    session, pipe, calls = opened()
+    assert session.offer_now(b"one")
+    assert (pipe.written, calls.flushes) == ([b"one"], 0)
+    session.send(b"two")
+    assert session.offer_now(b"three")
+    session.flush()
+    assert pipe.written == [b"one", b"twothree"]
+    assert session.offer_now(bytes(OUTBOX_BYTES))
+    session.flush()
+    pipe.unread = OUTBOX_BYTES
+    assert not session.offer_now(b"four")
+    pipe.unread = DRAINED_BYTES
+    assert session.offer_now(b"five")
+    session.flush()
+    assert calls.congestions == 1
+
+
 def test_a_reply_is_never_refused() -> None:
     session, pipe, _ = opened()
     session.offer(b"x" * OUTBOX_BYTES)

@@ -1,7 +1,7 @@
 """What a handler may use: who asks, and the transaction or snapshot it works in."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -241,6 +241,10 @@ class Transaction:
         self.witness = ("messages", row_id, conversation.id)
         conversation.last_message_ms = max(conversation.last_message_ms, self.now_ms)
         self._tell(call, conversation, event)
+
+    def run_last(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        """Runs a statement with the COMMIT if nothing else is served before that; else now. As `run_at_commit`."""
+        (run_at_commit if self.is_last else run)(self.connection, sql, parameters)
 
     def signal(self, signal: Signal) -> None:
         """Sends an event, after COMMIT, to whoever listens then."""

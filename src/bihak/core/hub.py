@@ -32,6 +32,8 @@ CATCH_UP_PAGE = 200
 MAX_HELD = 1000
 """Events held for one joining session; past that it reads them from the log instead."""
 MAX_STALLS = 3
+MANY_SESSIONS = 32
+"""In a room with so many, each event is written at once rather than with what else comes in the same turn."""
 MAX_NUMBERS = 10_000
 """Events whose other copies are recognised; those come within a moment."""
 DRAIN_POLL_S = 0.05
@@ -343,7 +345,8 @@ class Hub:
         """Sends consecutive events, those after `start`, to every session of the room."""
         frames = [text_frame(envelope.body) for envelope in envelopes]
         chunk = b"".join(frames) if len(frames) > 1 else frames[0]
-        refused = [session for session in room.live if not session.offer(chunk)]
+        offer = Session.offer if len(room.live) < MANY_SESSIONS else Session.offer_now
+        refused = [session for session in room.live if not offer(session, chunk)]
         for session in refused:
             del room.live[session]
             room.waiting[session] = Wait(lagging=True, cursor=start)

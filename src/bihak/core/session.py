@@ -123,6 +123,22 @@ class Session:
         self._pending_bytes += size
         return True
 
+    def offer_now(self, frames: bytes) -> bool:
+        """As `offer`, in a write of its own if nothing waits.
+
+        For what many sessions get: a second round over them would take longer than the writes that it saves.
+        """
+        size = len(frames)
+        if self._outbox or self.closed or self._buffered_bytes + size > DRAINED_BYTES:
+            return self.offer(frames)
+        self._buffered_bytes += size
+        self._flushed_bytes += size
+        try:
+            self._write(frames)
+        except RuntimeError:
+            self.gone = True  # the connection is closing
+        return True
+
     def unread_bytes(self) -> int:
         """What is on its way to the other side: the outbox and what the transport holds."""
         self._buffered_bytes = self._wire.buffered_bytes()

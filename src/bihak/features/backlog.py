@@ -46,7 +46,8 @@ class Backlog:
     """Conversations in which something happened, kept for `delay_s`. For the event loop only.
 
     Events of the kinds `wanted` make work; the others are kept in between, so that nothing is missing. A conversation
-    is worked on at most every `rest_s`: in a busy one, what comes meanwhile waits for another `delay_s`.
+    is worked on at most every `rest_s`: in a busy one, what comes meanwhile waits for another `delay_s`. What one step
+    left over does not rest.
     """
 
     def __init__(self, delay_s: float, wanted: tuple[type[DurableEvent], ...], rest_s: float = 0.0) -> None:
@@ -125,9 +126,7 @@ class Backlog:
         while True:
             now = asyncio.get_running_loop().time()
             while self._waiting and self._waiting[0][0] <= now:
-                self.add_due(self._waiting.popleft()[1])
-            if self._rest_s:
-                self._put_off(now)
+                self._fall_due(self._waiting.popleft()[1], now)
             if self._due:
                 return self._take_due(conversations, events)
             if self._waiting:
@@ -136,13 +135,14 @@ class Backlog:
                 self._came.clear()
                 await self._came.wait()
 
-    def _put_off(self, now: float) -> None:
-        """Lets what was worked on a moment ago wait once more."""
+    def _fall_due(self, seqs: Mapping[int, int], now: float) -> None:
+        """What was worked on a moment ago waits once more."""
         recent = {cid: at for cid, at in self._handed_over.items() if at > now - self._rest_s}
-        again = {cid: self._due.pop(cid) for cid in recent if cid in self._due}
-        if again:
-            self.add(again.items())
         self._handed_over = recent
+        self.add_due({cid: seq for cid, seq in seqs.items() if cid not in recent})
+        again = [(cid, seq) for cid, seq in seqs.items() if cid in recent]
+        if again:
+            self.add(again)
 
     def _take_due(self, conversations: int, events: int) -> dict[int, Due]:
         taken: dict[int, Due] = {}

@@ -88,18 +88,15 @@ class Progress:
 
     def begin(self, tx: Transaction, conversation_ids: Iterable[int]) -> None:
         """Makes rows for conversations in which the task has not begun; those that have one stay as they are."""
-        self._upsert(tx, dict.fromkeys(conversation_ids, 0), "task")
+        if new := dict.fromkeys(conversation_ids, 0):
+            run(tx.connection, self._upsert(tx, new, "task"))
 
     def advance(self, tx: Transaction, seqs: Mapping[int, int]) -> None:
-        """The task has come to that seq in each of these conversations."""
-        self._upsert(tx, seqs, "seq")
+        """The task has come to that seq in each of these conversations. The last that its transaction does for it."""
+        if seqs:
+            tx.run_last(self._upsert(tx, seqs, "seq"))
 
-    def _upsert(self, tx: Transaction, seqs: Mapping[int, int], column: str) -> None:
-        if not seqs:
-            return
+    def _upsert(self, tx: Transaction, seqs: Mapping[int, int], column: str) -> str:
         rows = ",".join(f"('{self.task}',{cid:d},{seq:d})" for cid, seq in sorted(seqs.items()))
-        run(
-            tx.connection,
-            f"INSERT INTO deferred_progress (task, conversation_id, seq) VALUES {rows} "
-            + tx.dialect.upsert_clause("task, conversation_id", (column,)),
-        )
+        clause = tx.dialect.upsert_clause("task, conversation_id", (column,))
+        return f"INSERT INTO deferred_progress (task, conversation_id, seq) VALUES {rows} {clause}"

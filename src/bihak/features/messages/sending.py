@@ -14,7 +14,6 @@ from bihak.features.messages.wire import MessageSent, NewMessage, SendMessage
 from bihak.protocol.types import format_time
 from bihak.storage.dialect import word_literal
 from bihak.storage.schema import messages
-from bihak.storage.statement import run, run_at_commit
 
 Identity = tuple[int, str, int, bytes | None]
 
@@ -137,7 +136,7 @@ def _try_insert(tx: Transaction, drafts: Sequence[_Draft]) -> bool:
         )
     sql = f"INSERT INTO messages ({', '.join(_COLUMNS)}) VALUES {','.join(rows)}"
     try:
-        (run_at_commit if tx.is_last else run)(tx.connection, sql, values)
+        tx.run_last(sql, values)
     except sa.exc.IntegrityError:
         # Both databases undo the whole statement and keep the transaction with its locks.
         return False

@@ -1,6 +1,6 @@
 """The rows of `notifications`: writing them, closing them, and the events that tell of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -102,8 +102,13 @@ def save(tx: Transaction, drafts: Sequence[Draft]) -> list[Signal]:
             continue  # an edit mentions them again
         counted = before.counted if before is not None and not before.is_read and draft.kind == "message" else 0
         rows[place] = (draft, counted + draft.more)
-    _upsert(tx, list(rows.values()))
-    if not rows.keys() <= stored.keys():
+    upserts = list(_upserts(tx, list(rows.values())))
+    if rows.keys() <= stored.keys():
+        for sql in upserts:
+            tx.run_last(sql)
+    else:
+        for sql in upserts:
+            run(tx.connection, sql)
         stored = _stored(tx, f"{here} AND created_ms = {tx.now_ms:d}")
     created_at = format_time(tx.now_ms)
     return [
@@ -148,7 +153,7 @@ def _stored(tx: Transaction, condition: str, locking: str = "") -> dict[Place, _
     return found
 
 
-def _upsert(tx: Transaction, rows: Sequence[tuple[Draft, int]]) -> None:
+def _upserts(tx: Transaction, rows: Sequence[tuple[Draft, int]]) -> Iterator[str]:
     values = [
         f"({word_literal(draft.who.type)},{draft.who.id:d},{draft.conversation_id:d},{word_literal(draft.kind)},"
         f"{draft.once_key:d},{'NULL' if draft.message_id is None else f'{draft.message_id:d}'},{draft.seq:d},"
@@ -157,11 +162,8 @@ def _upsert(tx: Transaction, rows: Sequence[tuple[Draft, int]]) -> None:
     ]
     for start in range(0, len(values), ROWS_AT_ONCE):
         some = ",".join(values[start : start + ROWS_AT_ONCE])
-        run(
-            tx.connection,
-            f"INSERT INTO notifications ({', '.join(_KEY + _VALUES)}) VALUES {some} "
-            + tx.dialect.upsert_clause(", ".join(_KEY), _VALUES),
-        )
+        clause = tx.dialect.upsert_clause(", ".join(_KEY), _VALUES)
+        yield f"INSERT INTO notifications ({', '.join(_KEY + _VALUES)}) VALUES {some} {clause}"
 
 
 _KEY = ("participant_type", "participant_id", "conversation_id", "kind", "once_key")

@@ -11,8 +11,8 @@ from functools import partial
 import sqlalchemy as sa
 import structlog
 
-from bihak.core.context import Query, Transaction
-from bihak.core.feature import Feature, Route, read, write
+from bihak.core.context import Call, Query, Transaction
+from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.errors import ChatError, InvalidField
@@ -38,6 +38,8 @@ __all__ = ["INDEX_AFTER_S", "SEQS_AT_ONCE", "Search"]
 log = structlog.stdlib.get_logger("bihak")
 
 INDEX_AFTER_S = 0.3
+REST_S = 1.0
+"""How long a conversation rests between two steps, while more is said in it."""
 SEQS_AT_ONCE = 200
 CONVERSATIONS_AT_ONCE = 20
 PURGE_REST_S = 0.05
@@ -51,12 +53,12 @@ class PurgeWords(Request, tag="purge_words", kw_only=True):
 
 
 class Search(Feature):
-    """Finds messages. The index is written after the reply, within about half a second where there is time for it."""
+    """Finds messages. The index is written after the reply, within about a second where there is time for it."""
 
     def __init__(self, node: Node, messages: Messages) -> None:
         self._node = node
         self._messages = messages
-        self._backlog = Backlog(INDEX_AFTER_S, _CHANGES)
+        self._backlog = Backlog(INDEX_AFTER_S, _CHANGES, rest_s=REST_S)
         self._progress = Progress("search")
         self._has_stale_words = True  # for all one knows at the start
 
@@ -134,15 +136,21 @@ class Search(Feature):
         entries, deleted = read_changes(connection, steps)
         return IndexMessages(steps=steps, entries=entries, deleted=deleted), left_over
 
-    @write(IndexMessages, internal=True, deferred=True)
-    def index(self, tx: Transaction, request: IndexMessages) -> Indexed:
+    @write_many(IndexMessages, internal=True, deferred=True)
+    def index(self, tx: Transaction, calls: Sequence[Call[IndexMessages]]) -> None:
         """A few statements. A conversation in which the index has moved since it was read is left as it is."""
+        is_last, tx.is_last = tx.is_last, False
+        for call in calls:
+            tx.is_last = is_last and call is calls[-1]
+            call.outcome = self._take_step(tx, call.request)
+
+    def _take_step(self, tx: Transaction, request: IndexMessages) -> Indexed:
         self._progress.begin(tx, (cid for cid, step in request.steps.items() if step.done is None))
         done = self._progress.lock(tx, request.steps, wait=False)
         seqs = {cid: step.through for cid, step in request.steps.items() if done.get(cid) == (step.done or 0)}
-        save(tx, [entry[1:] for entry in request.entries if entry[0] in seqs])
         if request.deleted:
             self.forget(tx, request.deleted)
+        save(tx, [entry[1:] for entry in request.entries if entry[0] in seqs])
         self._has_stale_words |= any(edited_ms for _, _, edited_ms, _ in request.entries)
         self._progress.advance(tx, seqs)
         return Indexed(conversation_ids=set(seqs))

@@ -93,7 +93,7 @@ def read_changes(
 
 
 def save(tx: Transaction, entries: Iterable[tuple[int, int, str]]) -> None:
-    """Writes entries, over those there are; one statement for about so many bytes."""
+    """Writes entries, over those there are; one statement for about so many bytes. Nothing in `tx` may read them."""
     some: list[tuple[int, int, str]] = []
     size = 0
     for entry in entries:
@@ -109,8 +109,7 @@ def _save_some(tx: Transaction, entries: Sequence[tuple[int, int, str]]) -> None
     if entries:
         # The words are ASCII letters, digits and `_`, which need no escaping anywhere.
         rows = ",".join(f"({message_id:d},{edited_ms:d},'{words}')" for message_id, edited_ms, words in entries)
-        run(
-            tx.connection,
+        tx.run_last(
             f"INSERT INTO message_words (message_id, edited_ms, words) VALUES {rows} "
-            + tx.dialect.upsert_clause("message_id", ("edited_ms", "words")),
+            + tx.dialect.upsert_clause("message_id", ("edited_ms", "words"))
         )
