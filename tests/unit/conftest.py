@@ -1,5 +1,6 @@
-"""Takes in what tests without a socket ask for."""
+"""Properties are tested without a limit of time for one example, which a busy machine would break."""
 
-from tests.fixtures import cluster, mariadb_place, place, quiet_logs, sqlite_place
+from hypothesis import settings
 
-__all__ = ["cluster", "mariadb_place", "place", "quiet_logs", "sqlite_place"]
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")

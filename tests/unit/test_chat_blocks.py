@@ -106,7 +106,7 @@ def test_typing_ends_by_itself_and_with_the_message() -> None:
 TEXTS = st.text(st.sampled_from("ab 日本\n👍🏽é\u200d"), max_size=80)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS, TEXTS, st.integers(20, 130), st.sampled_from([ME, ERIC]))
 def test_no_line_is_wider_than_the_screen(text: str, quoted: str, width: int, sender: str) -> None:
     state = after(said(1, content=quoted), said(2, sender, content=text, reply_to_id=101))

@@ -90,7 +90,7 @@ class Wire:
 STEPS = (Wire.say, Wire.say_unheard, Wire.repeat, Wire.swap, Wire.reconnect, Wire.heartbeat, Wire.deliver, Wire.deliver)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(STEPS), max_size=60))
 def test_each_event_is_applied_once_and_in_order(steps: list[object]) -> None:
     wire = Wire()

@@ -117,7 +117,7 @@ STEPS = (
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from(STEPS), max_size=60))
 def test_what_was_written_is_stored_once_and_in_order(steps: list[object]) -> None:
     world = World()
