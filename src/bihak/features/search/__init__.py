@@ -41,7 +41,7 @@ INDEX_AFTER_S = 0.3
 REST_S = 1.0
 """How long a conversation rests between two steps, while more is said in it."""
 SEQS_AT_ONCE = 200
-CONVERSATIONS_AT_ONCE = 20
+CONVERSATIONS_AT_ONCE = 50
 PURGE_REST_S = 0.05
 _CHANGES = (NewMessage, MessageEdited, MessageDeleted)
 
