@@ -35,8 +35,9 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Starts servers that are the test's own; whatever still runs afterwards is killed."""
     started: list[ServerProcess] = []
 
-    def start(*arguments: str, folder: Path = tmp_path, **environment: str) -> ServerProcess:
+    def start(*arguments: str, folder: Path = tmp_path, anew: bool = False, **environment: str) -> ServerProcess:
         server = ServerProcess(folder, *arguments, **environment)
+        server.anew = anew
         started.append(server)
         server.start()
         return server
