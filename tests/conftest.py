@@ -1,5 +1,7 @@
 """What every kind of test may ask for."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -7,6 +9,15 @@ import pytest
 
 from tests.redis_servers import Redis, running_redis
 from tests.servers import MariaDb, running_mariadb
+
+MEMORY = Path("/dev/shm")  # noqa: S108 -- pytest makes a folder in it that is its user's alone
+ENOUGH_BYTES = 4 << 30
+
+
+def pytest_configure() -> None:
+    """Puts the tests' folders into memory if there is enough: a database on a disk mostly waits for the disk."""
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
 @pytest.fixture(scope="session")

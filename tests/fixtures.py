@@ -14,8 +14,8 @@ from tests.servers import MariaDb
 
 @pytest.fixture(autouse=True, scope="session")
 def quiet_logs() -> None:
-    """Only what is wrong is printed, and asyncio's debug mode keeps the last steps of each stack, not ten."""
-    constants.DEBUG_STACK_DEPTH = 2  # type: ignore[misc]
+    """Only what is wrong is printed, and asyncio's debug mode does not keep the stack of whatever it is asked to do."""
+    constants.DEBUG_STACK_DEPTH = 0  # type: ignore[misc]
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
