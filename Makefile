@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 MINUTES ?= 10
 SEED ?= 1
 
+# Several processes read the same modules: each is compiled once, also where somebody usually forbids to keep that.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test check bench soak flood fuzz audit format clean setup
 
 run: $(VENV)/.runtime ## a server to look at, with made-up people: http://localhost:8080/
