@@ -86,7 +86,7 @@ def start_bihak_anew(
 
 
 class _Source:
-    """The process that is forked from. It ends when this one does."""
+    """The process that is forked from. When this one ends, so does it, and what still runs of what it has started."""
 
     def __init__(self) -> None:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -114,13 +114,17 @@ def _source() -> _Source:
 
 def _fork_when_asked(control: socket.socket) -> dict[str, Any] | None:
     """Answers until nobody asks any more: None. In a process that was forked: what it is to be."""
+    running: set[int] = set()
     while True:
         body, fds, _, _ = socket.recv_fds(control, _MOST_BYTES, 2)
         if not body:
+            for pid in running:
+                os.kill(pid, signal.SIGKILL)
             return None
         asked = json.loads(body)
         if "ended" in asked:
             pid, status = os.waitpid(asked["ended"], os.WNOHANG)
+            running.discard(pid)
             control.send(json.dumps(os.waitstatus_to_exitcode(status) if pid else None).encode())
             continue
         pid = os.fork()
@@ -131,6 +135,7 @@ def _fork_when_asked(control: socket.socket) -> dict[str, Any] | None:
             os.close(fd)
         if pid == 0:
             return dict(asked)
+        running.add(pid)
         control.send(json.dumps(pid).encode())
 
 
