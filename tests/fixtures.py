@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+import stamina
 import structlog
 
 from tests.harness import Cluster, Place, running_cluster
@@ -16,6 +17,7 @@ from tests.servers import MariaDb
 def quiet_logs() -> None:
     """Only what is wrong is printed, and asyncio's debug mode does not keep the stack of whatever it is asked to do."""
     constants.DEBUG_STACK_DEPTH = 0  # type: ignore[misc]
+    stamina.set_testing(True, attempts=1000, cap=True)  # as many attempts as ever, without the waits between them
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
