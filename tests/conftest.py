@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.event_loops import check_callers
 from tests.redis_servers import Redis, running_redis
 from tests.servers import MariaDb, running_mariadb
 
@@ -16,6 +17,7 @@ ENOUGH_BYTES = 4 << 30
 
 def pytest_configure() -> None:
     """Puts the tests' folders into memory if there is enough: a database on a disk mostly waits for the disk."""
+    check_callers()
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 

@@ -1,7 +1,6 @@
 """What tests without a socket ask for; their folders' conftest.py take these in."""
 
 import logging
-from asyncio import constants
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -15,8 +14,7 @@ from tests.servers import MariaDb
 
 @pytest.fixture(autouse=True, scope="session")
 def quiet_logs() -> None:
-    """Only what is wrong is printed, and asyncio's debug mode does not keep the stack of whatever it is asked to do."""
-    constants.DEBUG_STACK_DEPTH = 0  # type: ignore[misc]
+    """Only what is wrong is printed."""
     stamina.set_testing(True, attempts=1000, cap=True)  # as many attempts as ever, without the waits between them
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),

@@ -147,25 +147,6 @@ class Clock:
         self._loop.time = self._real  # type: ignore[method-assign]
 
 
-def only_check_callers(loop: asyncio.AbstractEventLoop) -> None:
-    """What asyncio's debug mode refuses, without the stacks it keeps: they take a third of the CPU of such tests."""
-    inner: Any = loop
-    inner.set_debug(False)
-    soon, at = inner.call_soon, inner.call_at
-
-    def call_soon(callback: Any, *arguments: Any, context: Any = None) -> Any:
-        inner._check_thread()
-        inner._check_callback(callback, "call_soon")
-        return soon(callback, *arguments, context=context)
-
-    def call_at(when: float, callback: Any, *arguments: Any, context: Any = None) -> Any:
-        inner._check_thread()
-        inner._check_callback(callback, "call_at")
-        return at(when, callback, *arguments, context=context)
-
-    inner.call_soon, inner.call_at = call_soon, call_at
-
-
 # The backplane
 
 
@@ -445,7 +426,6 @@ class Cluster:
         wall_clock: Callable[[], float] | None = None,
     ) -> None:
         self.clock = Clock(asyncio.get_running_loop())
-        only_check_callers(asyncio.get_running_loop())
         self.activity = 0
         """Grows whenever something happens that a test might be waiting for."""
         self.faults: list[str] = []
