@@ -5,6 +5,9 @@ BIN := $(VENV)/bin
 MINUTES ?= 10
 SEED ?= 1
 
+# Several processes read the same modules: each is compiled once, also where somebody usually forbids to keep that.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: run test check bench soak flood fuzz audit format clean setup
 
 run: $(VENV)/.runtime ## a server to look at, with made-up people: http://localhost:8080/
@@ -12,10 +15,8 @@ run: $(VENV)/.runtime ## a server to look at, with made-up people: http://localh
 	@$(BIN)/bihak serve --demo $(ARGS)
 
 test: setup ## every test
-	@echo "==> Running the tests, two at a time"
-	@$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/faults $(ARGS)
-	@echo "==> Killing, freezing and cutting off servers, one test at a time"
-	@$(BIN)/python -m pytest tests/faults
+	@echo "==> Running the tests, three at a time: there is much waiting in them"
+	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
 
 check: setup ## formatting, lint, types, import contracts, then every test
 	@echo "==> Checking the formatting"

@@ -1,12 +1,39 @@
 """What every kind of test may ask for."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.event_loops import check_callers
 from tests.redis_servers import Redis, running_redis
 from tests.servers import MariaDb, running_mariadb
+
+MEMORY = Path("/dev/shm")  # noqa: S108 -- pytest makes a folder in it that is its user's alone
+ENOUGH_BYTES = 4 << 30
+
+
+def pytest_configure() -> None:
+    """Puts the tests' folders into memory if there is enough: a database on a disk mostly waits for the disk."""
+    check_callers()
+    if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, each begins with one of the longest, or all would wait for those."""
+    longest = [item for item in items if item.get_closest_marker("long")]
+    rest = [item for item in items if not item.get_closest_marker("long")]
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    items.clear()
+    for left in range(processes, 0, -1):  # as pytest-xdist shares them out
+        first = longest[: -(-len(longest) // left)]
+        share = max((len(longest) + len(rest)) // left - len(first), 0)
+        items += first + rest[:share]
+        longest, rest = longest[len(first) :], rest[share:]
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,11 @@
 """What tests without a socket ask for; their folders' conftest.py take these in."""
 
 import logging
-from asyncio import constants
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
+import stamina
 import structlog
 
 from tests.harness import Cluster, Place, running_cluster
@@ -14,8 +14,8 @@ from tests.servers import MariaDb
 
 @pytest.fixture(autouse=True, scope="session")
 def quiet_logs() -> None:
-    """Only what is wrong is printed, and asyncio's debug mode keeps the last steps of each stack, not ten."""
-    constants.DEBUG_STACK_DEPTH = 2  # type: ignore[misc]
+    """Only what is wrong is printed."""
+    stamina.set_testing(True, attempts=1000, cap=True)  # as many attempts as ever, without the waits between them
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
         processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],

@@ -7,6 +7,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 from playwright.async_api import Browser
 
 from tests.e2e.browser import People, running_chromium
@@ -17,6 +18,14 @@ StartServer = Callable[..., ServerProcess]
 Connect = Callable[..., Awaitable[Client]]
 
 _numbers = itertools.count(1001)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All tests here run in one event loop, that of the browser."""
+    in_one_loop = pytest.mark.asyncio(loop_scope="session")
+    for item in items:
+        if Path(__file__).parent in item.path.parents and pytest_asyncio.is_async_test(item):
+            item.add_marker(in_one_loop, append=False)
 
 
 @pytest.fixture(scope="session")
@@ -35,8 +44,9 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
     """Starts servers that are the test's own; whatever still runs afterwards is killed."""
     started: list[ServerProcess] = []
 
-    def start(*arguments: str, folder: Path = tmp_path, **environment: str) -> ServerProcess:
+    def start(*arguments: str, folder: Path = tmp_path, anew: bool = False, **environment: str) -> ServerProcess:
         server = ServerProcess(folder, *arguments, **environment)
+        server.anew = anew
         started.append(server)
         server.start()
         return server
@@ -46,7 +56,7 @@ def start_server(tmp_path: Path) -> Iterator[StartServer]:
         server.kill()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def connect() -> AsyncIterator[Connect]:
     """Opens connections, signed in where a `user_id` is given, and closes them afterwards."""
     clients: list[Client] = []
@@ -63,7 +73,7 @@ async def connect() -> AsyncIterator[Connect]:
         await client.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def http() -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession() as session:
         yield session
@@ -75,21 +85,29 @@ def person() -> Callable[[], str]:
     return lambda: f"user_{next(_numbers)}"
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def pair(demo: ServerProcess, http: aiohttp.ClientSession, person: Callable[[], str]) -> tuple[str, str, int]:
     """Two people that only this test knows, and the direct conversation between them."""
     ann, bob = person(), person()
     return ann, bob, await make_conversation(demo, http, ann, bob)
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    """The system's Chromium."""
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    """One for the whole run: to start it takes longer than most tests in it."""
     async with running_chromium() as browser:
         yield browser
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
+async def browser(chromium: Browser) -> AsyncIterator[Browser]:
+    """The system's Chromium; the profiles that a test makes in it are gone afterwards."""
+    yield chromium
+    for profile in chromium.contexts:
+        await profile.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
 async def people(browser: Browser) -> AsyncIterator[People]:
     """People with a browser each; whatever their pages complain of fails the test."""
     people = People(browser)

@@ -4,13 +4,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
+import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bihak.settings import Settings
+from tests.ready import Process, start_bihak, start_bihak_anew
 
 START_WITHIN_S = 30.0
 STOP_WITHIN_S = 30.0
@@ -26,25 +27,30 @@ def clean_environment(extra: Mapping[str, str]) -> dict[str, str]:
 
 def run_bihak(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """`bihak` with `arguments`, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "bihak", *arguments],
-        cwd=folder,
-        env=clean_environment(environment),
-        capture_output=True,
-        text=True,
-        timeout=START_WITHIN_S,
-        check=False,
-    )
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = start_bihak(arguments, folder, clean_environment(environment), out, err)
+        try:
+            status = process.wait(START_WITHIN_S)
+        finally:
+            process.kill()
+        said = []
+        for file in (out, err):
+            file.seek(0)
+            said.append(file.read().decode())
+    return subprocess.CompletedProcess([*arguments], status, *said)
 
 
 class ServerProcess:
     """`bihak serve` in a folder of its own, on a free port."""
 
+    anew = False
+    """Whether it is started as an operator does it, imports and all."""
+
     def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
         self.folder = folder
         self._arguments = arguments
         self._environment = clean_environment(environment)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
         self.port = 0
 
     def start(self) -> None:
@@ -54,9 +60,10 @@ class ServerProcess:
 
     def launch(self) -> None:
         """Starts it."""
-        command = [sys.executable, "-m", "bihak", "serve", "--port", str(self.port), *self._arguments]
+        arguments = ["serve", "--port", str(self.port), *self._arguments]
         with self._out.open("wb") as out, self._err.open("ab") as err:
-            self._process = subprocess.Popen(command, cwd=self.folder, env=self._environment, stdout=out, stderr=err)
+            start = start_bihak_anew if self.anew else start_bihak
+            self._process = start(arguments, self.folder, self._environment, out, err)
 
     def wait(self) -> None:
         """Waits until it says where it listens."""

@@ -1,7 +1,6 @@
 """What others write stays text in a browser, and no page may do with another what it likes."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,7 +8,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Browser, Error, Page, expect
 
-from tests.e2e.browser import Person, running_chromium
+from tests.e2e.browser import Person
 from tests.e2e.conftest import StartServer
 from tests.e2e.server import ServerProcess
 from tests.e2e.test_platform_api import API_KEY, Platform
@@ -47,12 +46,6 @@ HOSTILE_ADDRESSES = (
     *("vbscript:x", "//evil.example/x.png", "/x.png", "https://", 'https://a.example/"onerror=alert(1)', "file:///x"),
     *(" javascript:alert(1)", "https://a.example/<script>", "https://a.example/\nx", "JAVASCRIPT:alert(1)"),
 )
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with running_chromium() as browser:
-        yield browser
 
 
 async def fill(server: ServerProcess, http: aiohttp.ClientSession) -> int:

@@ -1,13 +1,12 @@
 """The client library in a real browser: what lies in IndexedDB outlives a page, and is shared by its tabs."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import BrowserContext, Page
+import pytest_asyncio
+from playwright.async_api import Browser, BrowserContext, Page
 
-from tests.e2e.browser import running_chromium
 from tests.e2e.conftest import Connect
 from tests.e2e.server import ServerProcess
 
@@ -37,11 +36,10 @@ ARRIVE = """async ([number, connects]) => {
 }"""
 
 
-@pytest.fixture
-async def browser() -> AsyncIterator[BrowserContext]:
-    """One profile, whose tabs share what they keep."""
-    async with running_chromium() as browser:
-        yield await browser.new_context()
+@pytest_asyncio.fixture(loop_scope="session")
+async def profile(browser: Browser) -> BrowserContext:
+    """Whose tabs share what they keep."""
+    return await browser.new_context()
 
 
 async def arrive(page: Page, server: ServerProcess, user_id: str, *, connects: bool = True) -> Any:
@@ -58,12 +56,12 @@ async def history(server: ServerProcess, http: aiohttp.ClientSession, who: str, 
 
 @pytest.mark.parametrize("locks", [True, False], ids=["with Web Locks", "without, as on plain http"])
 async def test_what_two_tabs_write_offline_is_sent_once_and_in_order_even_over_a_reload(
-    demo: ServerProcess, http: aiohttp.ClientSession, browser: BrowserContext, pair: tuple[str, str, int], locks: bool
+    demo: ServerProcess, http: aiohttp.ClientSession, profile: BrowserContext, pair: tuple[str, str, int], locks: bool
 ) -> None:
     ann, _, here = pair
     if not locks:
-        await browser.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
-    tabs = [await browser.new_page() for _ in range(3)]
+        await profile.add_init_script("Object.defineProperty(navigator, 'locks', { value: undefined })")
+    tabs = [await profile.new_page() for _ in range(3)]
     for tab in tabs[:2]:
         await arrive(tab, demo, ann, connects=False)
     for number in range(12):
@@ -81,10 +79,10 @@ async def test_what_two_tabs_write_offline_is_sent_once_and_in_order_even_over_a
 
 
 async def test_a_page_starts_from_what_was_seen_and_hears_what_it_missed(
-    demo: ServerProcess, browser: BrowserContext, connect: Connect, pair: tuple[str, str, int]
+    demo: ServerProcess, profile: BrowserContext, connect: Connect, pair: tuple[str, str, int]
 ) -> None:
     ann, bob, here = pair
-    page = await browser.new_page()
+    page = await profile.new_page()
     friend = await connect(demo, bob)
     first = await friend.ask("message_sent", type="message", conversation_id=here, content="one")
     assert await arrive(page, demo, ann) == {"me": None, "conversations": []}

@@ -8,9 +8,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
-from tests.e2e.browser import Person, running_chromium
+from tests.e2e.browser import Person
 from tests.e2e.client import Client
 from tests.e2e.conftest import Connect, make_conversation
 from tests.e2e.server import ServerProcess
@@ -157,7 +157,7 @@ async def test_without_redis_everything_is_delivered_and_it_is_said_once(
 
 
 async def test_a_browser_whose_node_is_killed_keeps_its_conversation_whole_on_another(
-    nodes: Nodes, connect: Connect, http: aiohttp.ClientSession
+    nodes: Nodes, connect: Connect, http: aiohttp.ClientSession, browser: Browser
 ) -> None:
     cid = await make_conversation(nodes[1], http, "user_31", "user_32")
     bob: Client = await connect(nodes[1], "user_32")
@@ -165,7 +165,7 @@ async def test_a_browser_whose_node_is_killed_keeps_its_conversation_whole_on_an
     async def bob_says(text: str) -> None:
         await bob.ask("message_sent", type="message", conversation_id=cid, content=text)
 
-    async with Proxy(nodes[0].port, random.Random(0)) as switch, running_chromium() as browser:
+    async with Proxy(nodes[0].port, random.Random(0)) as switch:
         page = (await Person.arrive(browser)).page
         await page.goto(f"http://localhost:{switch.port}/#as=user_31&c={cid}")
         field = page.get_by_role("textbox", name="Message")

@@ -4,6 +4,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import pytest_asyncio
 
 from tests.e2e.conftest import Connect
 from tests.e2e.server import ServerProcess
@@ -11,7 +12,7 @@ from tests.e2e.server import ServerProcess
 Pair = tuple[str, str, int]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def talk(demo: ServerProcess, connect: Connect, pair: Pair) -> Pair:
     """A conversation with the messages "1" to "7"."""
     ann, bob, conversation_id = pair

@@ -12,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
-from tests.e2e.browser import Person, running_chromium
+from tests.e2e.browser import Person
 from tests.e2e.conftest import Connect
 from tests.e2e.server import SECRET, ServerProcess
 from tests.servers import require_program
@@ -151,44 +151,43 @@ async def test_the_widget_gets_a_token_from_php(
     assert (reply["user_id"], reply["name"]) == ("user_1", "Aline Uwase")
 
 
-async def test_following_the_link_signs_in_and_leaves_no_token_behind(site: str) -> None:
-    async with running_chromium() as browser:
-        person = await Person.arrive(browser)
-        await person.page.goto(f"{site}/")
-        async with person.context.expect_page() as opened:
-            await person.page.get_by_role("link", name="Open the chat").click()
-        chat = await opened.value
-        await expect(chat.get_by_role("heading", name="Aline Uwase")).to_be_visible(timeout=15_000)
-        assert "token" not in chat.url
-        assert not re.search("eyJ", await chat.evaluate("location.href + document.documentElement.outerHTML"))
-        await chat.reload()
-        await expect(chat.get_by_role("heading", name="Aline Uwase")).to_be_visible(timeout=15_000)
-        await chat.close()
-        await person.page.get_by_role("link", name="a page with the chat on it").click()
-        await expect(person.page.get_by_role("button", name="Messages", exact=True)).to_be_visible(timeout=15_000)
-        await person.page.get_by_role("button", name="All messages").click()
-        widget = person.page.get_by_role("dialog", name="Messages")
-        await expect(widget.get_by_text("Aline Uwase")).to_be_visible(timeout=15_000)
-        assert person.complaints == []
+async def test_following_the_link_signs_in_and_leaves_no_token_behind(site: str, browser: Browser) -> None:
+    person = await Person.arrive(browser)
+    await person.page.goto(f"{site}/")
+    async with person.context.expect_page() as opened:
+        await person.page.get_by_role("link", name="Open the chat").click()
+    chat = await opened.value
+    await expect(chat.get_by_role("heading", name="Aline Uwase")).to_be_visible(timeout=15_000)
+    assert "token" not in chat.url
+    assert not re.search("eyJ", await chat.evaluate("location.href + document.documentElement.outerHTML"))
+    await chat.reload()
+    await expect(chat.get_by_role("heading", name="Aline Uwase")).to_be_visible(timeout=15_000)
+    await chat.close()
+    await person.page.get_by_role("link", name="a page with the chat on it").click()
+    await expect(person.page.get_by_role("button", name="Messages", exact=True)).to_be_visible(timeout=15_000)
+    await person.page.get_by_role("button", name="All messages").click()
+    widget = person.page.get_by_role("dialog", name="Messages")
+    await expect(widget.get_by_text("Aline Uwase")).to_be_visible(timeout=15_000)
+    assert person.complaints == []
 
 
-async def test_a_token_in_the_address_takes_the_place_of_whoever_was_there(server: ServerProcess) -> None:
-    async with running_chromium() as browser:
-        person = await Person.arrive(browser)
-        for user_id, name in (("user_61", "First Person"), ("user_62", "Second Person")):
-            token = await run_php(server, f"echo bihak_token('{user_id}', '{name}');")
-            await person.page.goto(f"{server.url}/#token={token}")
-            if user_id != "user_61":
-                await person.page.get_by_role("button", name="Continue").click()
-            await expect(person.page.get_by_role("heading", name=name)).to_be_visible(timeout=15_000)
-            assert "token" not in person.page.url
-        assert person.complaints == []
+async def test_a_token_in_the_address_takes_the_place_of_whoever_was_there(
+    server: ServerProcess, browser: Browser
+) -> None:
+    person = await Person.arrive(browser)
+    for user_id, name in (("user_61", "First Person"), ("user_62", "Second Person")):
+        token = await run_php(server, f"echo bihak_token('{user_id}', '{name}');")
+        await person.page.goto(f"{server.url}/#token={token}")
+        if user_id != "user_61":
+            await person.page.get_by_role("button", name="Continue").click()
+        await expect(person.page.get_by_role("heading", name=name)).to_be_visible(timeout=15_000)
+        assert "token" not in person.page.url
+    assert person.complaints == []
 
 
-async def test_a_token_leaves_the_address_before_anything_else(server: ServerProcess) -> None:
-    async with running_chromium() as browser:
-        page = (await Person.arrive(browser)).page
-        await page.route("**/config.json", lambda route: route.abort())
-        await page.goto(f"{server.url}/#token=some.thing.secret&c=5")
-        await expect(page.get_by_role("alert")).to_be_visible(timeout=15_000)
-        assert page.url == f"{server.url}/#c=5"
+async def test_a_token_leaves_the_address_before_anything_else(server: ServerProcess, browser: Browser) -> None:
+    page = (await Person.arrive(browser)).page
+    await page.route("**/config.json", lambda route: route.abort())
+    await page.goto(f"{server.url}/#token=some.thing.secret&c=5")
+    await expect(page.get_by_role("alert")).to_be_visible(timeout=15_000)
+    assert page.url == f"{server.url}/#c=5"

@@ -1,20 +1,13 @@
 """The page at /api/docs, in a real browser."""
 
-from collections.abc import AsyncIterator
 from typing import Literal
 
 import aiohttp
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.e2e.browser import Person, running_chromium
+from tests.e2e.browser import Person
 from tests.e2e.server import ServerProcess
-
-
-@pytest.fixture
-async def browser() -> AsyncIterator[Browser]:
-    async with running_chromium() as browser:
-        yield browser
 
 
 async def test_the_page_lists_what_the_documents_say_and_finds_it(demo: ServerProcess, browser: Browser) -> None:

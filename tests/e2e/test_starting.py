@@ -10,7 +10,7 @@ from tests.e2e.server import SECRET, run_bihak
 
 
 def test_the_first_lines_say_where_and_how(start_server: StartServer, tmp_path: Path) -> None:
-    server = start_server("--demo")
+    server = start_server("--demo", anew=True)
     said = server.said()
     assert f"listening  ws://localhost:{server.port}" in said
     assert "SQLite, bihak-demo.db" in said

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 
 import aiohttp
-import pytest
+import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
 from tests.e2e.browser import People
@@ -17,7 +17,7 @@ expect.set_options(timeout=15_000)
 Pair = tuple[str, str, int]
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def three(demo: ServerProcess, http: aiohttp.ClientSession, person: Callable[[], str]) -> tuple[str, str, str]:
     """Three people whom the server knows, and who share no conversation."""
     found = person(), person(), person()

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import pytest
+import pytest_asyncio
 from aiohttp import web
 from playwright.async_api import Browser, Locator, Page, expect
 
-from tests.e2e.browser import Person, running_chromium
+from tests.e2e.browser import Person
 from tests.e2e.conftest import Connect, StartServer
 from tests.e2e.server import SECRET, ServerProcess, run_bihak
 from tests.servers import free_port
@@ -51,7 +51,7 @@ class Platform:
         return web.json_response({"token": self.token}, status=200 if self.token else 401)
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="session")
 async def platform() -> AsyncIterator[Platform]:
     platform = Platform()
     app = web.Application()
@@ -63,13 +63,12 @@ async def platform() -> AsyncIterator[Platform]:
     await runner.cleanup()
 
 
-@pytest.fixture
-async def visitor() -> AsyncIterator[Person]:
+@pytest_asyncio.fixture(loop_scope="session")
+async def visitor(browser: Browser) -> AsyncIterator[Person]:
     """Somebody with a browser, whose pages must have nothing to complain of."""
-    async with running_chromium() as browser:
-        person = await arrive(browser)
-        yield person
-        assert person.complaints == []
+    person = await arrive(browser)
+    yield person
+    assert person.complaints == []
 
 
 async def arrive(browser: Browser) -> Person:

@@ -8,8 +8,16 @@ import pytest_asyncio
 
 from tests.e2e.client import Client
 from tests.faults.process import Bihak
+from tests.servers import MariaDb, running_mariadb
 
 Connect = Callable[[str], Awaitable[Client]]
+
+
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
+    """Of the tests in this folder alone: they kill and freeze it."""
+    with running_mariadb(tmp_path_factory.mktemp("mortal")) as server:
+        yield server
 
 
 @pytest.fixture

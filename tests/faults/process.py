@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bihak.failpoints import VARIABLE
 from tests.e2e.server import clean_environment
+from tests.ready import Process, start_bihak
 from tests.servers import free_port
 
 START_WITHIN_S = 60.0
@@ -40,7 +41,7 @@ class Bihak:
         limits = {"RATE_LIMIT_MESSAGES": "off", "RATE_LIMIT_REQUESTS": "off"}
         settings = {"AUTH_MODE": "trusted", "LOG_LEVEL": "warning", **limits}
         self._environment = clean_environment(settings | {"DATABASE_URL": database_url} | environment)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Process | None = None
 
     @property
     def ws_url(self) -> str:
@@ -65,12 +66,13 @@ class Bihak:
     def launch(self, failpoint: str | None = None, *, clock_ahead_s: float = 0.0) -> None:
         """Starts it and does not wait. `clock_ahead_s`: by how much its wall clock is wrong."""
         environment = self._environment | ({VARIABLE: failpoint} if failpoint else {})
-        program = ["-c", _CLOCK_AHEAD.format(clock_ahead_s)] if clock_ahead_s else ["-m", "bihak"]
-        command = [*self._wrapper, sys.executable, *program, *self._arguments]
-        with self._log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, cwd=self._folder, env=environment, stdout=subprocess.DEVNULL, stderr=log
-            )
+        with self._log.open("ab") as log, Path(os.devnull).open("wb") as nowhere:
+            if not self._wrapper and not clock_ahead_s:
+                self._process = start_bihak(self._arguments, self._folder, environment, nowhere, log)
+                return
+            program = ["-c", _CLOCK_AHEAD.format(clock_ahead_s)] if clock_ahead_s else ["-m", "bihak"]
+            command = [*self._wrapper, sys.executable, *program, *self._arguments]
+            self._process = subprocess.Popen(command, cwd=self._folder, env=environment, stdout=nowhere, stderr=log)
 
     async def _serves(self) -> bool:
         try:

@@ -207,6 +207,9 @@ BOUNDED = settings(
 )
 def test_any_bytes_give_one_error(target: Target, frame: bytes) -> None:
     (error,) = target.throw(frame)
+    if error["type"] == "pong":  # Hypothesis also tries constants of our own code, where it is loaded
+        assert json.loads(frame)["type"] == "ping"
+        return
     assert error["type"] == "error"
     assert error["code"] in ("invalid_frame", "unknown_type", "invalid_field")
 
