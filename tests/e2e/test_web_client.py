@@ -1,10 +1,12 @@
 """The web client in a real browser: two people who talk to each other."""
 
+import asyncio
+import json
 import re
 from pathlib import Path
 
 import aiohttp
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, WebSocket, expect
 
 from tests.e2e.browser import People, Person
 from tests.e2e.conftest import StartServer
@@ -196,6 +198,50 @@ async def test_the_first_load_is_small_and_nothing_is_asked_for_late(
         assert (await http.post(url, json={"content": "Hello"})).status == 201
     load = await load_first(browser, f"{demo.url}/#as={ann}&c={conversation_id}")
     assert len(load.files) > 50
-    assert load.bytes < 100_000
+    assert load.bytes < 98_000
     # All modules are asked for by the page itself; only the language is for the client to choose.
     assert load.late_scripts == ["app/words/en.js"]
+
+
+async def test_the_connection_does_not_wait_for_the_screens(
+    demo: ServerProcess, people: People, pair: Pair, http: aiohttp.ClientSession
+) -> None:
+    """What was said, and is said meanwhile, is there before anything can show it; the screens take it over."""
+    ann, bob, conversation_id = pair
+    sockets: list[WebSocket] = []
+    heard: set[str] = set()
+    told, screens = asyncio.Event(), asyncio.Event()
+
+    def frame(text: str | bytes) -> None:
+        heard.add(json.loads(text)["type"])
+        if heard >= {"conversations", "history", "new_message"}:
+            told.set()
+
+    def connected(socket: WebSocket) -> None:
+        sockets.append(socket)
+        socket.on("framereceived", frame)
+
+    async def hold(route: Route) -> None:
+        await screens.wait()
+        await route.continue_()
+
+    async def write(content: str) -> None:
+        url = f"{demo.url}/api/conversations/{conversation_id}/messages"
+        async with http.post(url, json={"content": content}, headers={"X-Participant": bob}) as response:
+            assert response.status == 201
+
+    await write("before")
+    page = (await people.arrive()).page
+    page.on("websocket", connected)
+    await page.route("**/app/chat.js", hold)
+    async with page.expect_event("websocket") as first:
+        await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}", wait_until="commit")
+    await (await first.value).wait_for_event("framereceived", lambda text: json.loads(text)["type"] == "history")
+    await write("meanwhile")
+    await told.wait()
+    await expect(page.get_by_role("article")).to_have_count(0)
+    screens.set()
+    await expect(page.get_by_role("article")).to_have_count(2)
+    await expect(message(page, "meanwhile")).to_be_visible()
+    await expect(page).to_have_title(re.compile("Bihak"))
+    assert len(sockets) == 1

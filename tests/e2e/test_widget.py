@@ -1,5 +1,6 @@
 """The widget on pages of other people: with a style of their own, of another origin, with another idea of security."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -8,7 +9,7 @@ from typing import Any
 
 import pytest_asyncio
 from aiohttp import web
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from tests.e2e.browser import Person
 from tests.e2e.conftest import Connect, StartServer
@@ -331,6 +332,70 @@ async def test_it_works_on_a_page_of_another_origin_whose_users_sign_in_there(
     assert await page.evaluate("indexedDB.databases()") == []
     await page.evaluate("BihakWidget.start({token: () => null})")
     assert await page.locator("bihak-chat").count() == 0
+
+
+async def test_an_early_click_waits_and_a_whole_screen_holds_the_focus(demo: ServerProcess, visitor: Person) -> None:
+    page = visitor.page
+    module, words = asyncio.Event(), asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await (module if "widget.js" in route.request.url else words).wait()
+        await route.continue_()
+
+    await page.route("**/widget/widget.js", hold)
+    await page.route("**/words/en.js", hold)
+    await page.set_viewport_size({"width": 390, "height": 700})
+    await page.goto(f"{demo.url}/demo/widget.html", wait_until="commit")
+    await page.wait_for_function("globalThis.BihakWidget")
+    await page.get_by_role("button", name="Write to Grace").click()
+    async with page.expect_request("**/words/en.js"):
+        module.set()
+    words.set()
+    await expect(panel(page).get_by_role("heading", name="Grace Mukamana")).to_be_visible()
+    await expect(panel(page).get_by_role("textbox", name="Message")).to_be_focused()
+
+    # From now on Tab goes round in it, with the browser's own buttons where a page begins and ends.
+    where = (
+        "document.activeElement.localName + ' ' + (document.activeElement.shadowRoot?.activeElement?.className ?? '')"
+    )
+    for key in ("Tab", "Shift+Tab"):
+        seen = []
+        for _ in range(14):
+            await page.keyboard.press(key)
+            seen.append(await page.evaluate(where))
+        assert {one.split(" ")[0] for one in seen} <= {"bihak-chat", "body"}, seen
+        assert seen.count("bihak-chat widget-close") > 0, seen
+    # Turned, or in a wider window, it is a part of the page.
+    await page.set_viewport_size({"width": 1100, "height": 760})
+    await expect(bubble(page)).to_be_visible()
+    await page.get_by_role("textbox", name="A field of the page").click()
+    await page.set_viewport_size({"width": 390, "height": 700})
+    await page.keyboard.press("Shift+Tab")
+    assert await page.evaluate("document.activeElement.localName") != "button"
+    await page.keyboard.press("Escape")
+    await expect(panel(page)).to_be_hidden()
+    await page.get_by_role("textbox", name="A field of the page").click()
+
+
+async def test_of_two_servers_tags_the_last_one_counts_and_the_console_says_so(
+    demo: ServerProcess, start_server: StartServer, platform: Platform, visitor: Person
+) -> None:
+    other = start_server("--demo", ALLOWED_ORIGINS=platform.url)
+    tags = [f'<script src="{at.url}/widget.js" data-participant="user_1"></script>' for at in (demo, other)]
+    icon = f'<link rel=icon href="{demo.url}/app/icon.svg">'
+    platform.page = f"<!doctype html><html lang=en><title>Two</title>{icon}<body><h1>Two</h1>{''.join(tags)}"
+    page = visitor.page
+    async with page.expect_console_message(lambda told: "two servers" in told.text) as told:
+        await page.goto(platform.url)
+    assert other.url in (await told.value).text
+    await bubble(page).click()
+    await panel(page).get_by_role("link", name=re.compile("^Grace")).click()
+    await panel(page).get_by_role("textbox", name="Message").fill("To the second server")
+    await page.keyboard.press("Enter")
+    await expect(panel(page).get_by_role("article").filter(has_text="To the second server")).to_be_visible()
+    assert "new_message" in str(other.log_lines())
+    assert await page.locator("bihak-chat").count() == 1
+    visitor.complaints[:] = [told for told in visitor.complaints if "two servers" not in told]
 
 
 def test_the_widget_takes_every_style_sheet_of_the_web_client() -> None:

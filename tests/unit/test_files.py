@@ -39,7 +39,8 @@ PAGE = """<head>
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[TestClient[web.Request, web.Application]]:
     (tmp_path / "served").mkdir()
-    (tmp_path / "served" / "a.js").write_text(SCRIPT)
+    for name in ("a.js", "widget.js"):
+        (tmp_path / "served" / name).write_text(SCRIPT)
     (tmp_path / "served" / "long.css").write_text("a { color: red }\n" * 100)
     (tmp_path / "secret.txt").write_text("no")
     app = web.Application()
@@ -54,6 +55,9 @@ async def test_comments_and_casts_stay_here_and_lines_keep_their_numbers(
     async with client.get("/a.js") as response:
         assert await response.text() == SERVED
         assert response.content_type in ("text/javascript", "application/javascript")
+        assert response.charset is None, "a module is UTF-8 in any case"
+    async with client.get("/widget.js") as response:
+        assert response.charset == "utf-8", "a page may be in another one, and its scripts with it"
 
 
 async def test_what_the_browser_has_is_not_sent_again_until_it_changes(

@@ -111,7 +111,8 @@ def _read(path: Path, root: Path) -> Packed:
 def _headers_of(path: Path) -> dict[str, str]:
     kind, _ = mimetypes.guess_type(path.name)
     content_type = kind or "application/octet-stream"
-    if content_type.startswith("text/"):
+    # A module is UTF-8 whatever is said of it, and there are many of them; a classic script is as its page.
+    if content_type.startswith("text/") and (path.suffix != ".js" or path.name in _CLASSIC):
         content_type += "; charset=utf-8"
     headers: dict[str, str] = {hdrs.CONTENT_TYPE: content_type}
     if path.suffix in _SUBRESOURCES and path.name not in _WORKERS:

@@ -5,6 +5,9 @@ import { noticeWords } from "./wording.js";
 /** @typedef {import("../sdk/wire.js").Notification} Notice */
 /** @typedef {import("./store.js").Store} Store */
 
+/** Browsers on Android have notifications for service workers alone, and say so only when one is made. */
+let isRefused = false;
+
 export class Alerts {
   #store;
   #navigate;
@@ -32,7 +35,8 @@ export class Alerts {
     if (preferences.isMuted(conversationId) || (document.visibilityState === "visible" && document.hasFocus())) return;
     const { title, text } = noticeWords(notice, state);
     // One tag for all tabs of this person: each of them hears of it, one notification is shown.
-    const shown = new Notification(title, { body: text, tag: `bihak-${id}`, icon: "app/icon.svg", silent: true });
+    const shown = notification(title, { body: text, tag: `bihak-${id}`, icon: "app/icon.svg", silent: true });
+    if (!shown) return preferences.choose({ alerts: false });
     shown.onclick = () => {
       window.focus();
       this.#navigate({ conversationId, messageId });
@@ -48,8 +52,18 @@ export class Alerts {
   }
 }
 
+/** @param {string} title @param {NotificationOptions} options @returns {Notification | null} */
+function notification(title, options) {
+  try {
+    return new Notification(title, options);
+  } catch {
+    isRefused = true;
+    return null;
+  }
+}
+
 /** @returns {NotificationPermission | "missing"} */
-export const permission = () => (globalThis.Notification ? Notification.permission : "missing");
+export const permission = () => (globalThis.Notification && !isRefused ? Notification.permission : "missing");
 
 /** To be called from a click only: browsers refuse whoever asks unbidden. @returns {Promise<boolean>} */
 export async function askPermission() {

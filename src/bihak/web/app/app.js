@@ -1,13 +1,13 @@
 /** Where the web client begins: who is it for, and which of its two screens is to be shown. */
 
+import { TOKEN, whoComes } from "./arrival.js";
 import { forget, lastPerson } from "./belongings.js";
 import { el, fill, find } from "./dom.js";
 import { takeFirst } from "./early.js";
 import { later } from "./later.js";
 import { showTheme } from "./preferences.js";
 import { correct, currentRoute, go, takeToken } from "./route.js";
-import { Session } from "./session.js";
-import { tellTab } from "./tab.js";
+import { Session, tellTab } from "./session.js";
 import { reasonWords } from "./wording.js";
 import { choose, speak, spoken, t } from "./words.js";
 
@@ -18,8 +18,6 @@ import { choose, speak, spoken, t } from "./words.js";
  * @property {string} version
  */
 
-const TOKEN = "bihak.token";
-
 const root = find("#root");
 /** @type {Session | null} */
 let session = null;
@@ -27,13 +25,11 @@ let session = null;
 /** @param {Config} config @param {string} [notice] */
 function route(config, notice) {
   const { as, ...place } = currentRoute();
-  const token = config.auth_mode === "token" ? sessionStorage.getItem(TOKEN) : null;
-  const wanted = config.auth_mode === "token" ? token && (as ?? "") : as;
-  if (session && (wanted === null || (as && session.as !== as))) end();
-  if (wanted === null) return void showSignIn(config, notice);
+  const who = whoComes(config);
+  if (session && (!who || (as && session.as !== as))) end();
+  if (!who) return void showSignIn(config, notice);
   session ??= new Session(root, {
-    as: wanted,
-    token,
+    who,
     refused: (why) => (why.code === "revoked" ? signOut : leave)(config, reasonWords(why)),
     loaded: () => void keepForOffline(),
   });

@@ -4,10 +4,12 @@ import { Bihak } from "../sdk/sdk.js";
 import { DRAFTS } from "./drafts.js";
 import { PLACES } from "./places.js";
 import { CHOICES } from "./preferences.js";
-import { RECENT } from "./recent.js";
+import { home } from "./route.js";
 
 /** @typedef {import("./handover.js").Person} Person */
 
+/** The emoji they used lately. */
+export const RECENT = "bihak.emoji";
 const LAST = "bihak.person";
 
 /** @returns {Person | null} who signed in last, and has not signed out */
@@ -43,6 +45,3 @@ export function forget(userId) {
     // Without storage nothing was left.
   }
 }
-
-/** The server's address. */
-export const home = () => new URL(".", location.href).href;

@@ -21,7 +21,7 @@ export function connectionLine(bihak) {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   let counting;
   let wasReady = bihak.state.state === "ready";
-  let retryAtMs = 0;
+  let retryAtMs = performance.now() + (bihak.state.retryInMs ?? 0);
 
   const count = () => {
     const seconds = Math.ceil((retryAtMs - performance.now()) / SECOND_MS);

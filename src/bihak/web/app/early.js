@@ -1,6 +1,6 @@
 /** What takes the server a while is asked for before the client itself is here. */
 
-import { speak } from "./words.js";
+import { speak, warmUp } from "./words.js";
 
 /** @typedef {import("./app.js").Config} Config */
 
@@ -11,16 +11,18 @@ async function load() {
   return answer.json();
 }
 
-/** @returns {Promise<Config>} who may come in, once there are words to say it in */
-export const prepare = async () => (await Promise.all([load(), speak()]))[0];
+/** @param {Promise<Config>} config @returns {Promise<Config>} who may come in, once there are words to say it in */
+const prepare = async (config) => (await Promise.all([config, speak()]))[0];
 
+export const firstConfig = load();
 /** The first try. @type {Promise<Config> | null} */
-let first = prepare();
+let first = prepare(firstConfig);
 // Whoever takes it hears of it.
 first.catch(() => {});
+warmUp();
 
 export function takeFirst() {
-  const taken = first ?? prepare();
+  const taken = first ?? prepare(load());
   first = null;
   return taken;
 }

@@ -174,7 +174,7 @@ export class Findings {
         { class: "found", href: hrefOf({ as: this.#route.as, conversationId, messageId }) },
         el("span", { class: "found-who" }, el("bdi", {}, isNamed ? `${who} · ${state.titleOf(conversation)}` : who)),
         el("time", { class: "conversation-when", datetime: moment, title: exactly(moment) }, brief(moment)),
-        el("span", { class: "found-words", dir: "auto" }, ...marked(content, this.#query)),
+        el("span", { class: "excerpt", dir: "auto" }, ...marked(content, this.#query)),
       ),
     );
   }

@@ -72,7 +72,7 @@ function row(notice, { store, navigate }, close) {
       face,
       el("span", { class: "news-title" }, title),
       el("time", { class: "conversation-when", datetime: moment, title: exactly(moment) }, brief(moment)),
-      el("span", { class: "news-text", dir: "auto" }, text),
+      el("span", { class: "excerpt", dir: "auto" }, text),
       notice.read_at ? null : el("span", { class: "unseen" }, t("notices.new")),
     ),
   );

@@ -1,6 +1,5 @@
 /** The open conversation: who is in it, what was said, and where one answers. */
 
-import { Announcer } from "./announcer.js";
 import { avatar, groupAvatar } from "./avatar.js";
 import { Composer } from "./composer.js";
 import { Drafts } from "./drafts.js";
@@ -23,6 +22,9 @@ import { t } from "./words.js";
  * @property {() => void} onDetails  called when who is in it is asked for
  * @property {"main" | "section"} frame  a page has one `main`, and in somebody else's that is not ours
  */
+
+/** Lines for those who listen. */
+const SAID_KEPT = 3;
 
 export class Pane {
   #store;
@@ -177,5 +179,38 @@ export class Pane {
       const back = el("a", { class: "button", href: hrefOf({ as }) }, t("pane.back"));
       fill(this.#nothing, mark, el("h1", {}, t("pane.missingTitle")), el("p", {}, t("pane.missing")), back);
     }
+  }
+}
+
+/** Tells those who listen to the screen what was said, once, and nothing of what only moved. */
+class Announcer {
+  #state;
+  #off;
+  /** @type {number | null} */
+  conversationId = null;
+  node = el("div", { class: "unseen", role: "status", "aria-live": "polite", "aria-atomic": "false" });
+
+  /** @param {Bihak} bihak @param {Store["state"]} state */
+  constructor(bihak, state) {
+    this.#state = state;
+    this.#off = bihak.on("event", (frame) => {
+      if (frame.type === "new_message") this.#said(/** @type {any} */ (frame));
+    });
+  }
+
+  end() {
+    this.#off();
+  }
+
+  /** @param {string} words */
+  tell(words) {
+    this.node.append(el("p", {}, words));
+    while (this.node.childElementCount > SAID_KEPT) this.node.firstElementChild?.remove();
+  }
+
+  /** @param {import("../sdk/wire.js").Message} message */
+  #said(message) {
+    if (message.conversation_id !== this.conversationId || this.#state.isMine(message)) return;
+    this.tell(t("log.said", { name: message.sender_name, text: message.content }));
   }
 }

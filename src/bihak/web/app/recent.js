@@ -1,8 +1,9 @@
 /** The emoji somebody used lately on this browser, the last one first. */
 
+import { RECENT } from "./belongings.js";
+
 /** Always at hand, until others were used more lately. */
 const QUICK = ["👍", "❤️", "😂", "🎉", "😮", "🙏"];
-export const RECENT = "bihak.emoji";
 const MOST = 18;
 
 /** @returns {string[]} */

@@ -22,6 +22,11 @@ export function takeToken() {
   return token;
 }
 
+export const hasToken = () => new URLSearchParams(location.hash.slice(1)).has("token");
+
+/** The server's address. */
+export const home = () => new URL(".", location.href).href;
+
 /** @param {Partial<Route>} route @returns {string} */
 export function hrefOf({ as, conversationId, messageId }) {
   const fields = new URLSearchParams();

@@ -8,7 +8,7 @@ import { t } from "./words.js";
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("../sdk/outbox.js").Entry} Entry */
-/** @typedef {import("./mentions.js").Mentioned} Mentioned */
+/** @typedef {import("./richtext.js").Mentioned} Mentioned */
 /** @typedef {import("./reactions.js").Chip} Chip */
 /** @typedef {import("./state.js").State} State */
 

@@ -1,29 +1,23 @@
 /** One person's stay: their connection, what is known to them, and the screen that shows it. */
 
-import { ownerOf } from "../sdk/credentials.js";
-import { Bihak } from "../sdk/sdk.js";
-import { forget, home, remember } from "./belongings.js";
+import { takeArrival } from "./arrival.js";
+import { forget, remember } from "./belongings.js";
 import { chat } from "./chat.js";
 import { later } from "./later.js";
-import { choicesOf } from "./preferences.js";
 import { correct, currentRoute, go } from "./route.js";
-import { Store } from "./store.js";
-import { tellTab } from "./tab.js";
+import { spoken, t } from "./words.js";
 
 /** @typedef {import("./route.js").Route} Route */
 
 /**
  * @typedef {Object} Options
- * @property {string} as
- * @property {string | null} token
+ * @property {import("./arrival.js").Who} who
  * @property {(why: import("../sdk/contract.js").StateChange) => void} refused
  * @property {() => void} loaded  all that this person may open is here
  */
 
 export class Session {
-  /** @type {Bihak} */
   #bihak;
-  /** @type {Store} */
   #store;
   #view;
   /** Made when there is something to tell the desktop. @type {Promise<import("./alerts.js").Alerts> | null} */
@@ -36,32 +30,29 @@ export class Session {
    * @param {HTMLElement} root
    * @param {Options} options
    */
-  constructor(root, { as, token, refused, loaded }) {
+  constructor(root, { who, refused, loaded }) {
+    const { as, token } = who;
     this.as = as;
-    const owner = as || ownerOf({ token: token ?? undefined });
-    this.#bihak = new Bihak({
-      url: home(),
-      status: () => choicesOf(owner ?? "").status,
-      ...(token === null ? { participant: identityOf(as) } : { token }),
-    });
-    this.#store = new Store(this.#bihak);
+    const { bihak, store, takeHeard } = takeArrival(who);
+    this.#bihak = bihak;
+    this.#store = store;
     const leaveWord = token === null ? "signin.switch" : "signin.signOut";
     this.#view = chat(root, this.#bihak, this.#store, { leaveWord, navigate: go, told: tellTab, loaded });
+    for (const notification of takeHeard()) void this.#alert(notification);
     this.#bihak.on("notification", ({ notification }) => void this.#alert(notification));
     this.#bihak.on("notifications_read", async ({ notification_ids }) => {
       const alerts = await this.#alerts;
       for (const id of notification_ids) alerts?.withdraw(id);
     });
-    this.#bihak.on("ready", ({ user_id, name }) => {
+    const welcomed = (/** @type {import("../sdk/wire.js").Welcome} */ { user_id, name }) => {
       if (token !== null) remember({ userId: user_id, name: name ?? user_id });
       this.#isKnown(user_id);
-    });
+    };
+    this.#bihak.on("ready", welcomed);
+    if (this.#bihak.me) welcomed(this.#bihak.me);
     this.#bihak.on("state", (change) => {
       if (change.state === "refused") refused(change);
     });
-    // What was seen last is shown until the server has spoken, which is asked meanwhile.
-    void this.#store.restore();
-    this.#bihak.connect();
   }
 
   /** @param {Route} route */
@@ -114,8 +105,15 @@ export class Session {
   }
 }
 
-/** @param {string} userId @returns {import("../sdk/wire.js").Identity} */
-function identityOf(userId) {
-  const cut = userId.lastIndexOf("_");
-  return { participant_type: userId.slice(0, cut), participant_id: Number(userId.slice(cut + 1)) };
+/**
+ * The browser's tab: its title and its icon say that something waits, and its page in which language.
+ * @param {{title: string | null, unread: number}} told  `title` of the open conversation, if there is one
+ */
+export function tellTab({ title, unread }) {
+  const name = title === null ? t("app.name") : `${title} · ${t("app.name")}`;
+  document.documentElement.lang = spoken();
+  document.title = unread > 0 ? `(${unread}) ${name}` : name;
+  const link = document.querySelector("link[rel=icon]");
+  const icon = unread > 0 ? "app/icon-unread.svg" : "app/icon.svg";
+  if (link?.getAttribute("href") !== icon) link?.setAttribute("href", icon);
 }

@@ -30,8 +30,19 @@ const formats = new Map();
 export async function speak(wanted = chosen() ?? preferred()) {
   ({ words } = await LANGUAGES[wanted].load());
   language = wanted;
-  locale = asked().find((tag) => primary(tag) === wanted) ?? wanted;
+  locale = localeOf(wanted);
   formats.clear();
+}
+
+/**
+ * A browser's first number, its first date and its first list cost a tenth of a second on a slow machine: better while
+ * it waits for modules than when all of them are here.
+ */
+export function warmUp() {
+  const tag = localeOf(chosen() ?? preferred());
+  new Intl.NumberFormat(tag).format(0);
+  new Intl.DateTimeFormat(tag, { dateStyle: "full", timeStyle: "short" }).format();
+  new Intl.ListFormat(tag).format([]);
 }
 
 /**
@@ -116,6 +127,9 @@ function chosen() {
 
 /** @returns {Language} */
 const preferred = () => asked().map(primary).map(known).find(Boolean) ?? "en";
+
+/** @param {Language} wanted */
+const localeOf = (wanted) => asked().find((tag) => primary(tag) === wanted) ?? wanted;
 
 /** @returns {readonly string[]} */
 const asked = () => globalThis.navigator?.languages ?? [];

@@ -4,7 +4,7 @@
  */
 
 import { Backoff } from "./backoff.js";
-import { closingOf } from "./closing.js";
+import { closingOf } from "./fault.js";
 
 /** @typedef {import("./wire.js").Frame} Frame */
 

@@ -1,8 +1,7 @@
 /** Signing in on each new connection, and what refusals and close codes mean for the next. */
 
-import { closingOf } from "./closing.js";
 import { ownerOf } from "./credentials.js";
-import { Fault } from "./fault.js";
+import { Fault, closingOf } from "./fault.js";
 
 /** @typedef {import("./wire.js").Welcome} Welcome */
 

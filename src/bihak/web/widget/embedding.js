@@ -23,6 +23,14 @@ export class Embedding {
   #host = document.createElement("bihak-chat");
   #unread = -1;
   #ended = false;
+  /** Somebody has asked for it: then what the page says of a start is of no interest. */
+  #asked = false;
+  /** @type {() => void} */
+  #isPlaced = () => {};
+  /** Resolves when it is on the page, or never will be. @type {Promise<void>} */
+  #placed = new Promise((resolve) => {
+    this.#isPlaced = resolve;
+  });
   /** @type {Set<() => void>} */
   #waiting = new Set();
 
@@ -50,7 +58,8 @@ export class Embedding {
     if (!this.#store.state.me) await this.#signedIn();
     if (this.#ended) return;
     this.#place(sheets);
-    if (this.#options.opened) await this.open(this.#options.open, { focus: false });
+    this.#isPlaced();
+    if (this.#options.opened && !this.#asked) await this.open(this.#options.open, { focus: false });
   }
 
   /** Or will be soon: false once the page has thrown it away. */
@@ -60,6 +69,8 @@ export class Embedding {
 
   /** @param {Target} [target]  where it was, unless told @param {{focus?: boolean}} [how] */
   async open(target, { focus = true } = {}) {
+    this.#asked = true;
+    await this.#placed;
     if (this.#ended) return;
     const known = target === undefined ? undefined : this.#known(target);
     const isAway = target !== undefined && known === undefined;
@@ -77,6 +88,7 @@ export class Embedding {
 
   end() {
     this.#ended = true;
+    this.#isPlaced();
     for (const resolve of this.#waiting) resolve();
     this.#panel.end();
     this.#store.end();

@@ -6,6 +6,8 @@ import { t } from "../app/words.js";
 
 /** @typedef {import("../app/route.js").Route} Route */
 
+/** As in widget.css. */
+const WHOLE_SCREEN = "(max-width: 480px), (max-height: 420px)";
 const LIST = { as: null, conversationId: null, messageId: null };
 
 export class Panel {
@@ -14,11 +16,15 @@ export class Panel {
   #close;
   #body = el("div", { class: "widget-body" });
   #head = el("header", { class: "widget-head" });
+  #wholeScreen = matchMedia(WHOLE_SCREEN);
+  #resized = () => this.#fit();
+  /** Somebody wants to see it, whatever the browser does. */
+  #isWanted = false;
   /** @type {Route} */
   #route = LIST;
   /** @type {Promise<ReturnType<typeof import("../app/chat.js").chat>> | null} */
   #view = null;
-  node = el("section", { class: "widget-panel", role: "dialog", hidden: true }, this.#head, this.#body);
+  node = el("dialog", { class: "widget-panel" }, this.#head, this.#body);
 
   /** @param {import("../sdk/sdk.js").Bihak} bihak @param {import("../app/store.js").Store} store @param {() => void} close */
   constructor(bihak, store, close) {
@@ -26,24 +32,29 @@ export class Panel {
     this.#store = store;
     this.#close = close;
     this.node.addEventListener("keydown", (event) => this.#pressed(event));
+    // A phone's way back closes what covers the screen.
+    this.node.addEventListener("close", () => this.#isWanted && !this.isOpen && this.#close());
+    this.#wholeScreen.addEventListener("change", this.#resized);
   }
 
   get isOpen() {
-    return !this.node.hidden;
+    return this.node.open;
   }
 
   /** @param {{focus: boolean, conversationId?: number | null}} how  null: the list; else where it was, unless told */
   async open({ focus, conversationId }) {
     if (conversationId !== undefined) this.#route = { ...LIST, conversationId };
-    this.node.hidden = false;
+    this.#isWanted = true;
     this.#title();
+    if (!this.isOpen) this.#show();
     const view = await (this.#view ??= this.#build());
     view.show(this.#route);
     if (focus && this.isOpen) this.#enter();
   }
 
   close() {
-    this.node.hidden = true;
+    this.#isWanted = false;
+    this.node.close();
     // What arrives now is before nobody's eyes.
     this.#store.attend(false);
   }
@@ -54,7 +65,9 @@ export class Panel {
   }
 
   end() {
-    this.node.hidden = true;
+    this.#isWanted = false;
+    this.node.close();
+    this.#wholeScreen.removeEventListener("change", this.#resized);
     void this.#view?.then((view) => view.end());
   }
 
@@ -73,6 +86,31 @@ export class Panel {
     if (this.isOpen && !this.#focused) this.#enter();
   }
 
+  /** Where it is the whole screen, the page behind it is out of reach; a corner of the page is a part of it. */
+  #show() {
+    if (this.#wholeScreen.matches) this.node.showModal();
+    // `show()` would take the focus from whoever writes on the page.
+    else this.node.open = true;
+  }
+
+  /** The screen was turned, or the window made wider. */
+  #fit() {
+    const focused = /** @type {HTMLElement | null} */ (this.#root.activeElement);
+    // What is open over it would come to lie below; and whoever writes may have brought up a keyboard, no more.
+    if (!this.isOpen || this.#hasOver || focused?.matches("input, textarea")) return;
+    this.node.close();
+    this.#show();
+    focused?.focus({ preventScroll: true });
+  }
+
+  get #root() {
+    return /** @type {ShadowRoot} */ (this.node.getRootNode());
+  }
+
+  get #hasOver() {
+    return this.node.querySelector("dialog[open], :popover-open") !== null;
+  }
+
   #title() {
     const title = t("log.label");
     const label = t("app.close");
@@ -82,7 +120,7 @@ export class Panel {
   }
 
   get #focused() {
-    const { activeElement } = /** @type {ShadowRoot} */ (this.node.getRootNode());
+    const { activeElement } = this.#root;
     return activeElement !== null && this.node.contains(activeElement) && isShown(activeElement);
   }
 
@@ -96,7 +134,7 @@ export class Panel {
   /** @param {KeyboardEvent} event */
   #pressed(event) {
     if (event.key !== "Escape" || event.defaultPrevented || event.isComposing) return;
-    if (this.node.querySelector("dialog[open], :popover-open")) return;
+    if (this.#hasOver) return;
     event.preventDefault();
     this.#close();
   }
