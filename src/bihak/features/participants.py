@@ -69,19 +69,16 @@ class Participants(Feature):
         Raises InvalidField for an unknown type, InvalidToken for a token that was revoked.
         """
         self.require_type(identity.participant, "participant_type")
-        return await self.admit_known(identity, await self._profiles.load(identity.participant))
-
-    async def admit_known(self, identity: Identity, stored: Profile) -> Actor:
-        """As `admit`, of somebody whose type is known, by what was just read of them."""
-        who = identity.participant
-        if identity.issued_at is not None and is_revoked(identity.issued_at, stored.revoked_before_ms):
-            raise InvalidToken("The token was revoked; sign in again.")
-        name = identity.name or stored.name or who.user_id
+        stored = await self._profiles.load(identity.participant)
+        actor = recognise(identity, stored)
         if needs_saving(identity, stored):
-            await self._node.call(
-                SaveParticipant(participant=who, name=name, avatar_url=identity.avatar_url, email=identity.email)
-            )
-        return _actor(who, name)
+            await self.save_told(identity, actor)
+        return actor
+
+    async def save_told(self, identity: Identity, actor: Actor) -> None:
+        """Stores what a credential tells, of somebody who was recognised by it."""
+        told = {"avatar_url": identity.avatar_url, "email": identity.email}
+        await self._node.call(SaveParticipant(participant=actor.participant, name=actor.name, **told))
 
     async def require(self, who: Participant) -> Actor:
         """Somebody whom the platform has told of. Raises NotFound."""
@@ -261,12 +258,23 @@ def require_people(connection: sa.Connection, people: Sequence[Participant]) -> 
     return {person: found[person] for person in people}
 
 
+def recognise(identity: Identity, stored: Profile) -> Actor:
+    """Whoever a credential was accepted from. Raises InvalidToken if it was revoked."""
+    if identity.issued_at is not None and is_revoked(identity.issued_at, stored.revoked_before_ms):
+        raise InvalidToken("The token was revoked; sign in again.")
+    who = identity.participant
+    return _actor(who, identity.name or stored.name or who.user_id)
+
+
 def needs_saving(identity: Identity, stored: Profile) -> bool:
     """Whether a credential tells something of its participant that is not stored."""
     if stored.name is None:
         return True
-    told = {"name": identity.name, "avatar_url": identity.avatar_url, "email": identity.email}
-    return any(new is not None and new != getattr(stored, field) for field, new in told.items())
+    return (
+        (identity.name is not None and identity.name != stored.name)
+        or (identity.avatar_url is not None and identity.avatar_url != stored.avatar_url)
+        or (identity.email is not None and identity.email != stored.email)
+    )
 
 
 def among(

@@ -38,7 +38,7 @@ class Place(msgspec.Struct, array_like=True, gc=False):
     unread: int = 0
 
 
-class ConversationHead(msgspec.Struct, kw_only=True, omit_defaults=True):
+class ConversationHead(msgspec.Struct, omit_defaults=True, gc=False):
     """`resync`: too much was missed to be replayed; fetch the history anew."""
 
     conversation_id: int
@@ -67,18 +67,19 @@ class Resumption(msgspec.Struct):
     missed: dict[int, list[LogEntry]]
     """The events of what they lack, up to the head, where it is little."""
 
+    @property
+    def unread(self) -> list[Span]:
+        """What of `ended` is not in `missed`."""
+        return [span for cid, span in self.ended.items() if cid not in self.missed]
+
 
 class Found(NamedTuple):
     """All about an arrival, as of one moment."""
 
     profile: Profile
-    places: list[Place]
+    current: dict[int, Place]
+    """By conversation; the memberships that last."""
     resumption: Resumption | None
-
-    @property
-    def current(self) -> dict[int, Place]:
-        """By conversation; the memberships that last."""
-        return {place.conversation_id: place for place in self.places if place.left_seq is None}
 
 
 class ArrivalReader:
@@ -101,7 +102,7 @@ class ArrivalReader:
         found = [
             Found(
                 profiles[arrival.who],
-                places[arrival.who],
+                {place.conversation_id: place for place in places[arrival.who] if place.left_seq is None},
                 None if arrival.resume is None else compare(arrival.who, places[arrival.who], arrival.resume),
             )
             for arrival in arrivals
@@ -131,11 +132,12 @@ class ArrivalReader:
         spans: list[Span] = []
         into: list[dict[int, list[LogEntry]]] = []
         left = EVENTS_AT_ONCE
-        for arrival, (_, places, resumption) in zip(arrivals, found, strict=True):
+        for arrival, (_, current, resumption) in zip(arrivals, found, strict=True):
             if resumption is None or not (resumption.lacking or resumption.ended):
                 continue
-            heads = {place.conversation_id: place.last_seq for place in places}
-            lacking = [Span(arrival.who, cid, after, heads[cid]) for cid, after in resumption.lacking.items()]
+            lacking = [
+                Span(arrival.who, cid, after, current[cid].last_seq) for cid, after in resumption.lacking.items()
+            ]
             for span in (*lacking, *resumption.ended.values()):
                 count = span.through - span.after
                 if count <= min(FEW_EVENTS, left):
@@ -158,12 +160,12 @@ def compare(who: Participant, places: Sequence[Place], resume: dict[int, int]) -
             # Unknown to the client, or known from a membership that ended: what lies between is not theirs to see.
             if is_in:
                 found.new.append(cid)
-                found.heads.append(ConversationHead(conversation_id=cid, last_seq=end))
+                found.heads.append(ConversationHead(cid, end))
             continue
         if after >= end and not is_in:
             continue
         resync = after > end or end - after > RESUME_LIMIT
-        found.heads.append(ConversationHead(conversation_id=cid, last_seq=end, resync=resync))
+        found.heads.append(ConversationHead(cid, end, resync))
         if resync or after == end:
             continue
         if is_in:

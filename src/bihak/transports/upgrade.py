@@ -3,6 +3,7 @@
 import asyncio
 import re
 from binascii import b2a_base64
+from functools import lru_cache
 from hashlib import sha1
 from typing import TypeVar
 
@@ -12,7 +13,8 @@ MOST_BYTES = 8190
 HEAD_END = b"\r\n\r\n"
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_HEAD = re.compile(r"GET (/[!-~]*) HTTP/1\.1((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*)+)\r\n\r\n")
+_HEAD = re.compile(r"GET (/[!-~]*) HTTP/1\.1((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*)+\r\n)\r\n")
+_FIELDS = re.compile(r"\n([^:]+):[\t ]*((?:[^\r]*[^\r\t ])?)[\t ]*\r").findall
 _BODY = frozenset(("content-length", "transfer-encoding", "expect"))
 
 D = TypeVar("D")
@@ -57,13 +59,10 @@ def read_upgrade(stream: bytes, transport: asyncio.Transport) -> Upgrade | None:
     head = _HEAD.fullmatch(stream.decode())
     if head is None or head[1].partition("?")[0] not in PATHS:
         return None
-    values: dict[str, str] = {}
-    lines = head[2].split("\r\n")
-    for line in lines[1:]:
-        name, _, value = line.partition(":")
-        values[name.lower()] = value.strip(" \t")
+    fields: list[tuple[str, str]] = _FIELDS(head[2])
+    values = {name.lower(): value for name, value in fields}
     host = values.get("host")
-    is_plain = len(values) == len(lines) - 1 and host and _BODY.isdisjoint(values)
+    is_plain = len(values) == len(fields) and host and _BODY.isdisjoint(values)
     if not is_plain or values.get("upgrade", "").lower() != "websocket":
         return None
     if not asks_to_upgrade(values.get("connection", "")):
@@ -73,6 +72,7 @@ def read_upgrade(stream: bytes, transport: asyncio.Transport) -> Upgrade | None:
     return Upgrade(Headers(values), host, peer[0] if isinstance(peer, tuple) else None)
 
 
+@lru_cache(maxsize=64)
 def asks_to_upgrade(connection: str) -> bool:
     """Whether a Connection header says so (RFC 6455 §4.2.1)."""
     return "upgrade" in [token.strip() for token in connection.lower().split(",")]
