@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 import structlog
 
@@ -17,11 +18,13 @@ from bihak.protocol.types import Participant
 from bihak.storage.dialect import word_literal
 from bihak.storage.readers import GroupedRead
 from bihak.storage.schema import big, participant_type, participants, table
-from bihak.storage.statement import run
+from bihak.storage.statement import run_packed
 
 log = structlog.stdlib.get_logger("bihak")
 
 MODERATOR_TYPE = "admin"
+PROFILES_AT_ONCE = 100
+"""In one value of a row, which must stay far below what a database sends as one packet."""
 WATCH_EVERY_S = 1.0
 WATCH_BACK_MS = 10_000
 """How far before its last look the watch for revocations looks; no transaction is open that long."""
@@ -166,23 +169,28 @@ def _actor(who: Participant, name: str) -> Actor:
 def load_profiles(connection: sa.Connection, people: Sequence[Participant]) -> list[Profile]:
     """What is stored of each; one query for all."""
     found: dict[Participant, Profile] = {}
-    for kind, number, *fields in run(connection, _PROFILES.format(people=among_literal("p", people))):
-        who, profile = Participant(kind, number), Profile(*fields)
-        if profile.revoked_before_ms:
-            profile = found.get(who, Profile())._replace(revoked_before_ms=profile.revoked_before_ms)
-        found[who] = profile
+    for start in range(0, len(people), PROFILES_AT_ONCE):
+        some = among_literal("p", people[start : start + PROFILES_AT_ONCE])
+        for kind, number, name, avatar, email, before_ms in run_packed(
+            connection, _PROFILES.format(people=some), _profiles
+        ):
+            who = Participant(kind, number)
+            if before_ms:
+                found[who] = found.get(who, Profile())._replace(revoked_before_ms=before_ms)
+            else:
+                found[who] = Profile(name, avatar, email, found.get(who, Profile()).revoked_before_ms)
     return [found.get(person, Profile()) for person in people]
 
 
-# The second part by itself, and after the first: a token may be revoked before anybody came with it.
+# The second part by itself: a token may be revoked before anybody came with it.
 _PROFILES = """
-    SELECT p.participant_type, p.participant_id, p.name, p.avatar_url, p.email, 0 AS revoked_before_ms
+    SELECT GROUP_CONCAT(JSON_ARRAY(p.participant_type, p.participant_id, p.name, p.avatar_url, p.email, 0))
     FROM participants p WHERE {people}
     UNION ALL
-    SELECT p.participant_type, p.participant_id, NULL, NULL, NULL, p.revoked_before_ms
+    SELECT GROUP_CONCAT(JSON_ARRAY(p.participant_type, p.participant_id, NULL, NULL, NULL, p.revoked_before_ms))
     FROM session_revocations p WHERE {people}
-    ORDER BY revoked_before_ms
 """
+_profiles = msgspec.json.Decoder(list[tuple[str, int, str | None, str | None, str | None, int]])
 
 
 def revoke_tokens(tx: Transaction, who: Participant) -> int:

@@ -11,7 +11,7 @@ from bihak.features.messages import ReadCursor, count_unread
 from bihak.features.participants import Profile, among_literal, load_profiles
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect
-from bihak.storage.statement import run
+from bihak.storage.statement import run_packed
 
 ROWS_AT_ONCE = 1000
 """Memberships that one read is for, as far as can be told before: twenty people may have ten thousand each. And while
@@ -113,7 +113,7 @@ class ArrivalReader:
     def _read_places(self, connection: sa.Connection, people: Sequence[Participant]) -> dict[Participant, list[Place]]:
         found: dict[Participant, list[Place]] = {who: [] for who in people}
         # One row for each person: a driver takes longer over a row than a database over putting it together.
-        for kind, number, text in run(connection, _PLACES.format(people=among_literal("p", people))):
+        for kind, number, text in run_packed(connection, _PLACES.format(people=among_literal("p", people)), _people):
             places = found[Participant(kind, number)] = _decode(f"[{text}]")
             places.sort(key=_conversation_id)
         unread: list[Place] = []
@@ -178,22 +178,23 @@ def compare(who: Participant, places: Sequence[Place], resume: dict[int, int]) -
 def read_rooms(connection: sa.Connection, people: Sequence[Participant]) -> list[list[int]]:
     """The conversations that each is in now."""
     found: dict[Participant, list[int]] = {}
-    for kind, number, text in run(connection, _ROOMS.format(people=among_literal("p", people))):
+    for kind, number, text in run_packed(connection, _ROOMS.format(people=among_literal("p", people)), _people):
         found[Participant(kind, number)] = list(map(int, text.split(",")))
     return [found.get(person, []) for person in people]
 
 
 _PLACES = """
-    SELECT p.participant_type, p.participant_id, GROUP_CONCAT(JSON_ARRAY(
-        p.conversation_id, c.last_seq, p.joined_seq, p.left_seq, p.last_read_seq, p.last_read_message_id))
+    SELECT JSON_ARRAY(p.participant_type, p.participant_id, GROUP_CONCAT(JSON_ARRAY(
+        p.conversation_id, c.last_seq, p.joined_seq, p.left_seq, p.last_read_seq, p.last_read_message_id)))
     FROM conversation_participants p JOIN conversations c ON c.id = p.conversation_id
     WHERE {people} GROUP BY p.participant_type, p.participant_id
 """
 _ROOMS = """
-    SELECT p.participant_type, p.participant_id, GROUP_CONCAT(p.conversation_id)
+    SELECT JSON_ARRAY(p.participant_type, p.participant_id, GROUP_CONCAT(p.conversation_id))
     FROM conversation_participants p
     WHERE p.left_seq IS NULL AND {people} GROUP BY p.participant_type, p.participant_id
 """
+_people = msgspec.json.Decoder(list[tuple[str, int, str]])
 _decode = msgspec.json.Decoder(list[Place]).decode
 
 
