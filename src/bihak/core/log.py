@@ -117,16 +117,21 @@ class Log:
         join = self._dialect.straight_join
         covered, within = (_MEMBER.format(join=join), _COVERS) if members_only else ("", "")
         for start in range(0, len(asked), SEQS_AT_ONCE):
-            source = f"WITH {self._dialect.values_table('v', columns, asked[start : start + SEQS_AT_ONCE])}"
+            some = asked[start : start + SEQS_AT_ONCE]
+            left = len(some)
+            source = f"WITH {self._dialect.values_table('v', columns, some)}"
             kinds: tuple[tuple[str, msgspec.json.Decoder[Any], Callable[[Any], DurableEvent]], ...] = (
                 (_MESSAGES, _message_rows, self._render_message),
                 (_EVENTS, _event_rows, self._render_event),
             )
             for select, decoder, render in kinds:
+                if not left:
+                    break  # each seq is in one of the tables
                 sql = source + select.format(join=join, covered=covered, within=within)
                 for row in run_packed(connection, sql, decoder):
                     event = render(row)
                     found[row.span].append(LogEntry(event.seq, encode(event), event.left(), event.joined()))
+                    left -= 1
         for entries in found:
             entries.sort()
         return found

@@ -1,6 +1,7 @@
 """Where people stand in their conversations, read for many who sign in or come back at once."""
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -115,7 +116,7 @@ class ArrivalReader:
         # One row for each person: a driver takes longer over a row than a database over putting it together.
         for kind, number, text in run_packed(connection, _PLACES.format(people=among_literal("p", people)), _people):
             places = found[Participant(kind, number)] = _decode(f"[{text}]")
-            places.sort(key=_conversation_id)
+            places.sort(key=attrgetter("conversation_id"))
         unread: list[Place] = []
         cursors: list[ReadCursor] = []
         for who, places in found.items():
@@ -131,19 +132,24 @@ class ArrivalReader:
     def _read_missed(self, connection: sa.Connection, arrivals: Sequence[Arrival], found: Sequence[Found]) -> None:
         spans: list[Span] = []
         into: list[dict[int, list[LogEntry]]] = []
-        left = EVENTS_AT_ONCE
         for arrival, (_, current, resumption) in zip(arrivals, found, strict=True):
             if resumption is None or not (resumption.lacking or resumption.ended):
                 continue
-            lacking = [
-                Span(arrival.who, cid, after, current[cid].last_seq) for cid, after in resumption.lacking.items()
-            ]
-            for span in (*lacking, *resumption.ended.values()):
-                count = span.through - span.after
-                if count <= min(FEW_EVENTS, left):
-                    left -= count
+            for cid, after in resumption.lacking.items():
+                through = current[cid].last_seq
+                if through - after <= FEW_EVENTS:
+                    spans.append(Span(arrival.who, cid, after, through))
+                    into.append(resumption.missed)
+            for span in resumption.ended.values():
+                if span.through - span.after <= FEW_EVENTS:
                     spans.append(span)
                     into.append(resumption.missed)
+        left = EVENTS_AT_ONCE
+        for at, span in enumerate(spans):
+            left -= span.through - span.after
+            if left < 0:
+                del spans[at:], into[at:]
+                break
         if spans:
             for span, missed, entries in zip(spans, into, self._read_log(connection, spans), strict=True):
                 missed[span.conversation_id] = entries
@@ -196,7 +202,3 @@ _ROOMS = """
 """
 _people = msgspec.json.Decoder(list[tuple[str, int, str]])
 _decode = msgspec.json.Decoder(list[Place]).decode
-
-
-def _conversation_id(place: Place) -> int:
-    return place.conversation_id

@@ -13,8 +13,7 @@ MOST_BYTES = 8190
 HEAD_END = b"\r\n\r\n"
 
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-_HEAD = re.compile(r"GET (/[!-~]*) HTTP/1\.1((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*)+\r\n)\r\n")
-_FIELDS = re.compile(r"\n([^:]+):[\t ]*((?:[^\r]*[^\r\t ])?)[\t ]*\r").findall
+_HEAD = re.compile(r"GET (/[!-~]*) HTTP/1\.1((?:\r\n[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t -~]*)+)\r\n\r\n")
 _BODY = frozenset(("content-length", "transfer-encoding", "expect"))
 
 D = TypeVar("D")
@@ -59,10 +58,13 @@ def read_upgrade(stream: bytes, transport: asyncio.Transport) -> Upgrade | None:
     head = _HEAD.fullmatch(stream.decode())
     if head is None or head[1].partition("?")[0] not in PATHS:
         return None
-    fields: list[tuple[str, str]] = _FIELDS(head[2])
-    values = {name.lower(): value for name, value in fields}
+    values: dict[str, str] = {}
+    lines = head[2].split("\r\n")
+    for line in lines[1:]:
+        name, _, value = line.partition(":")
+        values[name.lower()] = value.strip(" \t")
     host = values.get("host")
-    is_plain = len(values) == len(fields) and host and _BODY.isdisjoint(values)
+    is_plain = len(values) == len(lines) - 1 and host and _BODY.isdisjoint(values)
     if not is_plain or values.get("upgrade", "").lower() != "websocket":
         return None
     if not asks_to_upgrade(values.get("connection", "")):
