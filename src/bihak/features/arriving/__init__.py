@@ -4,14 +4,11 @@ Nothing of it is a coroutine but where it waits for more than the one read that 
 """
 
 import logging
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Annotated, Any, Literal
 
-import msgspec
 import sqlalchemy as sa
 import structlog
-from msgspec import Meta
 
 from bihak.core.identity import Actor, Identity
 from bihak.core.limits import Limit, network_of
@@ -29,98 +26,23 @@ from bihak.errors import (
     TokenExpired,
     TooManyConnections,
 )
+from bihak.features.arriving.entrance import Entrance
+from bihak.features.arriving.wire import Auth, AuthSuccess, Head, Limits, Resumed, ServerInfo
 from bihak.features.conversations import Conversation, Conversations, created_event
 from bihak.features.messages import MAX_CONTENT
 from bihak.features.participants import Participants, needs_saving, recognise
-from bihak.features.places import (
-    ROWS_AT_ONCE,
-    Arrival,
-    ArrivalReader,
-    ConversationHead,
-    Found,
-    Place,
-    Resumption,
-    read_rooms,
-)
-from bihak.protocol.envelope import Reply, Request, encode
+from bihak.features.places import ROWS_AT_ONCE, Arrival, ArrivalReader, Found, Place, Resumption, read_rooms
+from bihak.protocol.envelope import encode
 from bihak.protocol.frames import text_frame
-from bihak.protocol.types import ConversationId, Id, Participant, ParticipantType, Seq
+from bihak.protocol.types import Participant
 from bihak.storage.readers import GroupedRead
 
 log = structlog.stdlib.get_logger("bihak")
 
+__all__ = ["Arrivals", "Auth", "AuthSuccess", "Resumed"]
+
 MOST_GUESSED = 1000
 """Conversations that a client may say it is in; those who know more are asked for by the server."""
-
-
-class Auth(Request, tag="auth", kw_only=True):
-    """Says who is on this connection; again, with the same participant, to refresh the token."""
-
-    token: str | None = None
-    participant_type: ParticipantType | None = None
-    participant_id: Id | None = None
-    resume: Annotated[dict[ConversationId, Seq], Meta(max_length=10_000)] | None = None
-    device: Annotated[str, Meta(max_length=200)] | None = None
-    status: Literal["online", "away"] = "online"
-    """As with `set_status`, from the first moment on."""
-
-
-class Head(msgspec.Struct, gc=False):
-    """Where a conversation and its reader stand."""
-
-    conversation_id: int
-    last_seq: int
-    last_read_message_id: int | None
-    unread: int
-
-
-class ServerInfo(msgspec.Struct):
-    name: str
-    version: str
-
-
-class Limits(msgspec.Struct):
-    max_frame_bytes: int
-    max_content_chars: int
-    resume_events: int
-
-
-class AuthSuccess(Reply, tag="auth_success", kw_only=True):
-    user_id: str
-    conversations: list[int]
-    participant_type: str
-    participant_id: int
-    name: str
-    heads: list[Head]
-    server: ServerInfo
-    limits: Limits
-
-
-class Resumed(Reply, tag="resumed", kw_only=True):
-    conversations: list[ConversationHead]
-
-
-class Entrance:
-    """Of one session, once it is known whose it is."""
-
-    __slots__ = ("_undo", "arrival", "identity", "session", "visit")
-
-    def __init__(self, visit: Visit, identity: Identity, arrival: Arrival, undo: Callable[[Session], None]) -> None:
-        """`undo` takes back what was done for the session so far."""
-        self.visit = visit
-        self.session = visit.session
-        self.identity = identity
-        self.arrival = arrival
-        self._undo = undo
-
-    def follow(self, work: Coroutine[Any, Any, None]) -> None:
-        """Goes on with what must wait."""
-        self.visit.follow(work, self.fail)
-
-    def fail(self, fault: Exception) -> None:
-        """It leads to nothing."""
-        self._undo(self.session)
-        self.visit.fail(fault)
 
 
 class Arrivals:
