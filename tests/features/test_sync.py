@@ -2,9 +2,16 @@
 
 import asyncio
 
+import pytest
+
 from bihak.core.log import RESUME_LIMIT
+from bihak.errors import UnknownType
+from bihak.features.arriving import Auth
 from bihak.protocol.types import Participant
 from tests.harness import Cluster, Device
+
+ODD = "".join(map(chr, (*range(1, 32), *map(ord, "\"'\\/%{}[]"), 0x7F, 0xE9, 0x2028, 0xFEFF, 0x1F600, 0x10FFFF)))
+"""What may stand in a text and means something to JSON, SQL or a driver."""
 
 
 async def two(cluster: Cluster) -> tuple[Device, Device, int]:
@@ -365,3 +372,30 @@ async def test_the_heartbeat_tells_the_heads_that_moved(cluster: Cluster) -> Non
     pong = await bob.expect("pong")
     assert {"conversation_id": cid, "last_seq": 1} in pong["heads"]
     assert "request_id" not in pong
+
+
+async def test_what_is_replayed_is_what_was_heard_to_the_byte(cluster: Cluster) -> None:
+    """Plain messages alone, and with other events between them; neither is cut short or told in other words."""
+    alice, bob, plain = await two(cluster)
+    mixed = await cluster.found(alice, "user_2")
+    for cid in (plain, mixed):
+        first = await alice.do("message", conversation_id=cid, content=f"a {ODD} z", idempotency_key='key-"é\\-😀')
+        await alice.do("message", conversation_id=cid, content="@user_2", reply_to_id=first["message_id"])
+        if cid == mixed:
+            await alice.do("add_reaction", message_id=first["message_id"], emoji="👍")
+            await alice.do("rename_conversation", conversation_id=cid, name=ODD.strip())
+        await say(alice, cid, "the last")
+    await cluster.settle()
+    back = await cluster.connect("user_2", 1, resume={plain: 0, mixed: 0})
+    await cluster.settle()
+    for cid, count in ((plain, 3), (mixed, 5)):
+        assert back.seqs(cid) == list(range(1, count + 1))
+        assert back.durable(cid) == bob.durable(cid)
+    replayed = [body for body in back.bodies if b'"seq"' in body and b"auth_success" not in body]
+    assert set(replayed) <= set(bob.bodies)
+    assert bob.durable(plain)[0]["content"] == f"a {ODD} z"
+
+
+async def test_nobody_signs_in_but_on_a_connection(cluster: Cluster) -> None:
+    with pytest.raises(UnknownType):
+        await cluster.nodes[0].call(Auth(participant_type="user", participant_id=1))

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bihak.errors import ALL_ERRORS, RateLimited
+from bihak.features.arriving import Auth
 from bihak.features.messages import Ok, SendMessage
-from bihak.features.sync import Auth, Ping
+from bihak.features.sync import Ping
 from bihak.protocol.envelope import DecodeFailure, Echo, RequestDecoder, encode, error_reply
 
 decoder = RequestDecoder([SendMessage, Ping, Auth])

@@ -119,3 +119,18 @@ async def test_a_room_goes_with_its_last_session(room: Room) -> None:
     room.device.drop()
     await room.cluster.settle()
     assert (hub.rooms, hub.participants) == ({}, {})
+
+
+async def test_what_is_held_for_who_joins_is_held_for_them_alone(room: Room) -> None:
+    cluster, hub = room.cluster, room.cluster.nodes[1].hub
+    one, other = (cluster.open(user_id, 1) for user_id in ("user_2", "user_3"))
+    hub.join(one.session, room.cid)
+    hub.join(other.session, 2**40)
+    room.receive(1, 2)
+    hub.receive([(conversation_topic(2**40), Envelope(b"{}", 1, left=("user_9",)))])
+    assert hub.settle(other.session, 2**40, 1)
+    assert hub.settle(one.session, room.cid, 0)
+    room.receive(3)
+    await cluster.clock.run_ready()
+    assert (one.seqs(room.cid), other.frames) == ([1, 2, 3], [])
+    assert (hub.rooms[room.cid].waiting, hub.rooms[2**40].waiting) == ({}, {})

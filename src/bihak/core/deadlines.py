@@ -24,12 +24,15 @@ class Deadlines(Generic[T]):
 
     def set(self, what: T, at: float) -> None:
         """In place of the one it has."""
-        self.drop(what)
-        second = math.ceil(min(FAR, at))
-        if second not in self._due:
-            self._due[second] = {}
+        second = math.ceil(at) if at < FAR else int(FAR)
+        before = self._second_of.get(what)
+        if before is not None:
+            del self._due[before][what]
+        due = self._due.get(second)
+        if due is None:
+            due = self._due[second] = {}
             heapq.heappush(self._seconds, second)
-        self._due[second][what] = None
+        due[what] = None
         self._second_of[what] = second
 
     def drop(self, what: T) -> None:

@@ -38,6 +38,8 @@ from bihak.storage.writer import Writer
 
 log = structlog.stdlib.get_logger("bihak")
 
+ONLY_CONNECTED = "This is for WebSocket connections only."
+
 
 class WriteBatch:
     """The calls of one transaction. Implements the writer's `Batch`."""
@@ -215,6 +217,8 @@ class Dispatcher:
         """Serves a request that came on no connection (HTTP, the server itself). Raises ChatError."""
         command = self.commands[type(request)]
         self.guard(command, actor)
+        if command.kind is Kind.LATER:
+            raise UnknownType(ONLY_CONNECTED)
         if command.kind in (Kind.LIVE, Kind.TASK):
             return await self._call_live(command, request, actor)
         future: asyncio.Future[Reply | ChatError | None] = asyncio.get_running_loop().create_future()
@@ -230,7 +234,7 @@ class Dispatcher:
 
     async def _call_live(self, command: Command, request: Request, actor: Actor) -> Reply | None:
         if self.session_of is None:
-            raise UnknownType("This is for WebSocket connections only.")
+            raise UnknownType(ONLY_CONNECTED)
         session = await self.session_of(actor)
         try:
             outcome = command.handler(session, request)

@@ -20,6 +20,8 @@ class Kind(Enum):
     """On the event loop, at once, over what is in memory."""
     TASK = auto()
     """A coroutine on the event loop; the connection's later requests wait for it."""
+    LATER = auto()
+    """On the event loop, at once; it sees to it that its visit is finished, and may wait first. A TASK that may not."""
     READ = auto()
     """On a reader thread, over one snapshot of the database."""
     WRITE = auto()
@@ -31,6 +33,7 @@ class Kind(Enum):
 _TURNS = {
     Kind.LIVE: Turn.LIVE,
     Kind.TASK: Turn.ALONE,
+    Kind.LATER: Turn.ALONE,
     Kind.READ: Turn.ALONE,
     Kind.WRITE: Turn.WRITE,
     Kind.WRITE_MANY: Turn.WRITE,
@@ -122,6 +125,11 @@ def task(
         is_activity=is_activity,
         limit=limit,
     )
+
+
+def later(request: type[R], *, reply: type[Reply], needs_auth: bool = True) -> Callable[[Any], Any]:
+    """Declares `handler(self, visit) -> None`, a `Kind.LATER` command, of connections only."""
+    return _declare(Kind.LATER, request, reply=reply, needs_auth=needs_auth)
 
 
 def read(request: type[R], *, route: Route | None = None, limit: Limit = Limit.HISTORY) -> Callable[[Any], Any]:

@@ -71,6 +71,10 @@ class Wait:
     """Its membership ended with this seq: it gets what it lacks, and nothing after it."""
 
 
+JOINING = Wait()
+"""The one of all who wait in a room where nothing has happened since; not changed, but replaced (`Room.wait_of`)."""
+
+
 class Room:
     """A conversation with at least one session on this node."""
 
@@ -92,6 +96,13 @@ class Room:
 
     def sessions(self) -> list[Session]:
         return [*self.live, *self.waiting]
+
+    def wait_of(self, session: Session) -> Wait:
+        """Why that session is not live, to be changed."""
+        wait = self.waiting[session]
+        if wait is JOINING:
+            wait = self.waiting[session] = Wait()
+        return wait
 
 
 class Hub:
@@ -160,10 +171,15 @@ class Hub:
         if room is None:
             room = self.rooms[conversation_id] = Room(conversation_id)
             self._backplane.subscribe(conversation_topic(conversation_id))
-        session.conversations.add(conversation_id)
-        room.live.pop(session, None)
-        before = room.waiting.get(session)
-        room.waiting[session] = Wait() if before is None else Wait(ended_seq=before.ended_seq)
+        wait = JOINING
+        if conversation_id in session.conversations:
+            room.live.pop(session, None)
+            ended_seq = room.waiting.get(session, JOINING).ended_seq
+            if ended_seq is not None:
+                wait = Wait(ended_seq=ended_seq)
+        else:
+            session.conversations.add(conversation_id)
+        room.waiting[session] = wait
 
     def leave(self, session: Session, conversation_id: int) -> None:
         """Takes a session out of a room; the room goes with its last one."""
@@ -186,11 +202,9 @@ class Hub:
         False if that leaves a hole, because more came than is held: read the log after `cursor` and settle again.
         """
         room = self.rooms.get(conversation_id)
-        wait = room.waiting.get(session) if room is not None else None
-        if room is None or wait is None:
+        if room is None or session not in room.waiting:
             return True
-        is_plain = not (wait.held or wait.overflowed or room.early) and wait.ended_seq is None
-        if is_plain and (room.head is None or room.head == cursor):
+        if room.waiting[session] is JOINING and not room.early and (room.head is None or room.head == cursor):
             room.head = cursor  # nothing happened meanwhile, as nearly always
             del room.waiting[session]
             room.live[session] = None
@@ -198,6 +212,7 @@ class Hub:
         if room.head is None:
             room.head = cursor
             self._deliver(room, [])
+        wait = room.wait_of(session)
         held, overflowed = wait.held, wait.overflowed
         wait.held, wait.overflowed = (), False
         if overflowed:
@@ -356,9 +371,10 @@ class Hub:
 
     def _hold(self, room: Room, start: int, frames: Sequence[bytes]) -> None:
         numbered = list(enumerate(frames, start + 1))
-        for session, wait in list(room.waiting.items()):
-            if wait.lagging or wait.ended_seq is not None:
+        for session, before in list(room.waiting.items()):
+            if before.lagging or before.ended_seq is not None:
                 continue
+            wait = room.wait_of(session)
             if wait.cursor is None:
                 wait.held = [*wait.held, *numbered]
                 if len(wait.held) > MAX_HELD:
@@ -383,7 +399,7 @@ class Hub:
             if wait is None or (wait.cursor is not None and not wait.lagging):
                 self._end_membership(session, room.conversation_id, envelope.seq)
             else:
-                wait.ended_seq = envelope.seq
+                room.wait_of(session).ended_seq = envelope.seq
 
     def _end_membership(self, session: Session, conversation_id: int, ended_seq: int) -> None:
         """Takes a session out of a room, and in again if its participant was."""

@@ -6,9 +6,12 @@ from typing import Protocol
 from bihak.protocol.types import Participant
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Identity:
-    """What a credential says. None: it says nothing of that, and what is stored stays."""
+    """What a credential says. None: it says nothing of that, and what is stored stays.
+
+    Not changed once it is made; a frozen class takes three times as long.
+    """
 
     participant: Participant
     name: str | None = None
@@ -27,7 +30,7 @@ def is_revoked(issued_at: float, revoked_before_ms: int) -> bool:
 
 @dataclass(slots=True, unsafe_hash=True)
 class Actor:
-    """On whose behalf a request is served. Not changed once it is made; a frozen class takes three times as long."""
+    """On whose behalf a request is served. Not changed once it is made."""
 
     participant: Participant
     name: str
@@ -44,6 +47,10 @@ class Authenticator(Protocol):
 
     trusting: bool
     """Whether a participant's own word is enough."""
+
+    def recall(self, token: str | None) -> Identity | None:
+        """As `verify`, of a token that was found good before; None: look at it."""
+        ...
 
     async def verify(self, token: str | None) -> Identity:
         """Who the token was made for. Raises InvalidToken or TokenExpired."""

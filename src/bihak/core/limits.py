@@ -41,12 +41,10 @@ class RateLimit:
         self.clock = clock
         self._capacity = float(count)
         self._rate = count / period_s if period_s else math.inf
+        self.is_off = math.isinf(self._rate)
+        """Whether it never refuses."""
         self._buckets: dict[str, tuple[float, float]] = {}
         self._sweep_size = SWEEP_SIZE
-
-    @property
-    def is_off(self) -> bool:
-        return math.isinf(self._rate)
 
     @classmethod
     def off(cls) -> "RateLimit":
@@ -58,8 +56,10 @@ class RateLimit:
         if self.is_off:
             return 0.0
         now = self.clock()
-        tokens, since = self._buckets.get(key, (self._capacity, now))
-        tokens = min(self._capacity, tokens + (now - since) * self._rate)
+        bucket = self._buckets.get(key)
+        tokens = self._capacity
+        if bucket is not None:
+            tokens = min(tokens, bucket[0] + (now - bucket[1]) * self._rate)
         if tokens < 1.0:
             self._buckets[key] = (tokens, now)
             return (1.0 - tokens) / self._rate

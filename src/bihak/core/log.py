@@ -15,7 +15,7 @@ from bihak.protocol.envelope import DurableEvent, encode
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect, word_literal
 from bihak.storage.schema import conversation_participants, conversations
-from bihak.storage.statement import run
+from bihak.storage.statement import run_packed
 
 SEQS_AT_ONCE = 2000
 RESUME_LIMIT = 1000
@@ -42,7 +42,7 @@ class LogEntry(NamedTuple):
     """As `DurableEvent.joined`."""
 
 
-class _MessageRow(NamedTuple):
+class _MessageRow(msgspec.Struct, array_like=True, gc=False):
     """As `_MESSAGES` selects it."""
 
     span: int
@@ -54,12 +54,16 @@ class _MessageRow(NamedTuple):
     sender_name: str | None
     content: str
     reply_to_id: int | None
-    idempotency_key: bytes | None
+    idempotency_hex: str | None
     mentions: str | None
     created_ms: int
 
+    @property
+    def idempotency_key(self) -> bytes | None:
+        return bytes.fromhex(self.idempotency_hex) if self.idempotency_hex else None
 
-class _EventRow(NamedTuple):
+
+class _EventRow(msgspec.Struct, array_like=True, gc=False):
     """As `_EVENTS` selects it."""
 
     span: int
@@ -70,6 +74,10 @@ class _EventRow(NamedTuple):
     data: str
     content: str | None
     mentions: str | None
+
+
+_message_rows = msgspec.json.Decoder(list[_MessageRow])
+_event_rows = msgspec.json.Decoder(list[_EventRow])
 
 
 class Log:
@@ -109,17 +117,21 @@ class Log:
         join = self._dialect.straight_join
         covered, within = (_MEMBER.format(join=join), _COVERS) if members_only else ("", "")
         for start in range(0, len(asked), SEQS_AT_ONCE):
-            source = f"WITH {self._dialect.values_table('v', columns, asked[start : start + SEQS_AT_ONCE])}"
-            kinds: tuple[tuple[str, type[Any], Callable[[Any], DurableEvent]], ...] = (
-                (_MESSAGES, _MessageRow, self._render_message),
-                (_EVENTS, _EventRow, self._render_event),
+            some = asked[start : start + SEQS_AT_ONCE]
+            left = len(some)
+            source = f"WITH {self._dialect.values_table('v', columns, some)}"
+            kinds: tuple[tuple[str, msgspec.json.Decoder[Any], Callable[[Any], DurableEvent]], ...] = (
+                (_MESSAGES, _message_rows, self._render_message),
+                (_EVENTS, _event_rows, self._render_event),
             )
-            for select, row_type, render in kinds:
+            for select, decoder, render in kinds:
+                if not left:
+                    break  # each seq is in one of the tables
                 sql = source + select.format(join=join, covered=covered, within=within)
-                for values in run(connection, sql):
-                    row = row_type(*values)
+                for row in run_packed(connection, sql, decoder):
                     event = render(row)
                     found[row.span].append(LogEntry(event.seq, encode(event), event.left(), event.joined()))
+                    left -= 1
         for entries in found:
             entries.sort()
         return found
@@ -143,14 +155,14 @@ _MEMBER = """
 """
 _COVERS = "AND v.s > p.joined_seq AND (p.left_seq IS NULL OR v.s <= p.left_seq)"
 _MESSAGES = """
-    SELECT v.span, x.id, x.conversation_id, x.seq, x.sender_type, x.sender_id, s.name AS sender_name, x.content,
-      x.reply_to_id, x.idempotency_key, x.mentions, x.created_ms
+    SELECT JSON_ARRAY(v.span, x.id, x.conversation_id, x.seq, x.sender_type, x.sender_id, s.name, x.content,
+      x.reply_to_id, HEX(x.idempotency_key), x.mentions, x.created_ms)
     FROM v {covered}
     {join} messages x ON x.conversation_id = v.c AND x.seq = v.s {within}
     LEFT JOIN participants s ON s.participant_type = x.sender_type AND s.participant_id = x.sender_id
 """
 _EVENTS = """
-    SELECT v.span, x.conversation_id, x.seq, x.kind, x.message_id, x.data, m.content, m.mentions
+    SELECT JSON_ARRAY(v.span, x.conversation_id, x.seq, x.kind, x.message_id, x.data, m.content, m.mentions)
     FROM v {covered}
     {join} conversation_events x ON x.conversation_id = v.c AND x.seq = v.s {within}
     LEFT JOIN messages m ON m.id = x.message_id

@@ -93,7 +93,7 @@ class Session:
     @property
     def user_id(self) -> str:
         """Empty before authentication."""
-        return self.actor.user_id if self.actor else ""
+        return self.actor.user_id if self.actor is not None else ""
 
     def send(self, frames: bytes) -> None:
         """Queues whole frames, whatever the outbox holds: for replies, whose number is bounded by the requests."""

@@ -1,7 +1,7 @@
 """One request of a connection, from its turn in the lane to its reply."""
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Protocol
 
 from bihak.core.context import Call
@@ -55,7 +55,7 @@ class Visit(Call[Request], kw_only=True):
     def start(self) -> None:
         command, session, services = self.command, self.session, self.services
         if session.gone and command.turn is Turn.ALONE:
-            self._finish(None)  # nobody would hear what it finds
+            self.finish(None)  # nobody would hear what it finds
             return
         try:
             actor = session.actor
@@ -67,43 +67,50 @@ class Visit(Call[Request], kw_only=True):
             if command.turn is Turn.WRITE:
                 services.submit(self)
             elif command.kind is Kind.LIVE:
-                self._finish(command.handler(session, self.request))
+                self.finish(command.handler(session, self.request))
+            elif command.kind is Kind.LATER:
+                command.handler(self)
             elif command.kind is Kind.TASK:
-                services.start_task(self._run_task())
+                self.follow(self._run_task(), self.fail)
             else:
-                services.start_task(self._read())
-        except ChatError as error:
-            self._finish(error)
+                self.follow(self._read(), self.fail)
         except Exception as fault:
-            self._finish(services.internal(fault, command))
+            self.fail(fault)
 
     def answer(self) -> None:
-        self._finish(self.outcome)
+        self.finish(self.outcome)
+
+    def follow(self, work: Coroutine[Any, Any, None], fail: Callable[[Exception], None]) -> None:
+        """Goes on with what must wait, which finishes the visit; whatever it raises `fail` is called with."""
+        self.services.start_task(_followed(work, fail))
+
+    def fail(self, fault: Exception) -> None:
+        """Answers with what came in between."""
+        outcome: ChatError | None = None
+        if isinstance(fault, Disconnect):
+            if fault.error is not None:
+                self.services.refuse(self.session, fault.error, echo_of(self.request))
+            self.session.close(fault.code, fault.reason)
+        elif isinstance(fault, ChatError):
+            outcome = fault
+        else:
+            outcome = self.services.internal(fault, self.command)
+        self.finish(outcome)
 
     async def _read(self) -> None:
         """Replies to reads may be large, and many may wait: each is read when those before were taken."""
         while self.session.is_full and not self.services.draining:
             await asyncio.sleep(FULL_POLL_S)
         if self.session.gone:
-            self._finish(None)
+            self.finish(None)
         else:
             await self.services.read(self)
 
     async def _run_task(self) -> None:
-        try:
-            outcome = await self.command.handler(self.session, self.request)
-        except Disconnect as end:
-            if end.error is not None:
-                self.services.refuse(self.session, end.error, echo_of(self.request))
-            self.session.close(end.code, end.reason)
-            outcome = None
-        except ChatError as error:
-            outcome = error
-        except Exception as fault:
-            outcome = self.services.internal(fault, self.command)
-        self._finish(outcome)
+        self.finish(await self.command.handler(self.session, self.request))
 
-    def _finish(self, outcome: Reply | ChatError | None) -> None:
+    def finish(self, outcome: Reply | ChatError | None) -> None:
+        """Answers, if there is something to say, and lets those that wait begin."""
         turn = self.command.turn
         if isinstance(outcome, ChatError):
             self.services.refuse(self.session, outcome, echo_of(self.request))
@@ -123,3 +130,10 @@ class Visit(Call[Request], kw_only=True):
 
         for visit in self.session.lane.take_waiting(follows):
             self.services.refuse(self.session, error, echo_of(visit.request))
+
+
+async def _followed(work: Coroutine[Any, Any, None], fail: Callable[[Exception], None]) -> None:
+    try:
+        await work
+    except Exception as fault:
+        fail(fault)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 import structlog
 
@@ -17,11 +18,13 @@ from bihak.protocol.types import Participant
 from bihak.storage.dialect import word_literal
 from bihak.storage.readers import GroupedRead
 from bihak.storage.schema import big, participant_type, participants, table
-from bihak.storage.statement import run
+from bihak.storage.statement import run_packed
 
 log = structlog.stdlib.get_logger("bihak")
 
 MODERATOR_TYPE = "admin"
+PROFILES_AT_ONCE = 100
+"""In one value of a row, which must stay far below what a database sends as one packet."""
 WATCH_EVERY_S = 1.0
 WATCH_BACK_MS = 10_000
 """How far before its last look the watch for revocations looks; no transaction is open that long."""
@@ -69,19 +72,16 @@ class Participants(Feature):
         Raises InvalidField for an unknown type, InvalidToken for a token that was revoked.
         """
         self.require_type(identity.participant, "participant_type")
-        return await self.admit_known(identity, await self._profiles.load(identity.participant))
-
-    async def admit_known(self, identity: Identity, stored: Profile) -> Actor:
-        """As `admit`, of somebody whose type is known, by what was just read of them."""
-        who = identity.participant
-        if identity.issued_at is not None and is_revoked(identity.issued_at, stored.revoked_before_ms):
-            raise InvalidToken("The token was revoked; sign in again.")
-        name = identity.name or stored.name or who.user_id
+        stored = await self._profiles.load(identity.participant)
+        actor = recognise(identity, stored)
         if needs_saving(identity, stored):
-            await self._node.call(
-                SaveParticipant(participant=who, name=name, avatar_url=identity.avatar_url, email=identity.email)
-            )
-        return _actor(who, name)
+            await self.save_told(identity, actor)
+        return actor
+
+    async def save_told(self, identity: Identity, actor: Actor) -> None:
+        """Stores what a credential tells, of somebody who was recognised by it."""
+        told = {"avatar_url": identity.avatar_url, "email": identity.email}
+        await self._node.call(SaveParticipant(participant=actor.participant, name=actor.name, **told))
 
     async def require(self, who: Participant) -> Actor:
         """Somebody whom the platform has told of. Raises NotFound."""
@@ -169,23 +169,28 @@ def _actor(who: Participant, name: str) -> Actor:
 def load_profiles(connection: sa.Connection, people: Sequence[Participant]) -> list[Profile]:
     """What is stored of each; one query for all."""
     found: dict[Participant, Profile] = {}
-    for kind, number, *fields in run(connection, _PROFILES.format(people=among_literal("p", people))):
-        who, profile = Participant(kind, number), Profile(*fields)
-        if profile.revoked_before_ms:
-            profile = found.get(who, Profile())._replace(revoked_before_ms=profile.revoked_before_ms)
-        found[who] = profile
+    for start in range(0, len(people), PROFILES_AT_ONCE):
+        some = among_literal("p", people[start : start + PROFILES_AT_ONCE])
+        for kind, number, name, avatar, email, before_ms in run_packed(
+            connection, _PROFILES.format(people=some), _profiles
+        ):
+            who = Participant(kind, number)
+            if before_ms:
+                found[who] = found.get(who, Profile())._replace(revoked_before_ms=before_ms)
+            else:
+                found[who] = Profile(name, avatar, email, found.get(who, Profile()).revoked_before_ms)
     return [found.get(person, Profile()) for person in people]
 
 
-# The second part by itself, and after the first: a token may be revoked before anybody came with it.
+# The second part by itself: a token may be revoked before anybody came with it.
 _PROFILES = """
-    SELECT p.participant_type, p.participant_id, p.name, p.avatar_url, p.email, 0 AS revoked_before_ms
+    SELECT GROUP_CONCAT(JSON_ARRAY(p.participant_type, p.participant_id, p.name, p.avatar_url, p.email, 0))
     FROM participants p WHERE {people}
     UNION ALL
-    SELECT p.participant_type, p.participant_id, NULL, NULL, NULL, p.revoked_before_ms
+    SELECT GROUP_CONCAT(JSON_ARRAY(p.participant_type, p.participant_id, NULL, NULL, NULL, p.revoked_before_ms))
     FROM session_revocations p WHERE {people}
-    ORDER BY revoked_before_ms
 """
+_profiles = msgspec.json.Decoder(list[tuple[str, int, str | None, str | None, str | None, int]])
 
 
 def revoke_tokens(tx: Transaction, who: Participant) -> int:
@@ -261,12 +266,23 @@ def require_people(connection: sa.Connection, people: Sequence[Participant]) -> 
     return {person: found[person] for person in people}
 
 
+def recognise(identity: Identity, stored: Profile) -> Actor:
+    """Whoever a credential was accepted from. Raises InvalidToken if it was revoked."""
+    if identity.issued_at is not None and is_revoked(identity.issued_at, stored.revoked_before_ms):
+        raise InvalidToken("The token was revoked; sign in again.")
+    who = identity.participant
+    return _actor(who, identity.name or stored.name or who.user_id)
+
+
 def needs_saving(identity: Identity, stored: Profile) -> bool:
     """Whether a credential tells something of its participant that is not stored."""
     if stored.name is None:
         return True
-    told = {"name": identity.name, "avatar_url": identity.avatar_url, "email": identity.email}
-    return any(new is not None and new != getattr(stored, field) for field, new in told.items())
+    return (
+        (identity.name is not None and identity.name != stored.name)
+        or (identity.avatar_url is not None and identity.avatar_url != stored.avatar_url)
+        or (identity.email is not None and identity.email != stored.email)
+    )
 
 
 def among(

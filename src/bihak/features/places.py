@@ -1,6 +1,7 @@
 """Where people stand in their conversations, read for many who sign in or come back at once."""
 
 from collections.abc import Callable, Sequence
+from operator import attrgetter
 from typing import NamedTuple
 
 import msgspec
@@ -11,7 +12,7 @@ from bihak.features.messages import ReadCursor, count_unread
 from bihak.features.participants import Profile, among_literal, load_profiles
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect
-from bihak.storage.statement import run
+from bihak.storage.statement import run_packed
 
 ROWS_AT_ONCE = 1000
 """Memberships that one read is for, as far as can be told before: twenty people may have ten thousand each. And while
@@ -38,7 +39,7 @@ class Place(msgspec.Struct, array_like=True, gc=False):
     unread: int = 0
 
 
-class ConversationHead(msgspec.Struct, kw_only=True, omit_defaults=True):
+class ConversationHead(msgspec.Struct, omit_defaults=True, gc=False):
     """`resync`: too much was missed to be replayed; fetch the history anew."""
 
     conversation_id: int
@@ -67,18 +68,19 @@ class Resumption(msgspec.Struct):
     missed: dict[int, list[LogEntry]]
     """The events of what they lack, up to the head, where it is little."""
 
+    @property
+    def unread(self) -> list[Span]:
+        """What of `ended` is not in `missed`."""
+        return [span for cid, span in self.ended.items() if cid not in self.missed]
+
 
 class Found(NamedTuple):
     """All about an arrival, as of one moment."""
 
     profile: Profile
-    places: list[Place]
+    current: dict[int, Place]
+    """By conversation; the memberships that last."""
     resumption: Resumption | None
-
-    @property
-    def current(self) -> dict[int, Place]:
-        """By conversation; the memberships that last."""
-        return {place.conversation_id: place for place in self.places if place.left_seq is None}
 
 
 class ArrivalReader:
@@ -101,7 +103,7 @@ class ArrivalReader:
         found = [
             Found(
                 profiles[arrival.who],
-                places[arrival.who],
+                {place.conversation_id: place for place in places[arrival.who] if place.left_seq is None},
                 None if arrival.resume is None else compare(arrival.who, places[arrival.who], arrival.resume),
             )
             for arrival in arrivals
@@ -112,9 +114,9 @@ class ArrivalReader:
     def _read_places(self, connection: sa.Connection, people: Sequence[Participant]) -> dict[Participant, list[Place]]:
         found: dict[Participant, list[Place]] = {who: [] for who in people}
         # One row for each person: a driver takes longer over a row than a database over putting it together.
-        for kind, number, text in run(connection, _PLACES.format(people=among_literal("p", people))):
+        for kind, number, text in run_packed(connection, _PLACES.format(people=among_literal("p", people)), _people):
             places = found[Participant(kind, number)] = _decode(f"[{text}]")
-            places.sort(key=_conversation_id)
+            places.sort(key=attrgetter("conversation_id"))
         unread: list[Place] = []
         cursors: list[ReadCursor] = []
         for who, places in found.items():
@@ -130,18 +132,24 @@ class ArrivalReader:
     def _read_missed(self, connection: sa.Connection, arrivals: Sequence[Arrival], found: Sequence[Found]) -> None:
         spans: list[Span] = []
         into: list[dict[int, list[LogEntry]]] = []
-        left = EVENTS_AT_ONCE
-        for arrival, (_, places, resumption) in zip(arrivals, found, strict=True):
+        for arrival, (_, current, resumption) in zip(arrivals, found, strict=True):
             if resumption is None or not (resumption.lacking or resumption.ended):
                 continue
-            heads = {place.conversation_id: place.last_seq for place in places}
-            lacking = [Span(arrival.who, cid, after, heads[cid]) for cid, after in resumption.lacking.items()]
-            for span in (*lacking, *resumption.ended.values()):
-                count = span.through - span.after
-                if count <= min(FEW_EVENTS, left):
-                    left -= count
+            for cid, after in resumption.lacking.items():
+                through = current[cid].last_seq
+                if through - after <= FEW_EVENTS:
+                    spans.append(Span(arrival.who, cid, after, through))
+                    into.append(resumption.missed)
+            for span in resumption.ended.values():
+                if span.through - span.after <= FEW_EVENTS:
                     spans.append(span)
                     into.append(resumption.missed)
+        left = EVENTS_AT_ONCE
+        for at, span in enumerate(spans):
+            left -= span.through - span.after
+            if left < 0:
+                del spans[at:], into[at:]
+                break
         if spans:
             for span, missed, entries in zip(spans, into, self._read_log(connection, spans), strict=True):
                 missed[span.conversation_id] = entries
@@ -158,12 +166,12 @@ def compare(who: Participant, places: Sequence[Place], resume: dict[int, int]) -
             # Unknown to the client, or known from a membership that ended: what lies between is not theirs to see.
             if is_in:
                 found.new.append(cid)
-                found.heads.append(ConversationHead(conversation_id=cid, last_seq=end))
+                found.heads.append(ConversationHead(cid, end))
             continue
         if after >= end and not is_in:
             continue
         resync = after > end or end - after > RESUME_LIMIT
-        found.heads.append(ConversationHead(conversation_id=cid, last_seq=end, resync=resync))
+        found.heads.append(ConversationHead(cid, end, resync))
         if resync or after == end:
             continue
         if is_in:
@@ -176,24 +184,21 @@ def compare(who: Participant, places: Sequence[Place], resume: dict[int, int]) -
 def read_rooms(connection: sa.Connection, people: Sequence[Participant]) -> list[list[int]]:
     """The conversations that each is in now."""
     found: dict[Participant, list[int]] = {}
-    for kind, number, text in run(connection, _ROOMS.format(people=among_literal("p", people))):
+    for kind, number, text in run_packed(connection, _ROOMS.format(people=among_literal("p", people)), _people):
         found[Participant(kind, number)] = list(map(int, text.split(",")))
     return [found.get(person, []) for person in people]
 
 
 _PLACES = """
-    SELECT p.participant_type, p.participant_id, GROUP_CONCAT(JSON_ARRAY(
-        p.conversation_id, c.last_seq, p.joined_seq, p.left_seq, p.last_read_seq, p.last_read_message_id))
+    SELECT JSON_ARRAY(p.participant_type, p.participant_id, GROUP_CONCAT(JSON_ARRAY(
+        p.conversation_id, c.last_seq, p.joined_seq, p.left_seq, p.last_read_seq, p.last_read_message_id)))
     FROM conversation_participants p JOIN conversations c ON c.id = p.conversation_id
     WHERE {people} GROUP BY p.participant_type, p.participant_id
 """
 _ROOMS = """
-    SELECT p.participant_type, p.participant_id, GROUP_CONCAT(p.conversation_id)
+    SELECT JSON_ARRAY(p.participant_type, p.participant_id, GROUP_CONCAT(p.conversation_id))
     FROM conversation_participants p
     WHERE p.left_seq IS NULL AND {people} GROUP BY p.participant_type, p.participant_id
 """
+_people = msgspec.json.Decoder(list[tuple[str, int, str]])
 _decode = msgspec.json.Decoder(list[Place]).decode
-
-
-def _conversation_id(place: Place) -> int:
-    return place.conversation_id

@@ -1,73 +1,34 @@
 """Signing in, resuming, and staying in step: `auth`, `subscribe_conversation`, `ping` and the heartbeat."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Annotated, Literal
 
-import msgspec
 import sqlalchemy as sa
 import structlog
-from msgspec import Meta
 
 from bihak.cluster.envelope import Envelope
 from bihak.core.deadlines import Deadlines
-from bihak.core.feature import Feature, live, task
-from bihak.core.identity import Actor, Identity
-from bihak.core.limits import Limit, network_of
-from bihak.core.log import RESUME_LIMIT, LogEntry, Span
+from bihak.core.feature import Feature, later, live, task
+from bihak.core.log import RESUME_LIMIT
 from bihak.core.node import Node
 from bihak.core.session import Session
-from bihak.errors import (
-    AlreadyAuthenticated,
-    CloseCode,
-    Disconnect,
-    InvalidField,
-    InvalidToken,
-    NotFound,
-    RateLimited,
-    TokenExpired,
-    TooManyConnections,
-    Unavailable,
-)
+from bihak.core.visit import Visit
+from bihak.errors import CloseCode, Disconnect, NotFound, TokenExpired, Unavailable
+from bihak.features.arriving import Arrivals, Auth, AuthSuccess, Resumed
 from bihak.features.conversations import Conversations, created_event
-from bihak.features.messages import MAX_CONTENT
-from bihak.features.participants import Participants, among
-from bihak.features.places import (
-    ROWS_AT_ONCE,
-    Arrival,
-    ArrivalReader,
-    ConversationHead,
-    Found,
-    Place,
-    Resumption,
-    read_rooms,
-)
+from bihak.features.participants import among
+from bihak.features.places import ConversationHead
 from bihak.features.typing import Typing
 from bihak.protocol.envelope import Reply, Request, encode, error_reply
 from bihak.protocol.frames import text_frame
-from bihak.protocol.types import ConversationId, Id, Participant, ParticipantType, Seq
-from bihak.storage.readers import GroupedRead
+from bihak.protocol.types import ConversationId, Participant, Seq
 from bihak.storage.schema import conversation_participants
 
 log = structlog.stdlib.get_logger("bihak")
 
-MOST_GUESSED = 1000
-"""Conversations that a client may say it is in; those who know more are asked for by the server."""
 TOKEN_GRACE_S = 30.0
 """How long a connection whose token has expired may still refresh it."""
-
-
-class Auth(Request, tag="auth", kw_only=True):
-    """Says who is on this connection; again, with the same participant, to refresh the token."""
-
-    token: str | None = None
-    participant_type: ParticipantType | None = None
-    participant_id: Id | None = None
-    resume: Annotated[dict[ConversationId, Seq], Meta(max_length=10_000)] | None = None
-    device: Annotated[str, Meta(max_length=200)] | None = None
-    status: Literal["online", "away"] = "online"
-    """As with `set_status`, from the first moment on."""
 
 
 class Subscribe(Request, tag="subscribe_conversation", kw_only=True):
@@ -81,44 +42,9 @@ class Ping(Request, tag="ping", kw_only=True):
     """Is the server there?"""
 
 
-class Head(msgspec.Struct, kw_only=True):
-    """Where a conversation and its reader stand."""
-
-    conversation_id: int
-    last_seq: int
-    last_read_message_id: int | None
-    unread: int
-
-
-class ServerInfo(msgspec.Struct):
-    name: str
-    version: str
-
-
-class Limits(msgspec.Struct):
-    max_frame_bytes: int
-    max_content_chars: int
-    resume_events: int
-
-
-class AuthSuccess(Reply, tag="auth_success", kw_only=True):
-    user_id: str
-    conversations: list[int]
-    participant_type: str
-    participant_id: int
-    name: str
-    heads: list[Head]
-    server: ServerInfo
-    limits: Limits
-
-
 class Subscribed(Reply, tag="subscribed", kw_only=True):
     conversation_id: int
     last_seq: int
-
-
-class Resumed(Reply, tag="resumed", kw_only=True):
-    conversations: list[ConversationHead]
 
 
 class Pong(Reply, tag="pong", kw_only=True):
@@ -132,161 +58,17 @@ class Sync(Feature):
 
     def __init__(self, node: Node) -> None:
         self._node = node
-        self._rooms: GroupedRead[Participant, list[int]] = GroupedRead(node.readers, read_rooms)
-        reader = ArrivalReader(node.database.dialect, self._read_log)
-        self._arrivals: GroupedRead[Arrival, Found] = GroupedRead(
-            node.readers, reader.read, weigh=reader.weigh, most=ROWS_AT_ONCE
-        )
+        self._arrivals = Arrivals(node, self._note_expiry)
         self._heard: dict[Session, dict[int, int]] = {}
         self._expiries: Deadlines[Session] = Deadlines()
         """When each session's token expires, and then when it has been so for too long."""
 
     # auth
 
-    @task(Auth, needs_auth=False)
-    async def auth(self, session: Session, request: Auth) -> AuthSuccess | None:
-        identity = await self._identify(session, request)
-        who = identity.participant
-        if session.actor is not None:
-            if session.actor.participant != who:
-                raise AlreadyAuthenticated()
-            found = await self._arrivals.load(Arrival(who))
-            session.actor = await self._admit(session, identity, found)
-            session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
-            self._note_expiry(session)
-            return self._success(session.actor, found.current.values())
-        if session not in self._node.sessions:
-            return None  # lost before its turn came
-        self._node.feature(Participants).require_type(who, "participant_type")
-        self._check_connections(who)
-        session.actor = Actor(who, who.user_id)  # until it is known what they are called, and whether they may
-        session.arrives = request.status
-        session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
-        try:
-            await self._enter(session, identity, request)
-        except BaseException:
-            self._node.hub.detach(session)
-            session.actor = session.expires_at = session.issued_at = None
-            raise
-        return None
-
-    async def _identify(self, session: Session, request: Auth) -> Identity:
-        trusting = self._node.authenticator.trusting
-        if trusting and request.token is None and (request.participant_type is None or request.participant_id is None):
-            missing = "participant_type" if request.participant_type is None else "participant_id"
-            raise InvalidField("Say who you are: participant_type and participant_id.", field=missing)
-        try:
-            if trusting and request.participant_type is not None and request.participant_id is not None:
-                identity = Identity(Participant(request.participant_type, request.participant_id))
-            else:
-                identity = await self._node.authenticator.verify(request.token)
-        except TokenExpired as error:
-            raise Disconnect(CloseCode.TOKEN, error.code, error) from error
-        except InvalidToken as error:
-            raise self._refusal(session, error) from error
-        return identity
-
-    async def _admit(self, session: Session, identity: Identity, found: Found) -> Actor:
-        try:
-            return await self._node.feature(Participants).admit_known(identity, found.profile)
-        except InvalidToken as error:  # a good one, but it was revoked
-            raise self._refusal(session, error) from error
-
-    def _refusal(self, session: Session, error: InvalidToken) -> Disconnect:
-        """How a connection ends whose token is refused, which counts against the network it comes from.
-
-        A good token is always taken, so nobody is kept out by what others try, in their name or from their address.
-        """
-        try:
-            self._node.limits.require(Limit.AUTH, network_of(session.address))
-        except RateLimited as limited:
-            return Disconnect(CloseCode.TRY_AGAIN_LATER, limited.code, limited)
-        return Disconnect(CloseCode.TOKEN, error.code, error)
-
-    def _check_connections(self, who: Participant) -> None:
-        most = self._node.options.max_per_participant
-        if most and len(self._node.hub.participants.get(who.user_id, ())) >= most:
-            raise Disconnect(CloseCode.TOO_MANY_CONNECTIONS, "too many connections", TooManyConnections())
-
-    async def _enter(self, session: Session, identity: Identity, request: Auth) -> None:
-        """Subscribes first and reads afterwards, so that whatever happens in between is held, not missed."""
-        hub, who = self._node.hub, identity.participant
-        hub.attach(session)
-        known = request.resume
-        if known is None or len(known) > MOST_GUESSED:
-            known = dict.fromkeys(await self._rooms.load(who), 0)
-        for conversation_id in known:
-            hub.join(session, conversation_id)
-        arrival = Arrival(who, request.resume)
-        found = await self._arrivals.load(arrival)
-        if session not in self._node.sessions:
-            return  # lost meanwhile
-        actor = session.actor = await self._admit(session, identity, found)
-        current = found.current
-        if not current.keys() <= session.conversations:
-            self._join_all(session, current)
-            found = await self._arrivals.load(arrival)
-            current = found.current
-            self._join_all(session, current)
-        for conversation_id in session.conversations - current.keys():
-            hub.leave(session, conversation_id)  # not theirs, or no longer
-        success = self._success(actor, current.values())
-        success.request_id = request.request_id
-        session.send_body(encode(success))
-        cursors = {cid: place.last_seq for cid, place in current.items()}
-        resumption = found.resumption
-        lacking: dict[int, int] = {}
-        if resumption is not None:
-            lacking = await self._replay(session, actor, resumption, cursors)
-        for cid, at in cursors.items():
-            if cid not in lacking and not hub.settle(session, cid, at):
-                lacking[cid] = at
-        if lacking:
-            await hub.catch_up(session, lacking)
-        if resumption is not None:
-            session.send_body(encode(Resumed(conversations=resumption.heads)))
-        if session.closed:
-            return
-        hub.release_personal(session)
-        self._node.session_ready(session)
-        log.info(
-            "authenticated",
-            session=session.number,
-            user_id=actor.user_id,
-            conversations=len(current),
-            resumed=resumption is not None,
-        )
-
-    def _join_all(self, session: Session, current: Iterable[int]) -> None:
-        """Those that it is not in."""
-        for conversation_id in current:
-            if conversation_id not in session.conversations:
-                self._node.hub.join(session, conversation_id)
-
-    def _read_log(self, connection: sa.Connection, spans: Sequence[Span]) -> list[list[LogEntry]]:
-        return self._node.log.read(connection, spans)  # which is made after the features
-
-    async def _replay(
-        self, session: Session, actor: Actor, resumption: Resumption, cursors: dict[int, int]
-    ) -> dict[int, int]:
-        """Sends what was missed; after which seq it still lacks events of those it is in.
-
-        Also what is not in those logs: conversations that are new to it (moving their `cursors`), and the end of those
-        it is no longer in.
-        """
-        if resumption.new:
-            for conversation in await self._node.readers.run(
-                lambda connection: self._node.feature(Conversations).load(connection, actor.participant, resumption.new)
-            ):
-                cursors[conversation.conversation_id] = conversation.last_seq
-                session.send_body(encode(created_event(conversation)))
-        for entries in resumption.missed.values():
-            _send_entries(session, entries)
-        ended = [span for cid, span in resumption.ended.items() if cid not in resumption.missed]
-        if ended:
-            for entries in await self._node.read_log(ended):
-                _send_entries(session, entries)
-        return {cid: after for cid, after in resumption.lacking.items() if cid not in resumption.missed}
+    @later(Auth, reply=AuthSuccess, needs_auth=False)
+    def auth(self, visit: Visit) -> None:
+        assert isinstance(visit.request, Auth)
+        self._arrivals.receive(visit, visit.request)
 
     async def enter_unannounced(self, conversation_ids: Sequence[int]) -> None:
         """Takes sessions into conversations whose `conversation_created` was lost on its way to this node."""
@@ -308,27 +90,6 @@ class Sync(Feature):
             ):
                 joins = (conversation_id, conversation.last_seq)
                 self._node.hub.announce(who.user_id, Envelope(encode(created_event(conversation)), joins=joins))
-
-    def _success(self, actor: Actor, places: Iterable[Place]) -> AuthSuccess:
-        places = list(places)
-        return AuthSuccess(
-            user_id=actor.user_id,
-            conversations=[place.conversation_id for place in places],
-            participant_type=actor.participant.type,
-            participant_id=actor.participant.id,
-            name=actor.name,
-            heads=[
-                Head(
-                    conversation_id=place.conversation_id,
-                    last_seq=place.last_seq,
-                    last_read_message_id=place.last_read_message_id,
-                    unread=place.unread,
-                )
-                for place in places
-            ],
-            server=ServerInfo("bihak-messaging", self._node.options.version),
-            limits=Limits(self._node.options.max_frame_bytes, MAX_CONTENT, RESUME_LIMIT),
-        )
 
     # subscribe_conversation
 
@@ -436,8 +197,3 @@ class Sync(Feature):
                     self._expiries.set(session, ends_at)
                     session.send_body(encode(error_reply(TokenExpired())))
             (log.info if removed else log.debug)("cleanup", task="sessions", removed=removed)
-
-
-def _send_entries(session: Session, entries: Sequence[LogEntry]) -> None:
-    if entries:
-        session.send(b"".join([text_frame(entry.body) for entry in entries]))

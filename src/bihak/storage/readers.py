@@ -67,23 +67,27 @@ class GroupedRead(Generic[Key, Value]):
         self._weigh = weigh
         self._most = most
         self._load_many = load_many
-        self._waiting: list[tuple[Key, asyncio.Future[Value]]] = []
+        self._waiting: list[tuple[Key, Callable[[Value], None], Callable[[Exception], None]]] = []
         self._running: asyncio.Task[None] | None = None
 
     def load(self, key: Key) -> Awaitable[Value]:
         """The value for `key`: the element of `load_many`'s result at the key's place. Raises as `Readers.run`."""
         future: asyncio.Future[Value] = asyncio.get_running_loop().create_future()
-        self._waiting.append((key, future))
+        self.ask(key, partial(_resolve, future), partial(_reject, future))
+        return future
+
+    def ask(self, key: Key, take: Callable[[Value], None], fail: Callable[[Exception], None]) -> None:
+        """As `load`, without a future to wait for: calls one of these, which must not raise."""
+        self._waiting.append((key, take, fail))
         if self._running is None:
             self._running = asyncio.create_task(self._run())
-        return future
 
     def _load_many_of(self, keys: Sequence[Key], connection: sa.Connection) -> Sequence[Value]:
         return self._load_many(connection, keys)
 
     def _group_size(self) -> int:
         left = self._most
-        for at, (key, _) in enumerate(self._waiting):
+        for at, (key, _, _) in enumerate(self._waiting):
             left -= self._weigh(key)
             if left < 0:
                 return max(1, at)
@@ -94,16 +98,24 @@ class GroupedRead(Generic[Key, Value]):
             while self._waiting:
                 size = self._group_size()
                 group, self._waiting = self._waiting[:size], self._waiting[size:]
-                keys = [key for key, _ in group]
+                keys = [key for key, _, _ in group]
                 try:
                     values = await self._readers.run(partial(self._load_many_of, keys))
                 except Exception as fault:
-                    for _, future in group:
-                        if not future.done():
-                            future.set_exception(fault)
+                    for _, _, fail in group:
+                        fail(fault)
                 else:
-                    for (_, future), value in zip(group, values, strict=True):
-                        if not future.done():
-                            future.set_result(value)
+                    for (_, take, _), value in zip(group, values, strict=True):
+                        take(value)
         finally:
             self._running = None
+
+
+def _resolve(future: "asyncio.Future[Value]", value: Value) -> None:
+    if not future.done():
+        future.set_result(value)
+
+
+def _reject(future: "asyncio.Future[Value]", fault: Exception) -> None:
+    if not future.done():
+        future.set_exception(fault)

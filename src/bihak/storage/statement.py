@@ -1,9 +1,12 @@
 """Statements of the hot path, with nothing between them and the driver."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
 import sqlalchemy as sa
+
+T = TypeVar("T")
 
 
 def run_at_commit(connection: sa.Connection, sql: str, parameters: Sequence[object] = ()) -> None:
@@ -16,6 +19,14 @@ def run_at_commit(connection: sa.Connection, sql: str, parameters: Sequence[obje
         run(connection, sql, parameters)
     else:
         keep(sql, parameters)
+
+
+def run_packed(connection: sa.Connection, sql: str, decoder: "msgspec.json.Decoder[list[T]]") -> list[T]:
+    """As `run`, of a SELECT of one column: JSON, or None, which stands for no row. The rows as the decoder's.
+
+    A driver written in Python takes longer over each column of a row than the database over putting them together.
+    """
+    return decoder.decode(f"[{','.join([text for (text,) in run(connection, sql) if text is not None])}]")
 
 
 def run(connection: sa.Connection, sql: str, parameters: Sequence[object] = ()) -> Sequence[Any]:

@@ -37,6 +37,9 @@ class TrustedAuthenticator:
 
     trusting = True
 
+    def recall(self, token: str | None) -> Identity | None:
+        return None
+
     async def verify(self, token: str | None) -> Identity:
         raise InvalidToken("This server runs in trusted mode and checks no tokens.")
 
@@ -70,15 +73,17 @@ class TokenAuthenticator:
         self._known: dict[bytes, tuple[float, Identity]] = {}
         """Of tokens that were accepted, by what they hash to: who they are of, and until when that is believed."""
 
+    def recall(self, token: str | None) -> Identity | None:
+        known = self._known.get(_digest(token)) if token is not None else None
+        return known[1] if known is not None and self._clock() < known[0] else None
+
     async def verify(self, token: str | None) -> Identity:
         if token is None:
             raise InvalidToken("A token is needed.")
-        digest = sha256(token.encode(errors="surrogatepass")).digest()
-        known = self._known.get(digest)
-        if known is not None and self._clock() < known[0]:
-            return known[1]
-        identity = await self._verify(token)
-        self._remember(digest, identity)
+        identity = self.recall(token)
+        if identity is None:
+            identity = await self._verify(token)
+            self._remember(_digest(token), identity)
         return identity
 
     def _remember(self, digest: bytes, identity: Identity) -> None:
@@ -155,6 +160,10 @@ class TokenAuthenticator:
             expires_at=float(expires_at),
             issued_at=float(claims.get("iat", 0)),
         )
+
+
+def _digest(token: str) -> bytes:
+    return sha256(token.encode(errors="surrogatepass")).digest()
 
 
 def _text(claims: dict[str, Any], name: str, most: int) -> str | None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from binascii import b2a_base64
+from functools import lru_cache
 from hashlib import sha1
 from typing import TypeVar
 
@@ -73,6 +74,7 @@ def read_upgrade(stream: bytes, transport: asyncio.Transport) -> Upgrade | None:
     return Upgrade(Headers(values), host, peer[0] if isinstance(peer, tuple) else None)
 
 
+@lru_cache(maxsize=64)
 def asks_to_upgrade(connection: str) -> bool:
     """Whether a Connection header says so (RFC 6455 §4.2.1)."""
     return "upgrade" in [token.strip() for token in connection.lower().split(",")]

@@ -1,6 +1,7 @@
 """WebSocket connections: let in, given a session, and served by the node's dispatcher."""
 
 import asyncio
+import logging
 
 import structlog
 from aiohttp import web
@@ -33,6 +34,7 @@ class WebSocketEndpoint:
         self.most_bytes = max(HARD_LIMIT_BYTES, 4 * node.options.max_frame_bytes)
         self._node = node
         self._admission = admission
+        self._tells = log.is_enabled_for(logging.INFO)
 
     def let_in(self, request: Upgrade, transport: asyncio.Transport) -> Connection | None:
         address = self._admission.enter(request)
@@ -63,7 +65,8 @@ class WebSocketEndpoint:
         transport.set_protocol(connection)
         transport.write(switching_protocols(request.headers["Sec-WebSocket-Key"]))
         self._node.sessions.add(session)
-        log.info("connected", session=session.number, address=address)
+        if self._tells:
+            log.info("connected", session=session.number, address=address)
         return connection
 
     def ended(self, connection: Connection) -> None:
@@ -71,13 +74,14 @@ class WebSocketEndpoint:
         self.watch.drop(connection)
         self._admission.leave(session.address)
         self._node.session_lost(session)
-        log.info(
-            "disconnected",
-            session=session.number,
-            user_id=session.user_id or None,
-            code=int(connection.code or CloseCode.LOST),
-            reason=connection.reason,
-        )
+        if self._tells:
+            log.info(
+                "disconnected",
+                session=session.number,
+                user_id=session.user_id or None,
+                code=int(connection.code or CloseCode.LOST),
+                reason=connection.reason,
+            )
 
     def take(self, connection: Connection, opcode: int, body: bytes) -> None:
         session = connection.session

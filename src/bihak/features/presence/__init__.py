@@ -150,9 +150,10 @@ class Presence(Feature):
     def _update(self, here: Here) -> None:
         """Stores and tells the best of the connections, if that has changed."""
         here.stay()
-        if here.best != here.told:
-            here.told = here.best
-            self._node.write(SavePresence(status=here.told, conversations=here.conversations), here.actor)
+        best = here.best
+        if best != here.told:
+            here.told = best
+            self._node.write(SavePresence(status=best, conversations=here.conversations), here.actor)
 
     # Commands
 
