@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.event_loops import check_callers
 from tests.redis_servers import Redis, running_redis
@@ -18,6 +19,8 @@ ENOUGH_BYTES = 4 << 30
 def pytest_configure() -> None:
     """Puts the tests' folders into memory if there is enough: a database on a disk mostly waits for the disk."""
     check_callers()
+    settings.register_profile("without a time limit", deadline=None)
+    settings.load_profile("without a time limit")
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 

@@ -76,6 +76,7 @@ async def test_listing_a_hundred_conversations_takes_no_more_queries_than_listin
     place: Place, cluster: Cluster
 ) -> None:
     await cluster.introduce("user_2")
+    cluster.die(0)  # or what it asks by itself every second counted, where a request takes that long
     needed = []
     for ids, length in ((range(1, 3), 1), (range(1, 101), 1), (range(1, 101), 60)):
         fill(place, ids, length)
@@ -94,6 +95,7 @@ async def test_listing_a_hundred_conversations_takes_no_more_queries_than_listin
 
 async def test_marking_a_thousand_messages_as_read_takes_what_marking_one_takes(place: Place, cluster: Cluster) -> None:
     await cluster.introduce("user_2")
+    cluster.die(0)  # or what it asks by itself every second counted, where a request takes that long
     fill(place, range(1, 3), 1000)
     device = await cluster.connect("user_1")
     await cluster.settle()
