@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ ENOUGH_BYTES = 4 << 30
 def pytest_configure() -> None:
     """Puts the tests' folders into memory if there is enough: a database on a disk mostly waits for the disk."""
     check_callers()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where a script began this with `&`
     settings.register_profile("without a time limit", deadline=None)
     settings.load_profile("without a time limit")
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:

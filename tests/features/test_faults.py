@@ -197,6 +197,24 @@ async def test_a_slow_consumer_catches_up_without_a_hole(
     assert bob.seqs(cid)[-1] == head + 1
 
 
+async def test_a_slow_consumer_that_is_taken_out_and_in_meanwhile_hears_that_it_was_out(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    bob.tape.stalled = True
+    text = "x" * 10_000
+    for _ in range(2 * OUTBOX_BYTES // len(text)):
+        alice.send("message", conversation_id=cid, content=text)
+    await cluster.settle()
+    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+    await alice.do("add_participants", conversation_id=cid, participants=["user_2"])
+    await say(alice, cid, "welcome back")
+    while not bob.heard("conversation_created")[1:] and bob.is_open:
+        bob.tape.read_on()
+        await cluster.clock.advance(0.1)
+        await cluster.settle()
+    (out,) = [frame["seq"] for frame in bob.heard("participant_left")]
+    assert [seq for seq in bob.seqs(cid) if seq <= out] == list(range(1, out + 1))
+
+
 async def test_a_consumer_that_reads_nothing_for_too_long_is_closed_and_resumes(cluster: Cluster) -> None:
     alice, bob, cid = await two(cluster)
     bob.tape.stalled = True

@@ -253,6 +253,8 @@ class Hub:
                 cursor = cursors[cid]
                 if cover is None or cursor < cover.joined_seq:
                     del cursors[cid]
+                    if cover is not None:
+                        cursor = await self._tell_former(session, cid, cursor, cover.joined_seq)
                     self._end_superseded(session, cid, cursor, cover)
                 elif cursor < cover.end_seq:
                     spans.append(Span(reader, cid, cursor, min(cover.end_seq, cursor + CATCH_UP_PAGE)))
@@ -277,6 +279,22 @@ class Hub:
                 return
             while cursors and not session.closed and session.unread_bytes() > EPHEMERAL_BYTES:
                 await asyncio.sleep(DRAIN_POLL_S)
+
+    async def _tell_former(self, session: Session, conversation_id: int, cursor: int, through: int) -> int:
+        """Who was taken out, and in again, before they had come so far hears that they were out; the seq of that.
+
+        Up to there the membership that they had at `cursor` lasted; the database only knows the latest one.
+        """
+        while cursor < through:
+            page = await self._log.read_room(conversation_id, cursor, min(through, cursor + CATCH_UP_PAGE))
+            if not page:
+                break
+            at = next((at for at, envelope in enumerate(page) if session.user_id in envelope.left), len(page) - 1)
+            session.send(b"".join([text_frame(envelope.body) for envelope in page[: at + 1]]))
+            cursor = page[at].seq
+            if session.user_id in page[at].left:
+                break
+        return cursor
 
     def drained(self, session: Session) -> None:
         """A slow consumer has read what was sent: it joins again the rooms in which it lags."""
