@@ -16,7 +16,9 @@ run: $(VENV)/.runtime ## a server to look at, with made-up people: http://localh
 
 test: setup ## every test
 	@echo "==> Running the tests, three at a time: there is much waiting in them"
-	@$(BIN)/python -m pytest -n 3 --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -n 3 --dist worksteal --ignore=tests/faults $(ARGS)
+	@echo "==> Killing, freezing and cutting off servers, one test at a time"
+	@$(BIN)/python -m pytest tests/faults
 
 check: setup ## formatting, lint, types, import contracts, then every test
 	@echo "==> Checking the formatting"

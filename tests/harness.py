@@ -386,10 +386,6 @@ class Barrier(Request, tag="barrier", kw_only=True):
     """The harness's own: answered when all that the writer had before it is committed and published."""
 
 
-class DeferredBarrier(Request, tag="deferred_barrier", kw_only=True):
-    """As `Barrier`, of the writer of work put off."""
-
-
 class Change(Request, tag="change", kw_only=True):
     """The harness's own: a statement."""
 
@@ -406,11 +402,6 @@ class Barriers(Feature):
     @write_many(Barrier, internal=True)
     def reach(self, _tx: Transaction, calls: Sequence[Call[Barrier]]) -> None:
         """All barriers of a transaction at once."""
-        for call in calls:
-            call.outcome = Ok()
-
-    @write_many(DeferredBarrier, internal=True, deferred=True)
-    def reach_deferred(self, _tx: Transaction, calls: Sequence[Call[DeferredBarrier]]) -> None:
         for call in calls:
             call.outcome = Ok()
 
@@ -536,8 +527,7 @@ class Cluster:
             await self.clock.run_ready()
             return True
         # What the writers have is committed and published when these are answered.
-        serving = [node for node in self.nodes if not node.draining]
-        await asyncio.gather(*(node.call(barrier()) for node in serving for barrier in (Barrier, DeferredBarrier)))
+        await asyncio.gather(*(node.call(Barrier()) for node in self.nodes if not node.draining))
         await self.clock.run_ready()
         if self.activity != before or self._reads.running:
             return True

@@ -58,7 +58,7 @@ def reply_before_commit(patch: pytest.MonkeyPatch) -> None:
     def run_and_answer(self: WriteBatch, connection: Any) -> None:
         run(self, connection)
         for dispatcher in dispatchers:
-            if any(writer._connection is connection for writer in dispatcher.writers if writer._thread.ident):
+            if dispatcher.writer._thread.ident and dispatcher.writer._connection is connection:
                 done(dispatcher, self)
 
     patch.setattr(Dispatcher, "start", remember)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from itertools import count
 
 Failpoint = Callable[[str], None]
-"""Called with the point's name whenever it is passed. A writer passes its points on its own thread."""
+"""Called with the point's name whenever it is passed. Each point is passed on one thread only."""
 
 POINTS = ("before_commit", "after_commit", "after_publish")
 VARIABLE = "BIHAK_FAILPOINT"

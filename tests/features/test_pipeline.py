@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
 
 import pytest
 import sqlalchemy as sa
@@ -12,10 +11,8 @@ from bihak.core.session import OUTBOX_BYTES
 from bihak.core.visit import FULL_POLL_S
 from bihak.errors import Conflict
 from bihak.features.conversations import RenameConversation
-from bihak.features.notifications import Notify
 from bihak.protocol.envelope import Request
 from tests.harness import Cluster, Device
-from tests.waiting import until
 
 
 async def two(cluster: Cluster) -> tuple[Device, Device, int]:
@@ -130,33 +127,6 @@ async def test_a_request_that_breaks_is_answered_alone(
     assert [frame.get("content", frame.get("name")) for frame in bob.durable(cid)] == ["one", "two", "whole"]
     assert bob.seqs(cid) == [1, 2, 3]
     cluster.faults.clear()  # the internal error was ours
-
-
-async def test_work_put_off_holds_nobody_up_where_transactions_share_the_database(
-    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    alice, _, cid = await two(cluster)
-    other = await cluster.found(alice, "user_2")
-    await alice.do("message", conversation_id=cid, content="to be told of")
-    reached, go_on = threading.Event(), threading.Event()
-    command = cluster.nodes[0].dispatcher.commands[Notify]
-    notify = command.handler
-
-    def hold(tx: Transaction, calls: Sequence[Call[Notify]]) -> None:
-        notify(tx, calls)
-        reached.set()
-        go_on.wait()
-
-    monkeypatch.setitem(command.__dict__, "handler", hold)
-    cluster.nodes[0].write(Notify(conversation_id=cid, through=1))
-    try:
-        await asyncio.to_thread(reached.wait)
-        if not cluster.nodes[0].database.dialect.for_update:
-            go_on.set()  # one transaction has all of it to itself
-        asked = alice.send("message", conversation_id=other, content="meanwhile")
-        await until(lambda: any(frame["request_id"] == asked for frame in alice.heard("message_sent")))
-    finally:
-        go_on.set()
 
 
 async def test_nobody_hears_of_what_is_not_committed(cluster: Cluster) -> None:

@@ -329,8 +329,8 @@ def _drop(entries: dict[K, V], keys: Iterable[K]) -> None:
 def _select_places(dialect: Dialect) -> str:
     return f"""
         SELECT {dialect.packed((*_LOCK_COLUMNS, dialect.clock_ms))}
-        FROM v {dialect.straight_join} conversations c {dialect.by_key} ON c.id = v.c
-        LEFT JOIN conversation_participants p {dialect.by_key}
+        FROM v {dialect.straight_join} conversations c ON c.id = v.c
+        LEFT JOIN conversation_participants p
           ON p.conversation_id = v.c AND p.participant_type = v.t AND p.participant_id = v.i AND p.left_seq IS NULL
         {dialect.for_update}
     """

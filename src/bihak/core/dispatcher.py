@@ -159,36 +159,24 @@ class Dispatcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tells_of_events = True
         self._tasks: set[asyncio.Task[None]] = set()
-        self.writer = self._make_writer(database)
-        self.deferred_writer = self._make_writer(database) if database.dialect.for_update else self.writer
-        """Of work put off: one that locks rows only need not hold up what somebody waits for."""
-
-    def _make_writer(self, database: Database) -> "Writer[Call[Request], WriteBatch]":
-        return Writer(
+        self.writer: Writer[Call[Request], WriteBatch] = Writer(
             database,
             lambda calls, ids: WriteBatch(calls, database.dialect, ids),
             self._batch_done,
-            failpoint=self._failpoint,
+            failpoint=failpoint,
         )
-
-    @property
-    def writers(self) -> "set[Writer[Call[Request], WriteBatch]]":
-        """The one there is, or both."""
-        return {self.writer, self.deferred_writer}
 
     def start(self) -> None:
         """Must be called on the event loop that it is to serve."""
         self._loop = asyncio.get_running_loop()
         self._tells_of_events = log.is_enabled_for(logging.INFO)
-        for writer in self.writers:
-            writer.start()
+        self.writer.start()
 
     async def stop(self, timeout_s: float) -> bool:
         """Finishes what is queued and replies to it. False if that took longer than `timeout_s`."""
-        stops = [asyncio.to_thread(writer.stop, timeout_s) for writer in self.writers]
-        finished = await asyncio.gather(*stops)
+        finished = await asyncio.to_thread(self.writer.stop, timeout_s)
         await asyncio.sleep(0)  # lets the last batch's replies out
-        return all(finished)
+        return finished
 
     # From a connection
 
@@ -278,7 +266,7 @@ class Dispatcher:
 
     def submit(self, call: Call[Request]) -> None:
         """Queues a writing call; it is answered after its COMMIT. Raises Unavailable."""
-        (self.deferred_writer if call.command.deferred else self.writer).submit(call)
+        self.writer.submit(call)
 
     def returned(self, session: Session) -> None:
         """A session that was idle shows that somebody is there."""

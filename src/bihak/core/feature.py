@@ -62,8 +62,6 @@ class Command:
     """What it counts against, unless it is internal."""
     internal: bool = False
     """Whether it is the server's own, which no client can send; one with a route is for the platform's back end."""
-    deferred: bool = False
-    """Whether it is work put off until after the replies, which writes that somebody waits for go before."""
     is_activity: bool = True
     """Whether it shows that somebody is at the device."""
     reply: type[Reply] | None = None
@@ -138,15 +136,10 @@ def read(request: type[R], *, route: Route | None = None, limit: Limit = Limit.H
 
 
 def write(
-    request: type[R],
-    *,
-    route: Route | None = None,
-    internal: bool = False,
-    deferred: bool = False,
-    limit: Limit = Limit.CHANGES,
+    request: type[R], *, route: Route | None = None, internal: bool = False, limit: Limit = Limit.CHANGES
 ) -> Callable[[Any], Any]:
     """Declares `handler(self, tx, request) -> Reply | None`, a `Kind.WRITE` command."""
-    return _declare(Kind.WRITE, request, route=route, internal=internal, deferred=deferred, limit=limit)
+    return _declare(Kind.WRITE, request, route=route, internal=internal, limit=limit)
 
 
 def write_many(
@@ -154,7 +147,6 @@ def write_many(
     *,
     route: Route | None = None,
     internal: bool = False,
-    deferred: bool = False,
     limit: Limit = Limit.CHANGES,
     reply: type[Reply] | None = None,
 ) -> Callable[[Any], Any]:
@@ -162,9 +154,7 @@ def write_many(
 
     `reply` says what that is when it is no error.
     """
-    return _declare(
-        Kind.WRITE_MANY, request, route=route, internal=internal, deferred=deferred, limit=limit, reply=reply
-    )
+    return _declare(Kind.WRITE_MANY, request, route=route, internal=internal, limit=limit, reply=reply)
 
 
 class Feature:

@@ -20,8 +20,6 @@ class Dialect(Protocol):
     """How the driver marks a parameter in a statement given as text."""
     straight_join: str
     """The join that keeps the order of its tables, so that rows are locked in the order given."""
-    by_key: str
-    """After a table: its rows are found by the primary key. A short table read whole would have every row locked."""
 
     def is_transient(self, fault: BaseException) -> bool:
         """Whether the same transaction may succeed if run again: deadlock, timeout, lost connection, full disk."""
@@ -50,7 +48,7 @@ class Database:
 
     dialect: Dialect
     writer_engine: sa.Engine
-    """For the writing connection; where rows are locked one by one, there may be two."""
+    """For the one writing connection."""
     reader_engine: sa.Engine
     """For the readers; each of their transactions sees one snapshot."""
     label: str

@@ -49,7 +49,6 @@ class MysqlDialect:
     clock_ms = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
     placeholder = "%s"
     straight_join = "STRAIGHT_JOIN"
-    by_key = "FORCE INDEX (PRIMARY)"
 
     def __init__(self, *, is_mariadb: bool) -> None:
         self._row = "" if is_mariadb else "ROW"  # MySQL writes VALUES ROW(1), ROW(2)
@@ -92,7 +91,7 @@ def open_mysql(url: sa.URL, *, accept_unsafe: bool) -> Database:
         url = url.set(drivername=f"{url.drivername}+pymysql")
     label = f"{url.get_backend_name()}, {url.render_as_string(hide_password=True)}"
     try:
-        writer = _engine(url, "READ COMMITTED", pool_size=2)  # one for what is put off
+        writer = _engine(url, "READ COMMITTED", pool_size=1)
         if url.get_driver_name() == "pymysql":
             sa.event.listen(writer, "do_connect", _connect_parting)
         reader = _engine(url, "REPEATABLE READ", pool_size=READERS)

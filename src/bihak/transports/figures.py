@@ -75,15 +75,15 @@ class NodeFigures(Collector):
             await asyncio.sleep(SHARE_EVERY_S)
 
     def _read(self) -> Figures:
-        node, writers = self._node, self._node.dispatcher.writers
+        node, writer = self._node, self._node.dispatcher.writer
         return {
             "bihak_connections": len(node.sessions),
             "bihak_participants": len(node.hub.participants),
             "bihak_rooms": len(node.hub.rooms),
             "bihak_tasks": len(asyncio.all_tasks()),
-            "bihak_write_queue": sum(writer.queue_length for writer in writers),
+            "bihak_write_queue": writer.queue_length,
             "bihak_backplane_connected": float(node.backplane.is_connected),
             "bihak_publications_total": node.hub.received,
-            "bihak_batches_total": sum(writer.batches for writer in writers),
-            "bihak_writes_total": sum(writer.jobs for writer in writers),
+            "bihak_batches_total": writer.batches,
+            "bihak_writes_total": writer.jobs,
         }

@@ -45,7 +45,7 @@ LIST_MAX = 100
 NOTIFY_AFTER_S = 2.0
 """How long whoever is there has to read a message before they are notified of it."""
 NEW_WITHIN_MS = 15_000
-CONVERSATIONS_AT_ONCE = 32
+CONVERSATIONS_AT_ONCE = 8
 
 
 class ListNotifications(Request, tag="notifications", kw_only=True):
@@ -172,7 +172,7 @@ class Notifications(Feature):
                 self._backlog.add((row.id, row.last_seq) for row in rows)
             await asyncio.sleep(NOTIFY_AFTER_S)
 
-    @write_many(Notify, internal=True, deferred=True)
+    @write_many(Notify, internal=True)
     def notify(self, tx: Transaction, calls: Sequence[Call[Notify]]) -> None:
         """A bounded number of statements for all. The conversations are locked since the transaction began."""
         through: dict[int, int] = {}
@@ -201,7 +201,7 @@ class Notifications(Feature):
 
     # Forgetting
 
-    @write(SweepNotifications, internal=True, deferred=True)
+    @write(SweepNotifications, internal=True)
     def sweep(self, tx: Transaction, request: SweepNotifications) -> int:
         """At most `IDS_AT_ONCE` a time."""
         n = notifications.c

@@ -41,7 +41,7 @@ INDEX_AFTER_S = 0.3
 REST_S = 1.0
 """How long a conversation rests between two steps, while more is said in it."""
 SEQS_AT_ONCE = 200
-CONVERSATIONS_AT_ONCE = 50
+CONVERSATIONS_AT_ONCE = 20
 PURGE_REST_S = 0.05
 _CHANGES = (NewMessage, MessageEdited, MessageDeleted)
 
@@ -136,7 +136,7 @@ class Search(Feature):
         entries, deleted = read_changes(connection, steps)
         return IndexMessages(steps=steps, entries=entries, deleted=deleted), left_over
 
-    @write_many(IndexMessages, internal=True, deferred=True)
+    @write_many(IndexMessages, internal=True)
     def index(self, tx: Transaction, calls: Sequence[Call[IndexMessages]]) -> None:
         """A few statements. A conversation in which the index has moved since it was read is left as it is."""
         is_last, tx.is_last = tx.is_last, False
@@ -171,7 +171,7 @@ class Search(Feature):
             await asyncio.sleep(PURGE_REST_S)
         await asyncio.to_thread(self._node.database.scrub)
 
-    @write(PurgeWords, internal=True, deferred=True)
+    @write(PurgeWords, internal=True)
     def purge_words(self, tx: Transaction, request: PurgeWords) -> bool:
         """Whether there is more to do."""
         return engine_of(tx.connection).purge(tx.connection, is_first=request.is_first)
