@@ -1,14 +1,17 @@
 """Delivery over a backplane that loses, repeats and reorders: nobody misses an event or sees it twice."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from bihak.core import hub
+from bihak.core.log import LogEntry, Span
 from bihak.core.session import DRAINED_BYTES, OUTBOX_BYTES
 from bihak.errors import CloseCode
+from bihak.features.conversations import AddParticipants, RemoveParticipant
 from bihak.storage.dialect import TransientFault
 from tests.harness import Cluster, Device, Fate
 
@@ -197,16 +200,34 @@ async def test_a_slow_consumer_catches_up_without_a_hole(
     assert bob.seqs(cid)[-1] == head + 1
 
 
-async def test_a_slow_consumer_that_is_taken_out_and_in_meanwhile_hears_that_it_was_out(cluster: Cluster) -> None:
+@pytest.mark.parametrize("at", ["before it reads", "while it reads"])
+async def test_a_slow_consumer_that_is_taken_out_and_in_meanwhile_hears_that_it_was_out(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
     alice, bob, cid = await two(cluster)
+    node = cluster.nodes[1]
+    read_log = node.read_log
+
+    async def out_and_in() -> None:
+        owner = alice.session.actor
+        assert owner is not None
+        await cluster.nodes[0].call(RemoveParticipant(conversation_id=cid, user_id="user_2"), owner)
+        await cluster.nodes[0].call(AddParticipants(conversation_id=cid, participants=["user_2"]), owner)
+
+    async def read_later(spans: Sequence[Span]) -> list[list[LogEntry]]:
+        monkeypatch.setattr(node, "read_log", read_log)
+        await out_and_in()
+        return await read_log(spans)
+
     bob.tape.stalled = True
     text = "x" * 10_000
     for _ in range(2 * OUTBOX_BYTES // len(text)):
         alice.send("message", conversation_id=cid, content=text)
     await cluster.settle()
-    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
-    await alice.do("add_participants", conversation_id=cid, participants=["user_2"])
-    await say(alice, cid, "welcome back")
+    if at == "while it reads":
+        monkeypatch.setattr(node, "read_log", read_later)
+    else:
+        await out_and_in()
     while not bob.heard("conversation_created")[1:] and bob.is_open:
         bob.tape.read_on()
         await cluster.clock.advance(0.1)

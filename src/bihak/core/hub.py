@@ -5,7 +5,7 @@ delivered is held for it while it reads the log. Behind: its outbox was full; wh
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -259,7 +259,7 @@ class Hub:
                 elif cursor < cover.end_seq:
                     spans.append(Span(reader, cid, cursor, min(cover.end_seq, cursor + CATCH_UP_PAGE)))
             stalls = 0 if spans else stalls + 1
-            for span, page in zip(spans, await self._log.read_log(spans), strict=True):
+            for span, page in await self._read_covered(reader, spans, coverage):
                 if page:
                     session.send(b"".join([text_frame(entry.body) for entry in page]))
                 cursors[span.conversation_id] = span.through
@@ -279,6 +279,25 @@ class Hub:
                 return
             while cursors and not session.closed and session.unread_bytes() > EPHEMERAL_BYTES:
                 await asyncio.sleep(DRAIN_POLL_S)
+
+    async def _read_covered(
+        self, reader: Participant, spans: Sequence[Span], coverage: Mapping[int, Coverage | None]
+    ) -> list[tuple[Span, list[LogEntry]]]:
+        """What the log has in these spans, but for those whose membership is no longer the one of `coverage`.
+
+        The log shows what the latest one covers: a page of another lacks what was not to be left out.
+        """
+        pages = list(zip(spans, await self._log.read_log(spans), strict=True))
+        short = [span.conversation_id for span, page in pages if len(page) < span.through - span.after]
+        if not short:
+            return pages
+        now = dict(zip(short, await self._log.read_coverage(reader, short), strict=True))
+
+        def is_another(conversation_id: int) -> bool:
+            before, after = coverage[conversation_id], now.get(conversation_id)
+            return before is not None and after is not None and before.joined_seq != after.joined_seq
+
+        return [(span, page) for span, page in pages if not is_another(span.conversation_id)]
 
     async def _tell_former(self, session: Session, conversation_id: int, cursor: int, through: int) -> int:
         """Who was taken out, and in again, before they had come so far hears that they were out; the seq of that.
