@@ -1,12 +1,14 @@
 """Signing in, resuming, and joining a conversation without a hole."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
 from bihak.core.log import RESUME_LIMIT
 from bihak.errors import UnknownType
 from bihak.features.arriving import Auth
+from bihak.features.conversations import Conversations, RemoveParticipant
 from bihak.protocol.types import Participant
 from tests.harness import Cluster, Device
 
@@ -222,6 +224,33 @@ async def test_many_who_come_back_together_each_get_what_is_theirs(cluster: Clus
         assert [head["unread"] for head in success["heads"]] == [count]
         assert resumed["conversations"] == [{"conversation_id": cid, "last_seq": count}]
         assert device.frames.index(device.heard("new_message")[-1]) < device.frames.index(resumed)
+
+
+async def test_whoever_is_taken_out_again_while_they_come_back_is_told_what_they_saw(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob, cid = await two(cluster)
+    owner = alice.session.actor
+    assert owner is not None
+    bob.drop()
+    await cluster.settle()
+    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+    await alice.do("add_participants", conversation_id=cid, participants=["user_2"])
+    await say(alice, cid, "welcome back")
+    node = cluster.nodes[1]
+    run = node.readers.run
+
+    async def run_later(read: Any) -> Any:
+        if getattr(read, "func", None) == node.feature(Conversations).load:
+            monkeypatch.setattr(node.readers, "run", run)
+            await cluster.nodes[0].call(RemoveParticipant(conversation_id=cid, user_id="user_2"), owner)
+        return await run(read)
+
+    monkeypatch.setattr(node.readers, "run", run_later)
+    again = await cluster.connect("user_2", 1, resume={cid: 0})
+    assert order(again) == ["auth_success", "welcome back", "participant_left", "resumed"]
+    assert again.seqs(cid) == [3, 4]
+    assert again.frames[0]["conversations"] == []
 
 
 async def test_whoever_came_back_while_away_is_not_left_with_a_hole(cluster: Cluster) -> None:

@@ -192,22 +192,30 @@ class Arrivals:
 
     async def _complete(self, entrance: Entrance, actor: Actor, found: Found) -> None:
         """Also what is not in the logs of the conversations they are in: new ones, and the end of others."""
-        node, session, who = self._node, entrance.session, entrance.arrival.who
+        session = entrance.session
         await self._save(entrance.identity, actor, found)
         if not found.current.keys() <= session.conversations:
-            self._join_all(session, found)
-            found = await self._found.load(entrance.arrival)
-            self._join_all(session, found)
-        created: list[Conversation] = []
-        ended: list[list[LogEntry]] = []
-        if found.resumption is not None:
-            new = found.resumption.new
-            if new:
-                created = await node.readers.run(
-                    lambda connection: node.feature(Conversations).load(connection, who, new)
-                )
-            ended = await node.read_log(found.resumption.unread)
+            found = await self._look_again(entrance, found)
+        created = await self._load_new(entrance, found)
+        while created is None:
+            found = await self._look_again(entrance, found)
+            created = await self._load_new(entrance, found)
+        ended = await self._node.read_log(found.resumption.unread) if found.resumption is not None else []
         self._enter(entrance, actor, found, created, ended)
+
+    async def _look_again(self, entrance: Entrance, found: Found) -> Found:
+        self._join_all(entrance.session, found)
+        found = await self._found.load(entrance.arrival)
+        self._join_all(entrance.session, found)
+        return found
+
+    async def _load_new(self, entrance: Entrance, found: Found) -> list[Conversation] | None:
+        """None: they are out of one again by now, which what was found does not say."""
+        if found.resumption is None or not found.resumption.new:
+            return []
+        load = partial(self._node.feature(Conversations).load, viewer=entrance.arrival.who, ids=found.resumption.new)
+        created = await self._node.readers.run(load)
+        return created if len(created) == len(found.resumption.new) else None
 
     def _join_all(self, session: Session, found: Found) -> None:
         """Those that it is not in."""
