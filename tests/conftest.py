@@ -27,20 +27,6 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, each begins with one of the longest, or all would wait for those."""
-    longest = [item for item in items if item.get_closest_marker("long")]
-    rest = [item for item in items if not item.get_closest_marker("long")]
-    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
-    items.clear()
-    for left in range(processes, 0, -1):  # as pytest-xdist shares them out
-        first = longest[: -(-len(longest) // left)]
-        share = max((len(longest) + len(rest)) // left - len(first), 0)
-        items += first + rest[:share]
-        longest, rest = longest[len(first) :], rest[share:]
-
-
 @pytest.fixture(scope="session")
 def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDb]:
     """One private MariaDB for the whole run; each test makes a database of its own in it."""

@@ -15,7 +15,8 @@ import pytest
 from bihak.cluster.envelope import Envelope
 from bihak.core.context import LockedConversation, Membership, Transaction
 from bihak.core.dispatcher import Dispatcher, WriteBatch
-from bihak.core.hub import Hub, Room
+from bihak.core.hub import Hub
+from bihak.core.room import Room
 from bihak.features.conversations import ParticipantLeft
 from bihak.features.messages import sending
 from bihak.protocol.types import Participant

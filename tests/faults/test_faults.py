@@ -35,7 +35,6 @@ ONCE: dict[str, tuple[Fault, ...]] = {
 }
 
 
-@pytest.mark.long
 @pytest.mark.parametrize("place", ONCE)
 async def test_nothing_acknowledged_is_lost_doubled_or_out_of_order(
     place: str, seed: int, tmp_path: Path, request: pytest.FixtureRequest, capsys: pytest.CaptureFixture[str]
