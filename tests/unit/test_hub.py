@@ -121,6 +121,32 @@ async def test_a_room_goes_with_its_last_session(room: Room) -> None:
     assert (hub.rooms, hub.participants) == ({}, {})
 
 
+@pytest.mark.parametrize("is_settled_first", [True, False])
+async def test_a_room_that_is_behind_does_not_end_a_membership_that_began_since(
+    room: Room, is_settled_first: bool
+) -> None:
+    cluster, hub = room.cluster, room.cluster.nodes[1].hub
+    alice, bob = await cluster.connect("user_1", 0), room.device
+    await cluster.connect("user_1", 1)  # keeps the room
+    await alice.do("remove_participant", conversation_id=room.cid, user_id="user_2")
+    await alice.do("add_participants", conversation_id=room.cid, participants=["user_2"])
+    hub.leave(bob.session, room.cid)
+    hub.join(bob.session, room.cid)
+    told = len(bob.heard("conversation_created"))
+    ((head,),) = await cluster.stored("SELECT last_seq FROM conversations")
+    assert (hub.rooms[room.cid].head or 0) < head - 1, "it has not come to what ended the membership before"
+    if is_settled_first:
+        assert hub.settle(bob.session, room.cid, head)
+    hub.compare_heads([(room.cid, head)])
+    await cluster.settle()
+    if not is_settled_first:
+        assert hub.settle(bob.session, room.cid, head)
+    await cluster.clock.advance(GAP_HOLD_S)
+    await cluster.settle()
+    assert bob.session in hub.rooms[room.cid].live
+    assert len(bob.heard("conversation_created")) == told, "it was never out"
+
+
 async def test_what_is_held_for_who_joins_is_held_for_them_alone(room: Room) -> None:
     cluster, hub = room.cluster, room.cluster.nodes[1].hub
     one, other = (cluster.open(user_id, 1) for user_id in ("user_2", "user_3"))

@@ -163,6 +163,8 @@ class Hub:
             room.head = cursor
             self._deliver(room, [])
         wait = room.wait_of(session)
+        if wait.ended_seq is not None and wait.ended_seq <= cursor:
+            wait.ended_seq = None  # that was a membership before the one that was read
         held, overflowed = wait.held, wait.overflowed
         wait.held, wait.overflowed = (), False
         if overflowed:
@@ -383,10 +385,11 @@ class Hub:
             if session.user_id not in envelope.left:
                 continue
             wait = room.waiting.get(session)
-            if wait is None or (wait.cursor is not None and not wait.lagging):
-                self._end_membership(session, room.conversation_id, envelope.seq)
-            else:
+            if wait is not None and (wait.cursor is None or wait.lagging):
                 room.wait_of(session).ended_seq = envelope.seq
+            elif wait is None or wait.cursor is None or wait.cursor < envelope.seq:
+                self._end_membership(session, room.conversation_id, envelope.seq)
+            # Otherwise this room is behind: they were taken in again since, and have read so.
 
     def _end_membership(self, session: Session, conversation_id: int, ended_seq: int) -> None:
         """Takes a session out of a room, and in again if its participant was."""
