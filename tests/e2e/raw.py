@@ -87,12 +87,16 @@ class RawSocket:
         return int(head.split(b" ", 2)[1])
 
     async def everything(self) -> bytes:
-        """What comes until the other side closes."""
-        try:
-            rest: bytes = await self._within(self._reader.read(-1))
-        except ConnectionError:
-            return b""
-        return rest
+        """What comes until the other side closes, also where a reset follows."""
+        found: bytes = await self._within(self._read_to_end())
+        return found
+
+    async def _read_to_end(self) -> bytes:
+        found = b""
+        with contextlib.suppress(ConnectionError):
+            while piece := await self._reader.read(1 << 16):
+                found += piece
+        return found
 
     async def frame(self) -> Frame:
         """The next frame: opcode and body. Raises IncompleteReadError where the connection ends without one."""
