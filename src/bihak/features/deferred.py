@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 import sqlalchemy as sa
 
 from bihak.core.context import Transaction
+from bihak.protocol.types import Participant
 from bihak.storage.dialect import word_literal
-from bihak.storage.schema import big, conversations, table
+from bihak.storage.schema import big, conversation_participants, conversations, table
 from bihak.storage.statement import run
 
 IDS_AT_ONCE = 5000
@@ -70,6 +71,15 @@ class Progress:
             )
         )
         return {row.id: row.last_seq for row in rows}, last if count == IDS_AT_ONCE else None
+
+    def behind_of(self, connection: sa.Connection, who: Participant) -> list[int]:
+        """The conversations that somebody is, or was, in, and that have events which the task has not come to."""
+        c, p = conversations.c, conversation_participants.c
+        theirs = sa.select(p.conversation_id).where(p.participant_type == who.type, p.participant_id == who.id)
+        rows = connection.execute(
+            self.select().where(c.id.in_(theirs), c.last_seq > sa.func.coalesce(deferred_progress.c.seq, 0))
+        )
+        return [row.id for row in rows]
 
     def lock(self, tx: Transaction, conversation_ids: Iterable[int], *, wait: bool) -> dict[int, int]:
         """How far each has come, locked until COMMIT. Without `wait`, what another node works on is left out."""

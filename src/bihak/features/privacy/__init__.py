@@ -99,6 +99,8 @@ class Privacy(Feature):
         total = Counter[str]()
         while found := await self._erase_round(actor):
             total += found
+        # What was read for the index before may otherwise be written into it afterwards.
+        await self._search.catch_up(who)
         await self._search.purge()
         return Erased(user_id=who.user_id, messages=total["messages"], reactions=total["reactions"])
 

@@ -31,6 +31,7 @@ from bihak.features.search.finding import find
 from bihak.features.search.index import Indexed, IndexMessages, Step, index_of, read_changes, save
 from bihak.features.search.wire import SearchMessages, SearchResults
 from bihak.protocol.envelope import DurableEvent, Request
+from bihak.protocol.types import Participant
 from bihak.storage.schema import conversations, messages
 
 __all__ = ["INDEX_AFTER_S", "SEQS_AT_ONCE", "Search"]
@@ -43,6 +44,8 @@ REST_S = 1.0
 SEQS_AT_ONCE = 200
 CONVERSATIONS_AT_ONCE = 20
 PURGE_REST_S = 0.05
+CATCH_UP_RETRY_S = 0.05
+"""How long to leave the conversations to another step that is at work on them."""
 _CHANGES = (NewMessage, MessageEdited, MessageDeleted)
 
 
@@ -105,17 +108,30 @@ class Search(Feature):
                 done = (await self._node.call(request)).conversation_ids
                 behind -= {cid for cid in done if request.steps[cid].through >= taken[cid].through}
         if behind:
-            await self._read_and_index(behind)
+            again = await self._read_and_index(behind)
+            if again:
+                self._backlog.add_due(again)
 
-    async def _read_and_index(self, conversation_ids: Iterable[int]) -> None:
-        """As `_index`, where this node has not got the events, or not all of them."""
+    async def _read_and_index(self, conversation_ids: Iterable[int]) -> dict[int, int]:
+        """As `_index`, where this node has not got the events, or not all of them: where there is more, up to where."""
         request, left_over = await self._node.readers.run(partial(self._prepare, ids=list(conversation_ids)))
         done: set[int] = set()
         if request.steps:
             done = (await self._node.call(request)).conversation_ids
-        again = left_over | {cid: step.through for cid, step in request.steps.items() if cid not in done}
-        if again:
-            self._backlog.add_due(again)
+        return left_over | {cid: step.through for cid, step in request.steps.items() if cid not in done}
+
+    async def catch_up(self, who: Participant) -> None:
+        """Brings the index to where the log is now in each conversation that somebody is, or was, in.
+
+        No step prepared before, on whichever node, changes the index there afterwards. Raises Unavailable.
+        """
+        behind = await self._node.readers.run(partial(self._progress.behind_of, who=who))
+        while behind:
+            some = behind[:CONVERSATIONS_AT_ONCE]
+            again = await self._read_and_index(some)
+            behind = [cid for cid in some if cid in again] + behind[CONVERSATIONS_AT_ONCE:]
+            if len(again) == len(some):
+                await asyncio.sleep(CATCH_UP_RETRY_S)
 
     def _prepare(self, connection: sa.Connection, ids: Sequence[int]) -> tuple[IndexMessages, dict[int, int]]:
         """What the index lacks of these conversations, some seqs of it, and in which there is more.
