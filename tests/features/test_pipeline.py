@@ -138,6 +138,7 @@ async def test_nobody_hears_of_what_is_not_committed(cluster: Cluster) -> None:
         go_on.wait()
 
     engine = cluster.nodes[0].database.writer_engine
+    await cluster.settle()  # so that the COMMIT which is held is that of the message
     sa.event.listen(engine, "commit", hold)
     try:
         asked = alice.send("message", conversation_id=cid, content="hello")
