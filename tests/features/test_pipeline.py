@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Sequence
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from bihak.core.session import OUTBOX_BYTES
 from bihak.core.visit import FULL_POLL_S
 from bihak.errors import Conflict
 from bihak.features.conversations import RenameConversation
+from bihak.features.messages import SendMessage
 from bihak.protocol.envelope import Request
 from tests.harness import Cluster, Device
 
@@ -129,16 +131,23 @@ async def test_a_request_that_breaks_is_answered_alone(
     cluster.faults.clear()  # the internal error was ours
 
 
-async def test_nobody_hears_of_what_is_not_committed(cluster: Cluster) -> None:
+async def test_nobody_hears_of_what_is_not_committed(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     alice, bob, cid = await two(cluster)
-    reached, go_on = threading.Event(), threading.Event()
+    written, reached, go_on = threading.Event(), threading.Event(), threading.Event()
+    command = cluster.nodes[0].dispatcher.commands[SendMessage]
+    send = command.handler
+
+    def write(tx: Transaction, calls: Sequence[Call[SendMessage]]) -> None:
+        send(tx, calls)
+        written.set()
 
     def hold(_connection: sa.Connection) -> None:
-        reached.set()
-        go_on.wait()
+        if written.is_set():  # and not the COMMIT of something before
+            reached.set()
+            go_on.wait()
 
+    monkeypatch.setitem(command.__dict__, "handler", write)
     engine = cluster.nodes[0].database.writer_engine
-    await cluster.settle()  # so that the COMMIT which is held is that of the message
     sa.event.listen(engine, "commit", hold)
     try:
         asked = alice.send("message", conversation_id=cid, content="hello")
