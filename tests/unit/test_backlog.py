@@ -38,7 +38,7 @@ async def taken(work: Backlog, *, times: int = 1, events: int = 1_000_000) -> li
             enough.set()
             await asyncio.sleep(3600)
 
-    running = asyncio.create_task(work.run(take, 10, events))
+    running = asyncio.create_task(work.run(take, range(10, 15), events))
     await enough.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
@@ -115,3 +115,10 @@ async def test_a_conversation_rests_between_two_steps_unless_one_left_something_
     assert [step[1].through for step in await taken(work, times=2, events=2)] == [2, 3]
     log_of(work, message(1, 4), message(2, 1))
     assert await taken(work) == [{2: Due(1, [message(2, 1)])}]
+
+
+async def test_a_step_takes_the_more_conversations_the_more_are_due() -> None:
+    for due, sizes in ((25, [10, 10, 5]), (52, [13, 10, 10, 10, 9]), (200, [15, 15])):
+        work = Backlog(0, (NewMessage,))
+        log_of(work, *(message(cid, 1) for cid in range(due)))
+        assert [len(step) for step in await taken(work, times=len(sizes))] == sizes

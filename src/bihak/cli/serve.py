@@ -21,6 +21,8 @@ from bihak.transports.figures import Worker
 T = TypeVar("T")
 
 DEMO_DATABASE = "sqlite:///bihak-demo.db"
+SWITCH_S = 0.0005
+"""How long a thread of ours may keep the interpreter while another waits for it; Python's own 5 ms is a reply late."""
 
 
 @click.command()
@@ -84,6 +86,7 @@ def _load(overrides: dict[str, Any], *, demo: bool) -> Settings:
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
     _calm_collector()
+    sys.setswitchinterval(SWITCH_S)
     with asyncio.Runner(loop_factory=_loop_factory()) as runner:
         return runner.run(work)
 

@@ -145,8 +145,7 @@ class Transaction:
         if not missing:
             return
         dialect = self.dialect
-        rows = [f"{at},{cid:d},{word_literal(who.type)},{who.id:d}" for at, (cid, who) in enumerate(missing)]
-        sql = f"WITH {dialect.values_table('v', ('n', 'c', 't', 'i'), rows)} {_select_places(dialect)}"
+        sql = _select_place(dialect, *missing[0]) if len(missing) == 1 else _select_places(dialect, missing)
         memberships, conversations = self._memberships, self._conversations
         memberships.update(dict.fromkeys(missing))
         new = {cid for cid, _ in missing if cid not in conversations}
@@ -316,7 +315,7 @@ class Transaction:
 _HEAD_KEY = "id, conversation_type, created_ms"
 _HEADS = ("last_seq", "last_message_ms", "changed_ms")
 _LOCK_COLUMNS = (
-    *("v.n", "c.conversation_type", "c.created_ms", "c.last_seq", "c.last_message_ms"),
+    *("c.conversation_type", "c.created_ms", "c.last_seq", "c.last_message_ms"),
     *("COALESCE(p.role, '-')", "COALESCE(p.joined_seq, 0)", "COALESCE(p.last_read_seq, 0)"),
 )
 
@@ -326,11 +325,24 @@ def _drop(entries: dict[K, V], keys: Iterable[K]) -> None:
         entries.pop(key, None)
 
 
-def _select_places(dialect: Dialect) -> str:
+def _select_places(dialect: Dialect, places: Sequence[Place]) -> str:
+    rows = [f"{at},{cid:d},{word_literal(who.type)},{who.id:d}" for at, (cid, who) in enumerate(places)]
     return f"""
-        SELECT {dialect.packed((*_LOCK_COLUMNS, dialect.clock_ms))}
+        WITH {dialect.values_table("v", ("n", "c", "t", "i"), rows)}
+        SELECT {dialect.packed(("v.n", *_LOCK_COLUMNS, dialect.clock_ms))}
         FROM v {dialect.straight_join} conversations c ON c.id = v.c
         LEFT JOIN conversation_participants p
           ON p.conversation_id = v.c AND p.participant_type = v.t AND p.participant_id = v.i AND p.left_seq IS NULL
+        {dialect.for_update}
+    """
+
+
+def _select_place(dialect: Dialect, conversation_id: int, who: Participant) -> str:
+    """As `_select_places`, for one, as it mostly is where little is said: no table of constants has to be made."""
+    return f"""
+        SELECT {dialect.packed(("0", *_LOCK_COLUMNS, dialect.clock_ms))}
+        FROM conversations c LEFT JOIN conversation_participants p ON p.conversation_id = {conversation_id:d}
+          AND p.participant_type = {word_literal(who.type)} AND p.participant_id = {who.id:d} AND p.left_seq IS NULL
+        WHERE c.id = {conversation_id:d}
         {dialect.for_update}
     """

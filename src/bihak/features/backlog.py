@@ -18,6 +18,8 @@ REST = 2.0
 """How long the work rests, in times of what it took: it has a third of the writer at most, and sends the rest."""
 LONGEST_REST_S = 1.0
 RETRY_S = 1.0
+SHARE = 4
+"""One step takes one in so many of the conversations that are due."""
 MAX_HELD_BYTES = 16 << 20
 """Of events that wait; past that they are let go, and whoever works reads them from the database."""
 EVENT_BYTES = 500
@@ -107,9 +109,13 @@ class Backlog:
         self._came.set()
 
     async def run(
-        self, work: Callable[[dict[int, Due]], Awaitable[None]], conversations: int, events: int = 1_000_000
+        self, work: Callable[[dict[int, Due]], Awaitable[None]], conversations: range, events: int = 1_000_000
     ) -> None:
-        """Hands `work` what is due, so many conversations and events at a time, until it is cancelled."""
+        """Hands `work` what is due, so many conversations and events at a time, until it is cancelled.
+
+        The more are due, the more at a time: most of a step's cost is the same for few and for many, but the longer it
+        is, the longer a message may wait behind it.
+        """
         while True:
             taken = await self._take(conversations, events)
             started = time.perf_counter()
@@ -122,13 +128,14 @@ class Backlog:
             else:
                 await asyncio.sleep(min(LONGEST_REST_S, REST * (time.perf_counter() - started)))
 
-    async def _take(self, conversations: int, events: int) -> dict[int, Due]:
+    async def _take(self, conversations: range, events: int) -> dict[int, Due]:
         while True:
             now = asyncio.get_running_loop().time()
             while self._waiting and self._waiting[0][0] <= now:
                 self._fall_due(self._waiting.popleft()[1], now)
             if self._due:
-                return self._take_due(conversations, events)
+                share = len(self._due) // SHARE
+                return self._take_due(min(max(share, conversations.start), conversations.stop), events)
             if self._waiting:
                 await asyncio.sleep(self._waiting[0][0] - now)
             else:

@@ -45,7 +45,7 @@ LIST_MAX = 100
 NOTIFY_AFTER_S = 2.0
 """How long whoever is there has to read a message before they are notified of it."""
 NEW_WITHIN_MS = 15_000
-CONVERSATIONS_AT_ONCE = 8
+CONVERSATIONS_AT_ONCE = range(8, 48)
 
 
 class ListNotifications(Request, tag="notifications", kw_only=True):

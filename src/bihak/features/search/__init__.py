@@ -42,7 +42,7 @@ INDEX_AFTER_S = 0.3
 REST_S = 1.0
 """How long a conversation rests between two steps, while more is said in it."""
 SEQS_AT_ONCE = 200
-CONVERSATIONS_AT_ONCE = 20
+CONVERSATIONS_AT_ONCE = range(20, 64)
 PURGE_REST_S = 0.05
 CATCH_UP_RETRY_S = 0.05
 """How long to leave the conversations to another step that is at work on them."""
@@ -127,9 +127,9 @@ class Search(Feature):
         """
         behind = await self._node.readers.run(partial(self._progress.behind_of, who=who))
         while behind:
-            some = behind[:CONVERSATIONS_AT_ONCE]
+            some = behind[: CONVERSATIONS_AT_ONCE.stop]
             again = await self._read_and_index(some)
-            behind = [cid for cid in some if cid in again] + behind[CONVERSATIONS_AT_ONCE:]
+            behind = [cid for cid in some if cid in again] + behind[CONVERSATIONS_AT_ONCE.stop :]
             if len(again) == len(some):
                 await asyncio.sleep(CATCH_UP_RETRY_S)
 
