@@ -1,19 +1,18 @@
 /** One row of the log: a message, or a divider. */
 
-import { avatar, hueOf } from "./avatar.js";
 import { el, fill, focused } from "./dom.js";
-import { icon } from "./icon.js";
-import { reactionChips } from "./reactions.js";
+import { avatar, hueOf, icon } from "./pictures.js";
 import { isFewEmoji, rich } from "./richtext.js";
 import { senderOf } from "./state.js";
-import { exactly, timeOf } from "./when.js";
-import { t } from "./words.js";
+import { exactly, timeOf } from "./wording.js";
+import { list, number, t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("./rows.js").Row} Row */
 /** @typedef {import("./rows.js").MessageItem} MessageItem */
 /** @typedef {import("./rows.js").Quote} Quote */
 /** @typedef {import("./rows.js").Tick} Tick */
+/** @typedef {import("./rows.js").Chip} Chip */
 
 /**
  * @typedef {Object} Actions
@@ -67,7 +66,7 @@ function messageRow(row, actions, node) {
   node.dataset.row = String(message.message_id || message.idempotency_key);
   node.setAttribute("aria-label", t("message.label", { name: who, time: timeOf(message.created_at) }));
   const editor = isEdited ? actions.editor() : null;
-  const body = editor ? [editor] : [bubble(row, actions), chips(row, actions), failure(row, actions)];
+  const body = editor ? [editor] : [bubble(row, actions), reactions(row, actions), failure(row, actions)];
   keepingFocus(node, () =>
     fill(node, isGroup && !isMine ? face(row) : null, el("div", { class: "message-column" }, speaker(row, who), ...body)),
   );
@@ -161,9 +160,29 @@ function tickMark(tick) {
   return mark;
 }
 
-/** @param {MessageItem} row @param {Actions} actions */
-function chips({ message, chips: all }, { onReact }) {
-  return message.deleted_at ? null : reactionChips(all, (emoji) => onReact(message, emoji));
+/** Each emoji with its count; a press adds one's own, or takes it back. @param {MessageItem} row @param {Actions} actions */
+function reactions({ message, chips }, { onReact }) {
+  if (message.deleted_at || chips.length === 0) return null;
+  const toggle = (/** @type {string} */ emoji) => onReact(message, emoji);
+  return el("div", { class: "reactions" }, ...chips.map((chip) => reaction(chip, toggle)));
+}
+
+/** @param {Chip} chip @param {(emoji: string) => void} onToggle */
+function reaction({ emoji, names, isMine }, onToggle) {
+  const by = t("emoji.by", { names: list(names) });
+  return el(
+    "button",
+    {
+      class: "reaction",
+      type: "button",
+      "aria-pressed": String(isMine),
+      title: `${emoji} ${by}`,
+      onclick: () => onToggle(emoji),
+    },
+    el("span", { class: "reaction-emoji" }, emoji),
+    el("span", { class: "reaction-count" }, number(names.length)),
+    el("span", { class: "unseen" }, ` ${by}`),
+  );
 }
 
 /** @param {MessageItem} row @param {Actions} actions */

@@ -1,12 +1,10 @@
 /** One row of the list of conversations. */
 
-import { avatar, groupAvatar } from "./avatar.js";
 import { el } from "./dom.js";
-import { icon } from "./icon.js";
+import { avatar, groupAvatar, icon } from "./pictures.js";
 import { hrefOf } from "./route.js";
 import { isDirect } from "./state.js";
-import { brief, exactly } from "./when.js";
-import { statusWord, typingWords } from "./wording.js";
+import { brief, exactly, statusWord, typingWords } from "./wording.js";
 import { number, t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */

@@ -1,13 +1,9 @@
 /** The messages on the screen: which of them are shown, and where the reader is among them. */
 
+import { Places } from "./belongings.js";
 import { logRow } from "./bubble.js";
 import { KeyedChildren, el, fill } from "./dom.js";
-import { Jump } from "./jump.js";
-import { LazyTools } from "./lazytools.js";
-import { Places } from "./places.js";
-import { RowFocus, makeStop } from "./rowfocus.js";
-import { firstUnread, logRows } from "./rows.js";
-import { Span } from "./span.js";
+import { Span, firstUnread, logRows } from "./rows.js";
 import { Viewport } from "./viewport.js";
 import { t } from "./words.js";
 
@@ -37,12 +33,13 @@ export class MessageLog {
     { class: "log", role: "log", "aria-live": "off", "aria-label": t("log.label"), onscroll: () => this.#scrolled() },
     this.#list,
   );
-  #jump = new Jump(() => void this.toLatest({ smooth: true }));
   #viewport = new Viewport(this.#scroller, this.#list);
   #span = new Span();
-  #focus;
-  #tools;
-  node = el("div", { class: "log-frame" }, this.#scroller, this.#jump.node);
+  /** They come when the messages are on the screen. @type {import("./logtools.js").LogTools | null} */
+  #tools = null;
+  /** What is to be done as soon as they are here. @type {((tools: import("./logtools.js").LogTools) => void)[]} */
+  #wishes = [];
+  node = el("div", { class: "log-frame" }, this.#scroller);
   #resized = new ResizeObserver(() => this.#viewport.restore());
   /** @type {Conversation | null} */
   #conversation = null;
@@ -55,7 +52,7 @@ export class MessageLog {
   #looked = () => this.#attend();
   #left = () => this.#keepPlace();
   #places;
-  /** Where one was reading here, to be gone back to. @type {import("./places.js").Place | undefined} */
+  /** Where one was reading here, to be gone back to. @type {import("./belongings.js").Place | undefined} */
   #place;
 
   /** @param {Bihak} bihak @param {Store} store @param {Around} around */
@@ -64,16 +61,6 @@ export class MessageLog {
     this.#store = store;
     this.#around = around;
     this.#places = new Places(() => store.state.myId);
-    this.#tools = new LazyTools(bihak, store, this.#list, {
-      ...around,
-      find: (row) => this.#timeline?.find(Number(row.dataset.row)),
-      changed: () => this.#draw(),
-    });
-    this.#focus = new RowFocus(this.#list, this.#viewport, {
-      out: around.write,
-      toEnd: () => void this.toLatest().then(() => this.#focus.focus(this.#lastRow)),
-      act: (row, key) => this.#tools.act(row, key),
-    });
     this.#rows = this.#freshRows();
     this.#resized.observe(this.#scroller);
     this.#resized.observe(this.#list);
@@ -81,9 +68,25 @@ export class MessageLog {
     addEventListener("pagehide", this.#left);
   }
 
+  /** The first picture is there. @param {typeof import("./logtools.js").LogTools} LogTools */
+  complete(LogTools) {
+    const tools = new LogTools(this.#bihak, this.#store, this.#viewport, this.#list, {
+      ...this.#around,
+      find: (row) => this.#timeline?.find(Number(row.dataset.row)),
+      changed: () => this.#draw(),
+      toEnd: () => this.toLatest(),
+      jump: () => void this.toLatest({ smooth: true }),
+      lastRow: () => /** @type {HTMLElement | undefined} */ ([...this.#list.querySelectorAll("[data-row]")].at(-1)),
+    });
+    this.#tools = tools;
+    this.node.append(tools.jump);
+    this.#attend();
+    for (const wish of this.#wishes.splice(0)) wish(tools);
+  }
+
   /** What one does with messages is at hand. */
-  equip() {
-    this.#tools.with(() => {});
+  loaded() {
+    this.#tools?.with(() => {});
   }
 
   end() {
@@ -111,7 +114,7 @@ export class MessageLog {
   editLast() {
     const last = this.#messages.findLast((message) => this.#store.state.isMine(message) && !message.deleted_at);
     if (!last || !this.#isAtEnd) return false;
-    this.#tools.with((tools) => tools.edit(last, this.#around.write));
+    this.#with((tools) => tools.edit(last, this.#around.write));
     return true;
   }
 
@@ -167,10 +170,6 @@ export class MessageLog {
     return !this.#timeline?.hasNewer && this.#span.isAtEnd(this.#messages);
   }
 
-  get #lastRow() {
-    return /** @type {HTMLElement | undefined} */ ([...this.#list.querySelectorAll("[data-row]")].at(-1));
-  }
-
   /** @param {number} messageId @returns {HTMLElement | null} */
   #rowOf(messageId) {
     return this.#list.querySelector(`[data-row="${messageId}"]`);
@@ -179,12 +178,15 @@ export class MessageLog {
   #freshRows() {
     return new KeyedChildren(this.#list, (/** @type {Row} */ row, isNew, before) => {
       const node = logRow(row, this.#actions(isNew), before);
-      if (row.kind === "message") {
-        makeStop(node, false);
-        if (before) this.#tools.equipAgain(node);
-      }
+      this.#tools?.made(node, before !== undefined);
       return node;
     });
+  }
+
+  /** @param {(tools: import("./messagetools.js").MessageTools) => void} use */
+  #with(use) {
+    if (this.#tools) this.#tools.with(use);
+    else this.#wishes.push((tools) => tools.with(use));
   }
 
   /** @param {boolean} isNew @returns {import("./bubble.js").Actions} */
@@ -192,10 +194,10 @@ export class MessageLog {
     return {
       arrives: isNew && this.#settled && this.#viewport.atBottom,
       onShow: (messageId) => void this.showMessage(messageId),
-      onReact: (message, emoji) => this.#tools.with(({ deeds }) => void deeds.toggle(message, emoji)),
+      onReact: (message, emoji) => this.#with(({ deeds }) => void deeds.toggle(message, emoji)),
       onRetry: (key) => this.#bihak.retry(key),
       onDiscard: (key) => this.#bihak.discard(key),
-      editor: () => this.#tools.editor?.node ?? null,
+      editor: () => this.#tools?.editor?.node ?? null,
     };
   }
 
@@ -209,7 +211,8 @@ export class MessageLog {
       void this.#store.history.around(id, this.#place.messageId);
     fill(this.#list);
     this.#rows = this.#freshRows();
-    this.#tools.leave();
+    this.#tools?.leave();
+    this.#wishes = [];
     this.#settled = false;
     this.#viewport.atBottom = true;
     this.#firstUnread = null;
@@ -270,15 +273,15 @@ export class MessageLog {
       end: this.#span.end(messages),
       unsent: this.#isAtEnd ? this.#bihak.unsent(id) : [],
       firstUnread: this.#firstUnread,
-      edited: this.#tools.editor?.messageId ?? null,
+      edited: this.#tools?.editor?.messageId ?? null,
       recall: (messageId) => history.recall(id, messageId),
     });
     if (this.#settled) this.#lookAgain();
-    this.#focus.begin();
+    this.#tools?.begin();
     this.#rows.show(rows);
     this.#list.classList.toggle("is-empty", state.timeline(id).loaded && rows.length === 0);
     this.#list.dataset.empty = t("log.empty");
-    this.#focus.settle();
+    this.#tools?.settle();
     this.#viewport.restore();
   }
 
@@ -328,6 +331,6 @@ export class MessageLog {
     const isSeen = this.#settled && this.#viewport.atBottom && !document.hidden && this.#scroller.offsetParent !== null;
     this.#store.attend(isSeen);
     if (this.#viewport.atBottom) this.#timeline?.trim("older");
-    this.#jump.show(this.#settled && !this.#viewport.atBottom, this.#conversation?.unread ?? 0);
+    this.#tools?.showJump(this.#settled && !this.#viewport.atBottom, this.#conversation?.unread ?? 0);
   }
 }

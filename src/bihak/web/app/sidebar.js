@@ -1,13 +1,10 @@
 /** The list of conversations, who is looking at it, and the search over all of it. */
 
-import { avatar } from "./avatar.js";
 import { KeyedChildren, el, fill, say } from "./dom.js";
-import { Finder } from "./finder.js";
-import { icon } from "./icon.js";
+import { rest, withModule } from "./later.js";
 import { conversationRow, rowOf } from "./listrow.js";
-import { Notice } from "./notice.js";
+import { avatar, icon } from "./pictures.js";
 import { ownStatusWord } from "./wording.js";
-import { rove } from "./roving.js";
 import { number, t } from "./words.js";
 
 /** @typedef {import("./chat.js").Context} Context */
@@ -23,19 +20,29 @@ export class Sidebar {
   #status = el("p", { class: "me-status" });
   #bell;
   #list = el("ul", { class: "conversations", role: "list", "aria-label": t("list.title") });
-  #notice = new Notice();
+  /** @type {import("./telling.js").Notice | null} */
+  #notice = null;
   #note = el("div", { class: "sidebar-note" });
   #rows = new KeyedChildren(this.#list, (/** @type {Row} */ row) => conversationRow(row));
-  #roved;
-  #finder;
+  #roved = () => {};
+  #field = el("input", {
+    class: "input",
+    type: "search",
+    placeholder: t("find.placeholder"),
+    "aria-label": t("find.label"),
+    autocomplete: "off",
+    spellcheck: "false",
+    enterkeyhint: "search",
+  });
+  #search = el("search", { class: "finder" }, el("div", { class: "finder-field" }, icon("search"), this.#field));
+  /** @type {import("./finder.js").Finder | null} */
+  #finder = null;
   node;
 
   /** @param {Context} context @param {Openers} openers */
   constructor(context, { settings, creation, notices }) {
     this.#context = context;
     this.#creation = creation;
-    this.#finder = new Finder(context, (isSearching) => this.node.classList.toggle("is-searching", isSearching));
-    this.#roved = rove(this.#list, { before: () => this.#finder.focus() });
     this.#face = el("button", { class: "me-face", type: "button", onclick: settings });
     this.#bell = el("button", { class: "icon-button bell", type: "button", onclick: notices });
     const write = t("create.title");
@@ -54,10 +61,9 @@ export class Sidebar {
           icon("write"),
         ),
       ),
-      this.#finder.node,
+      this.#search,
       this.#list,
       this.#note,
-      this.#notice.node,
     );
   }
 
@@ -73,13 +79,25 @@ export class Sidebar {
       }),
     );
     this.#roved();
-    this.#finder.render(route);
+    this.#finder?.render(route);
     this.#note.hidden = conversations.length > 0;
     if (conversations.length === 0) this.#renderNote();
   }
 
+  /** The first picture is there. @param {import("./later.js").Rest} rest */
+  complete({ Finder, Notice, Notices, rove }) {
+    this.#notice = new Notice();
+    this.node.append(this.#notice.node);
+    this.#context.store.hear(Notices);
+    const told = (/** @type {boolean} */ isSearching) => this.node.classList.toggle("is-searching", isSearching);
+    this.#finder = new Finder(this.#context, this.#search, this.#field, told);
+    this.#roved = rove(this.#list, { before: () => this.search() });
+    this.#roved();
+  }
+
   search() {
-    this.#finder.focus();
+    this.#field.focus();
+    this.#field.select();
   }
 
   /** The open conversation, else the first. */
@@ -89,12 +107,12 @@ export class Sidebar {
 
   /** @param {string} words  something small, that goes away by itself */
   tell(words) {
-    this.#notice.tell(words);
+    void withModule(rest, () => this.#notice?.tell(words), () => {});
   }
 
   end() {
-    this.#finder.end();
-    this.#notice.end();
+    this.#finder?.end();
+    this.#notice?.end();
   }
 
   #renderMe() {
@@ -112,7 +130,7 @@ export class Sidebar {
   }
 
   #renderBell() {
-    const { unread } = this.#context.store.notices;
+    const unread = this.#context.store.notices?.unread ?? 0;
     if (this.#bell.dataset.shown === String(unread)) return;
     this.#bell.dataset.shown = String(unread);
     const label = unread > 0 ? t("notices.unread", { count: unread }) : t("notices.title");
