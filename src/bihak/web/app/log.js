@@ -104,8 +104,10 @@ export class MessageLog {
     this.#scroller.setAttribute("aria-busy", String(timeline.loading || !this.#settled));
     if (!timeline.loaded && this.#settled) return;
     if (!this.#settled && this.#place && timeline.loading && !timeline.find(this.#place.messageId)) return;
+    const isNothing = !timeline.loaded && this.#bihak.unsent(conversation.conversation_id).length === 0;
     if (timeline.loaded && !this.#settled) this.#settle(conversation);
-    else this.#draw();
+    // Measuring an empty list costs as much as a full one.
+    else if (!isNothing || this.#rows.entries().length > 0) this.#draw();
     this.#reach();
     this.#attend();
   }
@@ -262,7 +264,7 @@ export class MessageLog {
     const { state, history } = this.#store;
     const id = conversation.conversation_id;
     const messages = state.timeline(id).loaded ? this.#messages : [];
-    this.#span.fit(messages, this.#viewport.above < this.#viewport.below ? "older" : "newer");
+    this.#span.fit(messages, () => (this.#viewport.above < this.#viewport.below ? "older" : "newer"));
     // What is loaded now need not join what was: the rows of before say nothing of it.
     if (this.#span.start(messages) >= this.#span.end(messages)) this.#span.toEnd(messages);
     const rows = logRows({

@@ -85,11 +85,12 @@ export class Pane {
     if (!conversation) return this.#renderNothing(route);
     this.#renderHead(conversation, route);
     this.#pins.show(conversation.conversation_id);
-    this.#log.render(conversation);
     this.#composer.show(conversation);
     const typists = this.#store.state.people.typingIn(conversation.conversation_id);
     this.#typing.classList.toggle("shown", typists.length > 0);
     say(this.#typingWords, typingWords(typists));
+    // Last: it measures, and what changed after it would have to be measured again.
+    this.#log.render(conversation);
     this.#showWanted();
   }
 

@@ -7,13 +7,13 @@ import { t } from "./words.js";
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("../sdk/outbox.js").Entry} Entry */
-/** @typedef {import("./richtext.js").Mentioned} Mentioned */
 /** @typedef {import("./state.js").State} State */
 /** @typedef {import("./timeline.js").Side} Side */
 /** @typedef {readonly Message[]} Messages */
 
 /** @typedef {"sending" | "sent" | "read" | "failed"} Tick */
 /** @typedef {{messageId: number, who: string | null, text: string}} Quote */
+/** @typedef {{name: string, isMe: boolean}} Mentioned */
 /** @typedef {{emoji: string, names: string[], isMine: boolean}} Chip */
 
 /**
@@ -97,12 +97,12 @@ export class Span {
     else this.#put(messages, Math.max(start, end + STEP - MOST), end + STEP);
   }
 
-  /** What has joined its end has made it longer. @param {Messages} messages @param {Side} kept  where the reader is */
+  /** What has joined its end has made it longer. @param {Messages} messages @param {() => Side} kept  where the reader is */
   fit(messages, kept) {
     const [start, end] = [this.start(messages), this.end(messages)];
     // Not at each message: it would move the reader's place in a list that is being read.
     if (end - start <= MOST + STEP) return;
-    if (kept === "newer") this.#put(messages, end - MOST, end);
+    if (kept() === "newer") this.#put(messages, end - MOST, end);
     else this.#put(messages, start, start + MOST);
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { Database, DatabaseShelf, databaseName } from "./database.js";
-import { Fault } from "./fault.js";
+import { Fault } from "./requests.js";
 
 /**
  * @typedef {Object} Kept

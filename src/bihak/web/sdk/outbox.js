@@ -7,9 +7,9 @@
  */
 
 import { MemoryShelf } from "./database.js";
-import { Fault } from "./fault.js";
 import { Backoff } from "./link.js";
 import { Receipts } from "./receipts.js";
+import { Fault } from "./requests.js";
 
 /** @typedef {import("./wire.js").MessageSent} MessageSent */
 /** @typedef {import("./database.js").Shelf} Shelf */

@@ -1,6 +1,7 @@
 /** Signing in on each new connection: with what, and what refusals and close codes mean for the next. */
 
-import { Fault, closingOf } from "./fault.js";
+import { closingOf } from "./link.js";
+import { Fault } from "./requests.js";
 
 /** @typedef {import("./wire.js").Welcome} Welcome */
 /** @typedef {import("./wire.js").Identity} Identity */

@@ -28,6 +28,7 @@ export class Link {
     want(): void;
     #private;
 }
+export function closingOf(code: number): Closing;
 /**
  * Exponential backoff with full jitter: any moment between now and a ceiling that doubles. When a server restarts, all
  * of its clients come back at once; spreading them over the whole interval costs the least work in total (Brooker,
@@ -85,3 +86,24 @@ export type LinkEnds = {
     connecting: () => void;
 };
 export type Timer = ReturnType<typeof setTimeout>;
+/**
+ * What a close code of the protocol asks of a client.
+ */
+export type Closing = {
+    /**
+     * the session is over: no reconnect
+     */
+    final?: boolean | undefined;
+    /**
+     * only with another token
+     */
+    freshToken?: boolean | undefined;
+    /**
+     * come back at some moment within so long, at least
+     */
+    spreadMs?: number | undefined;
+    /**
+     * but not before that, even when there is something to send
+     */
+    restMs?: number | undefined;
+};
