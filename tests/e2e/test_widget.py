@@ -15,6 +15,7 @@ from tests.e2e.browser import Person
 from tests.e2e.conftest import Connect, StartServer
 from tests.e2e.server import SECRET, ServerProcess, run_bihak
 from tests.servers import free_port
+from tests.waiting import until
 
 expect.set_options(timeout=15_000)
 
@@ -346,7 +347,8 @@ async def test_an_early_click_waits_and_a_whole_screen_holds_the_focus(demo: Ser
     await page.route("**/words/en.js", hold)
     await page.set_viewport_size({"width": 390, "height": 700})
     await page.goto(f"{demo.url}/demo/widget.html", wait_until="commit")
-    await page.wait_for_function("globalThis.BihakWidget")
+    # Not `wait_for_function`: the page's policy forbids what it does.
+    await until(lambda: page.evaluate("Boolean(globalThis.BihakWidget)"))
     await page.get_by_role("button", name="Write to Grace").click()
     async with page.expect_request("**/words/en.js"):
         module.set()
