@@ -219,7 +219,8 @@ async def test_what_follows_the_first_picture_moves_nothing_and_nobody_waits_for
         await completed.wait()
         await route.continue_()
 
-    for number in range(30):
+    # Few: what does not fill the screen shows best whether it has its place.
+    for number in range(3):
         url = f"{demo.url}/api/conversations/{conversation_id}/messages"
         said = {"json": {"content": f"before, {number}"}, "headers": {"X-Participant": ann}}
         async with http.post(url, **said) as response:
@@ -228,7 +229,7 @@ async def test_what_follows_the_first_picture_moves_nothing_and_nobody_waits_for
     await page.route(REST, hold)
     await page.goto(f"{demo.url}/#as={ann}", wait_until="commit")
     await page.get_by_role("list", name="Conversations").get_by_role("link", name=re.compile(f"^{bob}")).click()
-    await expect(message(page, "before, 29")).to_be_in_viewport()
+    await expect(message(page, "before, 2")).to_be_in_viewport()
     await held.wait()
     await say(page, "early")
     await expect(message(page, "early").get_by_role("img", name="Sent")).to_be_visible()
@@ -238,7 +239,7 @@ async def test_what_follows_the_first_picture_moves_nothing_and_nobody_waits_for
           [...document.querySelectorAll(wanted)].map((node) => [node, node.getBoundingClientRect().toJSON()])""",
         LAID_OUT,
     )
-    assert await was.evaluate("(was) => was.length") > 35
+    assert await was.evaluate("(was) => was.length") > 10
     await page.get_by_role("searchbox").fill("early")
     completed.set()
     # What was written to search with is looked for now.
