@@ -175,6 +175,20 @@ async def test_a_phone_shows_one_pane_at_a_time_and_nothing_wider_than_itself(
     await say(page, "long" * 200)
     await expect(message(page, "long")).to_be_visible()
     assert await page.evaluate("document.documentElement.scrollWidth") <= 390
+    # A phone's own way back leads to the list, also from where a link led.
+    with_open = page.url
+    await page.go_back()
+    await expect(listed).to_be_visible()
+    await page.goto("about:blank")
+    await page.goto(with_open)
+    await expect(message(page, "long")).to_be_visible()
+    await page.reload()
+    await expect(message(page, "long")).to_be_visible()
+    await page.go_back()
+    await expect(listed).to_be_visible()
+    assert page.url == f"{demo.url}/#as={ann}"
+    await page.go_forward()
+    await expect(message(page, "long")).to_be_visible()
     await main.get_by_role("link", name="Back to conversations").click()
     await expect(listed).to_be_visible()
     for button in ("New conversation", "Notifications", "Your status and settings"):
@@ -222,8 +236,8 @@ async def test_what_follows_the_first_picture_moves_nothing_and_nobody_waits_for
     # Few: what does not fill the screen shows best whether it has its place.
     for number in range(3):
         url = f"{demo.url}/api/conversations/{conversation_id}/messages"
-        said = {"json": {"content": f"before, {number}"}, "headers": {"X-Participant": ann}}
-        async with http.post(url, **said) as response:
+        said = {"content": f"before, {number}"}
+        async with http.post(url, json=said, headers={"X-Participant": ann}) as response:
             assert response.status == 201
     page = (await people.arrive()).page
     await page.route(REST, hold)

@@ -6,7 +6,7 @@ import { chat } from "./chat.js";
 import { el, fill, find } from "./dom.js";
 import { takeFirst } from "./early.js";
 import { later } from "./later.js";
-import { correct, currentRoute, go, takeToken } from "./route.js";
+import { correct, currentRoute, go, putListBelow, takeToken } from "./route.js";
 import { reasonWords } from "./wording.js";
 import { choose, speak, spoken, t } from "./words.js";
 
@@ -26,6 +26,9 @@ import { choose, speak, spoken, t } from "./words.js";
  * @property {() => void} loaded  all that this person may open is here
  */
 
+/** As in style.css, where the page is all there is. */
+const ONE_PANE = "(max-width: 45rem)";
+
 const root = find("#root");
 /** @type {Session | null} */
 let session = null;
@@ -36,6 +39,7 @@ function route(config, notice) {
   const who = whoComes(config);
   if (session && (!who || (as && session.as !== as))) end();
   if (!who) return void showSignIn(config, notice);
+  if (!session && matchMedia(ONE_PANE).matches) putListBelow({ as, ...place });
   session ??= new Session(root, {
     who,
     refused: (why) => (why.code === "revoked" ? signOut : leave)(config, reasonWords(why)),

@@ -208,7 +208,7 @@ export class MessageLog {
     this.#keepPlace();
     const { conversation_id: id } = conversation;
     this.#place = this.#places.find(id);
-    if (!this.#place) this.#store.history.reopen(conversation);
+    if (!this.#place) this.#store.history.enter(conversation);
     else if (!this.#store.state.timeline(id).find(this.#place.messageId))
       void this.#store.history.around(id, this.#place.messageId);
     fill(this.#list);
