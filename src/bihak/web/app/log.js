@@ -1,9 +1,9 @@
 /** The messages on the screen: which of them are shown, and where the reader is among them. */
 
 import { Places } from "./belongings.js";
-import { logRow } from "./bubble.js";
-import { KeyedChildren, el, fill } from "./dom.js";
-import { Span, firstUnread, logRows } from "./rows.js";
+import { el } from "./dom.js";
+import { LogList } from "./loglist.js";
+import { Span, firstUnread } from "./rows.js";
 import { Viewport } from "./viewport.js";
 import { t } from "./words.js";
 
@@ -11,7 +11,6 @@ import { t } from "./words.js";
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("./store.js").Store} Store */
-/** @typedef {import("./rows.js").Row} Row */
 /** @typedef {import("./timeline.js").Side} Side */
 
 /** @typedef {{reply: (message: Message) => void, tell: (words: string) => void, write: () => void}} Around */
@@ -26,20 +25,14 @@ export class MessageLog {
   #bihak;
   #store;
   #around;
-  #rows;
-  #list = el("div", { class: "log-list" });
-  #scroller = el(
-    "div",
-    { class: "log", role: "log", "aria-live": "off", "aria-label": t("log.label"), onscroll: () => this.#scrolled() },
-    this.#list,
-  );
-  #viewport = new Viewport(this.#scroller, this.#list);
+  #list;
+  #scroller;
+  /** @type {Viewport} */
+  #viewport;
   #span = new Span();
-  /** They come when the messages are on the screen. @type {import("./logtools.js").LogTools | null} */
+  /** @type {import("./logtools.js").LogTools | null} */
   #tools = null;
-  /** What is to be done as soon as they are here. @type {((tools: import("./logtools.js").LogTools) => void)[]} */
-  #wishes = [];
-  node = el("div", { class: "log-frame" }, this.#scroller);
+  node;
   #resized = new ResizeObserver(() => this.#viewport.restore());
   /** @type {Conversation | null} */
   #conversation = null;
@@ -61,27 +54,32 @@ export class MessageLog {
     this.#store = store;
     this.#around = around;
     this.#places = new Places(() => store.state.myId);
-    this.#rows = this.#freshRows();
+    this.#list = new LogList(bihak, store, {
+      arrives: () => this.#settled && this.#viewport.atBottom,
+      show: (messageId) => void this.showMessage(messageId),
+    });
+    const props = { class: "log", role: "log", "aria-live": "off", "aria-label": t("log.label") };
+    this.#scroller = el("div", { ...props, onscroll: () => this.#scrolled() }, this.#list.node);
+    this.#viewport = new Viewport(this.#scroller, this.#list.node);
+    this.node = el("div", { class: "log-frame" }, this.#scroller);
     this.#resized.observe(this.#scroller);
-    this.#resized.observe(this.#list);
+    this.#resized.observe(this.#list.node);
     document.addEventListener("visibilitychange", this.#looked);
     addEventListener("pagehide", this.#left);
   }
 
   /** The first picture is there. @param {typeof import("./logtools.js").LogTools} LogTools */
   complete(LogTools) {
-    const tools = new LogTools(this.#bihak, this.#store, this.#viewport, this.#list, {
+    this.#tools = new LogTools(this.#bihak, this.#store, this.#viewport, this.#list.node, {
       ...this.#around,
       find: (row) => this.#timeline?.find(Number(row.dataset.row)),
       changed: () => this.#draw(),
       toEnd: () => this.toLatest(),
       jump: () => void this.toLatest({ smooth: true }),
-      lastRow: () => /** @type {HTMLElement | undefined} */ ([...this.#list.querySelectorAll("[data-row]")].at(-1)),
     });
-    this.#tools = tools;
-    this.node.append(tools.jump);
+    this.node.append(this.#tools.jump);
     this.#attend();
-    for (const wish of this.#wishes.splice(0)) wish(tools);
+    this.#list.complete(this.#tools);
   }
 
   /** What one does with messages is at hand. */
@@ -107,7 +105,7 @@ export class MessageLog {
     const isNothing = !timeline.loaded && this.#bihak.unsent(conversation.conversation_id).length === 0;
     if (timeline.loaded && !this.#settled) this.#settle(conversation);
     // Measuring an empty list costs as much as a full one.
-    else if (!isNothing || this.#rows.entries().length > 0) this.#draw();
+    else if (!isNothing || !this.#list.isEmpty) this.#draw();
     this.#reach();
     this.#attend();
   }
@@ -116,7 +114,7 @@ export class MessageLog {
   editLast() {
     const last = this.#messages.findLast((message) => this.#store.state.isMine(message) && !message.deleted_at);
     if (!last || !this.#isAtEnd) return false;
-    this.#with((tools) => tools.edit(last, this.#around.write));
+    this.#list.with((tools) => tools.edit(last, this.#around.write));
     return true;
   }
 
@@ -148,10 +146,10 @@ export class MessageLog {
     }
     this.#settled = true;
     const seq = timeline.seqOf(messageId);
-    if (!this.#rowOf(messageId)) this.#span.around(this.#messages, seq);
+    if (!this.#list.rowOf(messageId)) this.#span.around(this.#messages, seq);
     this.#viewport.atBottom = false;
     this.#draw();
-    const row = this.#rowOf(messageId);
+    const row = this.#list.rowOf(messageId);
     if (!row) return;
     this.#viewport.toNode(row, 0.4);
     this.#reach();
@@ -172,37 +170,6 @@ export class MessageLog {
     return !this.#timeline?.hasNewer && this.#span.isAtEnd(this.#messages);
   }
 
-  /** @param {number} messageId @returns {HTMLElement | null} */
-  #rowOf(messageId) {
-    return this.#list.querySelector(`[data-row="${messageId}"]`);
-  }
-
-  #freshRows() {
-    return new KeyedChildren(this.#list, (/** @type {Row} */ row, isNew, before) => {
-      const node = logRow(row, this.#actions(isNew), before);
-      this.#tools?.made(node, before !== undefined);
-      return node;
-    });
-  }
-
-  /** @param {(tools: import("./messagetools.js").MessageTools) => void} use */
-  #with(use) {
-    if (this.#tools) this.#tools.with(use);
-    else this.#wishes.push((tools) => tools.with(use));
-  }
-
-  /** @param {boolean} isNew @returns {import("./bubble.js").Actions} */
-  #actions(isNew) {
-    return {
-      arrives: isNew && this.#settled && this.#viewport.atBottom,
-      onShow: (messageId) => void this.showMessage(messageId),
-      onReact: (message, emoji) => this.#with(({ deeds }) => void deeds.toggle(message, emoji)),
-      onRetry: (key) => this.#bihak.retry(key),
-      onDiscard: (key) => this.#bihak.discard(key),
-      editor: () => this.#tools?.editor?.node ?? null,
-    };
-  }
-
   /** @param {Conversation} conversation */
   #enter(conversation) {
     this.#keepPlace();
@@ -211,10 +178,7 @@ export class MessageLog {
     if (!this.#place) this.#store.history.enter(conversation);
     else if (!this.#store.state.timeline(id).find(this.#place.messageId))
       void this.#store.history.around(id, this.#place.messageId);
-    fill(this.#list);
-    this.#rows = this.#freshRows();
-    this.#tools?.leave();
-    this.#wishes = [];
+    this.#list.clear();
     this.#settled = false;
     this.#viewport.atBottom = true;
     this.#firstUnread = null;
@@ -240,7 +204,7 @@ export class MessageLog {
     this.#viewport.atBottom = this.#isAtEnd;
     this.#draw();
     this.#settled = true;
-    const divider = this.#firstUnread === null ? undefined : this.#rows.node("unread");
+    const divider = this.#firstUnread === null ? undefined : this.#list.divider;
     if (!divider) return;
     const isAbove = divider.offsetTop < this.#scroller.scrollTop;
     if (isAbove || at) this.#viewport.toNode(divider, 0.25);
@@ -253,7 +217,7 @@ export class MessageLog {
     this.#viewport.atBottom = false;
     this.#draw();
     this.#settled = true;
-    const row = this.#rowOf(message_id);
+    const row = this.#list.rowOf(message_id);
     if (row) this.#viewport.putBack(row, top);
   }
 
@@ -261,29 +225,21 @@ export class MessageLog {
   #draw() {
     const conversation = this.#conversation;
     if (!conversation) return;
-    const { state, history } = this.#store;
+    const { state } = this.#store;
     const id = conversation.conversation_id;
     const messages = state.timeline(id).loaded ? this.#messages : [];
     this.#span.fit(messages, () => (this.#viewport.above < this.#viewport.below ? "older" : "newer"));
     // What is loaded now need not join what was: the rows of before say nothing of it.
     if (this.#span.start(messages) >= this.#span.end(messages)) this.#span.toEnd(messages);
-    const rows = logRows({
-      state,
+    if (this.#settled) this.#lookAgain();
+    this.#list.draw({
       conversation,
       messages,
       start: this.#span.start(messages),
       end: this.#span.end(messages),
       unsent: this.#isAtEnd ? this.#bihak.unsent(id) : [],
       firstUnread: this.#firstUnread,
-      edited: this.#tools?.editor?.messageId ?? null,
-      recall: (messageId) => history.recall(id, messageId),
     });
-    if (this.#settled) this.#lookAgain();
-    this.#tools?.begin();
-    this.#rows.show(rows);
-    this.#list.classList.toggle("is-empty", state.timeline(id).loaded && rows.length === 0);
-    this.#list.dataset.empty = t("log.empty");
-    this.#tools?.settle();
     this.#viewport.restore();
   }
 

@@ -14,7 +14,6 @@ import { number, t } from "./words.js";
  * @typedef {Object} LogEnds
  * @property {() => Promise<void>} toEnd
  * @property {() => void} jump  as `toEnd`, to be watched on the way
- * @property {() => HTMLElement | undefined} lastRow
  */
 
 export class LogTools {
@@ -37,7 +36,7 @@ export class LogTools {
     this.#around = around;
     this.#focus = new RowFocus(list, viewport, {
       out: around.write,
-      toEnd: () => void around.toEnd().then(() => this.#focus.focus(around.lastRow())),
+      toEnd: () => void around.toEnd().then(() => this.#focus.toLast()),
       act: (row, key) => this.#act(row, key),
     });
     this.jump.addEventListener("click", around.jump);
