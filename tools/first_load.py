@@ -34,9 +34,10 @@ class FirstLoad(NamedTuple):
 
     first_message_ms: float
     files: dict[str, tuple[int, int]]
-    """By path: bytes on the wire with headers, and those of the headers alone; without pictures."""
+    """By path: bytes on the wire with headers, and those of the headers alone; without pictures, and without what was
+    asked for later than the first message was there."""
     late_scripts: list[str]
-    """Those that the page did not name itself, but a script did."""
+    """Those of them that the page did not name itself, but a script did."""
 
     @property
     def bytes(self) -> int:
@@ -55,12 +56,14 @@ async def load_first(browser: Browser, url: str) -> FirstLoad:
     await wire.send("Network.enable")
     answers: dict[str, tuple[str, int]] = {}
     files: dict[str, tuple[int, int]] = {}
-    late_scripts: list[str] = []
+    asked_s: dict[str, float] = {}
+    named_by_scripts: list[str] = []
 
     def asked(told: dict[str, Any]) -> None:
         path = path_of(told["request"]["url"])
+        asked_s[path] = told["wallTime"]
         if told["initiator"]["type"] == "script" and path.endswith(".js"):
-            late_scripts.append(path)
+            named_by_scripts.append(path)
 
     def answered(told: dict[str, Any]) -> None:
         if not told["response"]["mimeType"].startswith("image/"):
@@ -77,10 +80,13 @@ async def load_first(browser: Browser, url: str) -> FirstLoad:
     wire.on("Network.loadingFinished", finished)
     await page.add_init_script(FIRST_MESSAGE)
     await page.goto(url)
-    first_message_ms = float(await page.evaluate("globalThis.firstMessageMs"))
+    first_message_ms, at_ms = await page.evaluate(
+        "globalThis.firstMessageMs.then((ms) => [ms, performance.timeOrigin + ms])"
+    )
     await person.context.close()
     assert person.complaints == [], person.complaints
-    return FirstLoad(first_message_ms, files, late_scripts)
+    first = {path: sizes for path, sizes in files.items() if asked_s[path] * 1000 <= at_ms}
+    return FirstLoad(first_message_ms, first, [path for path in named_by_scripts if path in first])
 
 
 def path_of(url: str) -> str:

@@ -1,12 +1,13 @@
 """Messages in the web client: what people do with them, and how they find their way among a hundred thousand."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.async_api import Locator, Page, WebSocketRoute, expect
+from playwright.async_api import Locator, Page, Route, WebSocket, WebSocketRoute, expect
 
 from tests.e2e.browser import People
 from tests.e2e.conftest import make_conversation
@@ -370,9 +371,36 @@ async (seen) => {
 
 
 async def test_many_unread_begin_where_one_left_off_and_are_counted(long_talk: ServerProcess, people: People) -> None:
-    page = await people.open(f"{long_talk.url}/#as=user_2&c=1")
+    page = (await people.arrive()).page
+    asked: list[dict[str, Any]] = []
+    answered: list[str] = []
+    screens = asyncio.Event()
+
+    def sent(text: str | bytes) -> None:
+        frame = json.loads(text)
+        if frame["type"] == "history":
+            asked.append(frame)
+
+    def received(text: str | bytes) -> None:
+        answered.append(json.loads(text)["type"])
+        if answered.count("history") == 2:
+            screens.set()
+
+    def connected(socket: WebSocket) -> None:
+        socket.on("framesent", sent)
+        socket.on("framereceived", received)
+
+    async def hold(route: Route) -> None:
+        await screens.wait()
+        await route.continue_()
+
+    page.on("websocket", connected)
+    await page.route("**/app/chat.js", hold)
+    await page.goto(f"{long_talk.url}/#as=user_2&c=1", wait_until="commit")
     divider = log(page).get_by_role("separator", name="New messages")
     await expect(divider).to_be_in_viewport()
+    # What comes after the last that was read, and what before, once; the rest as one scrolls.
+    assert [frame.get("after") for frame in asked].count(READ_BY_SECOND) == 1
     await expect(message(page, f"No {READ_BY_SECOND}.")).to_be_in_viewport()
     jump = page.get_by_role("button", name=re.compile(r"Jump to \d+ new messages"))
     before = await jump.inner_text()

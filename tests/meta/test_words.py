@@ -54,7 +54,7 @@ def test_each_word_is_used_and_each_used_word_is_there(english: dict[str, Phrase
 
 def test_each_code_of_an_error_has_words() -> None:
     worded = re.findall(r"^  (\w+): \(\) => t\(\"error", (WEB / "app" / "wording.js").read_text(), re.MULTILINE)
-    library = re.findall(r'code: "(\w+)"', (WEB / "sdk" / "fault.js").read_text())
+    library = re.findall(r'code: "(\w+)"', (WEB / "sdk" / "requests.js").read_text())
     server = {kind.code for kind in every_kind(errors.ChatError)}
     assert len(server) > 15
     assert (server | set(library)) - set(worded) == set()

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { MemoryShelf } from "../../src/bihak/web/sdk/shelf.js";
+import { MemoryShelf } from "../../src/bihak/web/sdk/database.js";
 import { clientOf, message, next, record, ScriptedServer, settled } from "./scripted.js";
 
 /** What a server has stored, whoever is connected to it. */

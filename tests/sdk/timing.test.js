@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Backoff } from "../../src/bihak/web/sdk/backoff.js";
+import { Backoff } from "../../src/bihak/web/sdk/link.js";
 import { Typing } from "../../src/bihak/web/sdk/typing.js";
 import { clientOf, record, ScriptedServer } from "./scripted.js";
 

@@ -14,26 +14,46 @@
   const controls = (page.BihakWidget ??= remoteControl());
   if (dataset.tokenUrl || dataset.participant) void controls.startTagged({ ...dataset }, new URL(".", src).href);
 
+  /** @typedef {typeof import("./widget/widget.js")} Module */
+
   /** @returns {import("./widget/widget.js").Controls} */
   function remoteControl() {
-    // Absolute: a classic script of another origin has no base for what it imports.
-    /** @type {Promise<typeof import("./widget/widget.js")>} */
-    const loading = import(new URL("widget/widget.js", src).href);
-    const run = (/** @type {(module: typeof import("./widget/widget.js")) => unknown} */ what) => loading.then(what);
-    // What is clicked before the module is here waits for it; from then on it listens by itself.
-    document.addEventListener("click", clicked);
-    const stop = () => document.removeEventListener("click", clicked);
-    loading.then(stop, stop);
+    let server = new URL(".", src).href;
+    let loading = load();
+    const run = (/** @type {(module: Module) => unknown} */ what) => loading.then(what);
     return {
       start: (options) => begin(({ start }) => start(options)),
-      startTagged: (words, server) => begin(({ startTagged }) => startTagged(words, server)),
+      startTagged: (words, from) => {
+        if (from !== server) changeTo(from);
+        return begin(({ startTagged }) => startTagged(words, from));
+      },
       open: (target) => run(({ open }) => open(target)),
       close: () => run(({ close }) => close()),
       end: () => run(({ end }) => end()),
       signOut: () => run(({ signOut }) => signOut()),
     };
 
-    /** @param {(module: typeof import("./widget/widget.js")) => unknown} how */
+    /** @returns {Promise<Module>} */
+    function load() {
+      // What is clicked before the module is here waits for it; from then on it listens by itself.
+      document.addEventListener("click", clicked);
+      const stop = () => document.removeEventListener("click", clicked);
+      // Absolute: a classic script of another origin has no base for what it imports.
+      const module = import(new URL("widget/widget.js", server).href);
+      module.then(stop, stop);
+      return module;
+    }
+
+    /** Each server is spoken with by its own modules: another one's may be of another version. @param {string} other */
+    function changeTo(other) {
+      if (isStarted)
+        console.warn(`Bihak: one page, two servers: the widget of ${other} takes the place of that of ${server}.`);
+      void run(({ end }) => end());
+      server = other;
+      loading = load();
+    }
+
+    /** @param {(module: Module) => unknown} how */
     function begin(how) {
       isStarted = true;
       return run(how);

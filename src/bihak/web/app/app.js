@@ -1,13 +1,12 @@
-/** Where the web client begins: who is it for, and which of its two screens is to be shown. */
+/** Where the web client begins: who is it for, which of its two screens is to be shown, and how long somebody stays. */
 
-import { TOKEN, whoComes } from "./arrival.js";
-import { forget, lastPerson } from "./belongings.js";
+import { TOKEN, takeArrival, whoComes } from "./arrival.js";
+import { forget, lastPerson, remember, showTheme } from "./belongings.js";
+import { chat } from "./chat.js";
 import { el, fill, find } from "./dom.js";
 import { takeFirst } from "./early.js";
 import { later } from "./later.js";
-import { showTheme } from "./preferences.js";
-import { correct, currentRoute, go, takeToken } from "./route.js";
-import { Session, tellTab } from "./session.js";
+import { correct, currentRoute, go, putListBelow, takeToken } from "./route.js";
 import { reasonWords } from "./wording.js";
 import { choose, speak, spoken, t } from "./words.js";
 
@@ -17,6 +16,18 @@ import { choose, speak, spoken, t } from "./words.js";
  * @property {{user_id: string, name: string, participant_type: string}[]} people
  * @property {string} version
  */
+
+/** @typedef {import("./route.js").Route} Route */
+
+/**
+ * @typedef {Object} Stay
+ * @property {import("./arrival.js").Who} who
+ * @property {(why: import("../sdk/contract.js").StateChange) => void} refused
+ * @property {() => void} loaded  all that this person may open is here
+ */
+
+/** As in style.css, where the page is all there is. */
+const ONE_PANE = "(max-width: 45rem)";
 
 const root = find("#root");
 /** @type {Session | null} */
@@ -28,6 +39,7 @@ function route(config, notice) {
   const who = whoComes(config);
   if (session && (!who || (as && session.as !== as))) end();
   if (!who) return void showSignIn(config, notice);
+  if (!session && matchMedia(ONE_PANE).matches) putListBelow({ as, ...place });
   session ??= new Session(root, {
     who,
     refused: (why) => (why.code === "revoked" ? signOut : leave)(config, reasonWords(why)),
@@ -78,29 +90,19 @@ async function showSignIn(config, notice) {
  */
 async function accept(config, token) {
   if (!token || config.auth_mode !== "token") return route(config);
-  const { askToBecome, personOf } = await later.handover();
+  const { mayBecome, personOf } = await later.handover();
   const next = personOf(token);
   const present = session?.person ?? personOf(sessionStorage.getItem(TOKEN) ?? "") ?? lastPerson();
   if (present?.userId) {
     route(config);
-    // A link with no good token must not cost anybody the one they have.
-    if (!next || !(await isGood(token))) return;
-    if (present.userId !== next.userId) {
-      if (!(await askToBecome(next, present))) return;
-      forget(present.userId);
-    }
+    if (!next || !(await mayBecome(next, present, token))) return;
+    if (present.userId !== next.userId) forget(present.userId);
   }
   sessionStorage.setItem(TOKEN, token);
   end();
   // It says who: an address of somebody else's does not.
   correct({ ...currentRoute(), as: null });
   route(config);
-}
-
-/** @param {string} token  as far as the server can be asked */
-async function isGood(token) {
-  const answer = await fetch("api/settings", { headers: { Authorization: `Bearer ${token}` } }).catch(() => null);
-  return answer?.status !== 401;
 }
 
 async function start() {
@@ -137,6 +139,109 @@ function showUnreachable() {
   const words = el("p", { role: "alert" }, t("app.unreachable"));
   const mark = el("img", { class: "card-mark", src: "app/icon.svg", alt: "", width: 56, height: 56 });
   fill(root, el("main", { class: "signin" }, el("div", { class: "card card-quiet" }, mark, words, again)));
+}
+
+/** One person's stay: their connection, what is known to them, and the screen that shows it. */
+class Session {
+  #bihak;
+  #store;
+  #view;
+  /** Made when there is something to tell the desktop. @type {Promise<import("./alerts.js").Alerts> | null} */
+  #alerts = null;
+  #hasEnded = false;
+  /** Whose it is; with a token only the server knows at first. @type {string} */
+  as;
+
+  /**
+   * @param {HTMLElement} root
+   * @param {Stay} stay
+   */
+  constructor(root, { who, refused, loaded }) {
+    const { as, token } = who;
+    this.as = as;
+    const { bihak, store, takeHeard } = takeArrival(who);
+    this.#bihak = bihak;
+    this.#store = store;
+    const leaveWord = token === null ? "signin.switch" : "signin.signOut";
+    this.#view = chat(root, this.#bihak, this.#store, { leaveWord, navigate: go, told: tellTab, loaded });
+    for (const notification of takeHeard()) void this.#alert(notification);
+    this.#bihak.on("notification", ({ notification }) => void this.#alert(notification));
+    this.#bihak.on("notifications_read", async ({ notification_ids }) => {
+      const alerts = await this.#alerts;
+      for (const id of notification_ids) alerts?.withdraw(id);
+    });
+    const welcomed = (/** @type {import("../sdk/wire.js").Welcome} */ { user_id, name }) => {
+      if (token !== null) remember({ userId: user_id, name: name ?? user_id });
+      this.#isKnown(user_id);
+    };
+    this.#bihak.on("ready", welcomed);
+    if (this.#bihak.me) welcomed(this.#bihak.me);
+    this.#bihak.on("state", (change) => {
+      if (change.state === "refused") refused(change);
+    });
+  }
+
+  /** @param {Route} route */
+  show(route) {
+    this.#view.show(route);
+    // A second click on the same result must be a step again.
+    if (route.messageId !== null) correct({ ...route, messageId: null });
+  }
+
+  /** Nothing of this person is to stay in this browser. */
+  forget() {
+    void this.#bihak.signOut();
+    const { userId } = this.person;
+    if (userId) forget(userId);
+  }
+
+  /** @returns {import("./handover.js").Person} whose it is; without a user_id as long as only the server knows */
+  get person() {
+    const { me } = this.#store.state;
+    return { userId: me?.user_id ?? this.as, name: me?.name ?? this.as };
+  }
+
+  end() {
+    this.#bihak.close();
+    this.#view.end();
+    this.#hasEnded = true;
+    void this.#alerts?.then((alerts) => alerts.end());
+    this.#store.end();
+  }
+
+  /** @param {import("../sdk/wire.js").Notification} notification */
+  async #alert(notification) {
+    if (!this.#store.preferences.all.alerts) return;
+    this.#alerts ??= later.alerts().then(({ Alerts }) => new Alerts(this.#store, (place) => go({ as: this.as, ...place })));
+    try {
+      const alerts = await this.#alerts;
+      if (!this.#hasEnded) alerts.tell(notification);
+    } catch {
+      this.#alerts = null;
+    }
+  }
+
+  /** @param {string} userId */
+  #isKnown(userId) {
+    if (this.as === userId) return;
+    this.as = userId;
+    const route = { ...currentRoute(), as: userId };
+    correct(route);
+    this.show(route);
+  }
+}
+
+/**
+ * The browser's tab: its title and its icon say that something waits, and its page in which language.
+ * @param {{title: string | null, unread: number}} told  `title` of the open conversation, if there is one
+ */
+function tellTab({ title, unread }) {
+  const name = title === null ? t("app.name") : `${title} · ${t("app.name")}`;
+  document.documentElement.lang = spoken();
+  document.title = unread > 0 ? `(${unread}) ${name}` : name;
+  const link = document.querySelector("link[rel=icon]");
+  const icon = unread > 0 ? "app/icon-unread.svg" : "app/icon.svg";
+  if (link?.getAttribute("href") !== icon) link?.setAttribute("href", icon);
 }
 
 void start();

@@ -1,9 +1,9 @@
 /** Who comes, as the address says, and their connection: it is made while the screens are still on their way. */
 
-import { ownerOf } from "../sdk/credentials.js";
 import { Bihak } from "../sdk/sdk.js";
+import { ownerOf } from "../sdk/signin.js";
 import { firstConfig } from "./early.js";
-import { choicesOf } from "./preferences.js";
+import { choicesOf } from "./belongings.js";
 import { currentRoute, hasToken, home } from "./route.js";
 import { Store } from "./store.js";
 

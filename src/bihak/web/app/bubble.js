@@ -1,19 +1,19 @@
-/** One row of the log: a message, or a divider. */
+/** One row of the log: a message with what is in its text, or a divider. */
 
-import { avatar, hueOf } from "./avatar.js";
 import { el, fill, focused } from "./dom.js";
-import { icon } from "./icon.js";
-import { reactionChips } from "./reactions.js";
-import { isFewEmoji, rich } from "./richtext.js";
+import { avatar, hueOf, icon } from "./pictures.js";
 import { senderOf } from "./state.js";
-import { exactly, timeOf } from "./when.js";
-import { t } from "./words.js";
+import { exactly, timeOf } from "./wording.js";
+import { list, number, t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("./rows.js").Row} Row */
 /** @typedef {import("./rows.js").MessageItem} MessageItem */
 /** @typedef {import("./rows.js").Quote} Quote */
+/** @typedef {import("./rows.js").Mentioned} Mentioned */
 /** @typedef {import("./rows.js").Tick} Tick */
+/** @typedef {{start: number, end: number, node: (text: string) => HTMLElement}} Mark */
+/** @typedef {import("./rows.js").Chip} Chip */
 
 /**
  * @typedef {Object} Actions
@@ -24,6 +24,15 @@ import { t } from "./words.js";
  * @property {(key: string) => void} onDiscard
  * @property {() => HTMLElement | null} editor  of the message that is being edited
  */
+
+/** Nothing but http and https, so no address can run code. */
+const ADDRESS = /https?:\/\/[^\s<>"]+/giu;
+/** Not in the middle of a word, as in an address: the server reads it the same way. */
+const AT = /(?<![\p{L}\p{N}_@])@(?=[\p{L}\p{N}_])/gu;
+const LONGEST_NAME = 200;
+const CLOSING = /[.,:;!?'")\]}]+$/u;
+const FEW_EMOJI =
+  /^(?:\p{Extended_Pictographic}(?:\uFE0F|\u200D\p{Extended_Pictographic}|\p{Emoji_Modifier})*\s*){1,3}$/u;
 
 /** @type {Record<Tick, import("./words.js").Key>} */
 const TICK_WORDS = {
@@ -67,7 +76,7 @@ function messageRow(row, actions, node) {
   node.dataset.row = String(message.message_id || message.idempotency_key);
   node.setAttribute("aria-label", t("message.label", { name: who, time: timeOf(message.created_at) }));
   const editor = isEdited ? actions.editor() : null;
-  const body = editor ? [editor] : [bubble(row, actions), chips(row, actions), failure(row, actions)];
+  const body = editor ? [editor] : [bubble(row, actions), reactions(row, actions), failure(row, actions)];
   keepingFocus(node, () =>
     fill(node, isGroup && !isMine ? face(row) : null, el("div", { class: "message-column" }, speaker(row, who), ...body)),
   );
@@ -161,9 +170,29 @@ function tickMark(tick) {
   return mark;
 }
 
-/** @param {MessageItem} row @param {Actions} actions */
-function chips({ message, chips: all }, { onReact }) {
-  return message.deleted_at ? null : reactionChips(all, (emoji) => onReact(message, emoji));
+/** Each emoji with its count; a press adds one's own, or takes it back. @param {MessageItem} row @param {Actions} actions */
+function reactions({ message, chips }, { onReact }) {
+  if (message.deleted_at || chips.length === 0) return null;
+  const toggle = (/** @type {string} */ emoji) => onReact(message, emoji);
+  return el("div", { class: "reactions" }, ...chips.map((chip) => reaction(chip, toggle)));
+}
+
+/** @param {Chip} chip @param {(emoji: string) => void} onToggle */
+function reaction({ emoji, names, isMine }, onToggle) {
+  const by = t("emoji.by", { names: list(names) });
+  return el(
+    "button",
+    {
+      class: "reaction",
+      type: "button",
+      "aria-pressed": String(isMine),
+      title: `${emoji} ${by}`,
+      onclick: () => onToggle(emoji),
+    },
+    el("span", { class: "reaction-emoji" }, emoji),
+    el("span", { class: "reaction-count" }, number(names.length)),
+    el("span", { class: "unseen" }, ` ${by}`),
+  );
 }
 
 /** @param {MessageItem} row @param {Actions} actions */
@@ -178,3 +207,63 @@ function failure({ message, tick, reason }, { onRetry, onDiscard }) {
     el("button", { class: "link-button", type: "button", onclick: () => onDiscard(key) }, t("message.discard")),
   );
 }
+
+/**
+ * Plain text as people expect to see it: web addresses become links, mentions stand out.
+ * @param {string} text @param {readonly Mentioned[]} mentioned @returns {(string | HTMLElement)[]}
+ */
+function rich(text, mentioned) {
+  /** @type {(string | HTMLElement)[]} */
+  const parts = [];
+  let end = 0;
+  for (const mark of marks(text, mentioned)) {
+    if (mark.start < end) continue;
+    parts.push(text.slice(end, mark.start), mark.node(text.slice(mark.start, mark.end)));
+    end = mark.end;
+  }
+  parts.push(text.slice(end));
+  return parts.filter((part) => part !== "");
+}
+
+/** @param {string} text */
+const isFewEmoji = (text) => FEW_EMOJI.test(text);
+
+/**
+ * Where a text names one of those whom the server says it mentions.
+ * @param {string} text @param {readonly Mentioned[]} mentioned
+ * @returns {{start: number, end: number, isMe: boolean}[]}
+ */
+function findMentions(text, mentioned) {
+  const longestFirst = [...mentioned].sort((a, b) => b.name.length - a.name.length);
+  const found = [];
+  for (const { index } of mentioned.length > 0 ? text.matchAll(AT) : []) {
+    const rest = text.slice(index + 1, index + 1 + LONGEST_NAME).toLocaleLowerCase();
+    const who = longestFirst.find(({ name }) => rest.startsWith(name.toLocaleLowerCase()));
+    if (who) found.push({ start: index, end: index + 1 + who.name.length, isMe: who.isMe });
+  }
+  return found;
+}
+
+/** @param {string} text @param {readonly Mentioned[]} mentioned @returns {Mark[]} in order */
+function marks(text, mentioned) {
+  const links = [...text.matchAll(ADDRESS)].map(({ index, 0: address }) => ({
+    start: index,
+    end: index + trimmed(address).length,
+    node: link,
+  }));
+  const names = findMentions(text, mentioned).map(({ start, end, isMe }) => ({
+    start,
+    end,
+    node: (/** @type {string} */ name) => el("span", { class: isMe ? "mention is-me" : "mention" }, name),
+  }));
+  return [...links, ...names].sort((a, b) => a.start - b.start);
+}
+
+/** A sentence's own punctuation is not part of the address; a bracket that it opened is. @param {string} address */
+function trimmed(address) {
+  const shorter = address.replace(CLOSING, "");
+  return address.startsWith(`${shorter})`) && shorter.includes("(") ? `${shorter})` : shorter;
+}
+
+/** @param {string} href */
+const link = (href) => el("a", { href, target: "_blank", rel: "noopener noreferrer nofollow" }, href);

@@ -1,11 +1,9 @@
 /** The second screen: the list of conversations beside the one that is open, or one of the two on a phone. */
 
-import { connectionLine } from "./connection.js";
 import { el, fill } from "./dom.js";
-import { later, loadAll, withModule } from "./later.js";
+import { later, loadAll, rest, withModule } from "./later.js";
 import { Pane } from "./pane.js";
 import { currentRoute } from "./route.js";
-import { Shortcuts } from "./shortcuts.js";
 import { Sidebar } from "./sidebar.js";
 import { spoken, t } from "./words.js";
 
@@ -32,9 +30,19 @@ import { spoken, t } from "./words.js";
  */
 
 /** @typedef {ReturnType<Chat["windows"]>} Windows */
-/** @typedef {{panes: HTMLElement, sidebar: Sidebar, pane: Pane, windows: Windows, end: () => void}} Built */
+/**
+ * @typedef {Object} Built
+ * @property {Context} context
+ * @property {HTMLElement} panes
+ * @property {Sidebar} sidebar
+ * @property {Pane} pane
+ * @property {Windows} windows
+ * @property {{end: () => void}[]} ends
+ */
 
 const CLOCK_EVERY_MS = 30_000;
+/** There may be no first picture, and that must be said. */
+const PICTURE_WITHIN_MS = 1_000;
 /** After the first picture, and before a click. */
 const LATER_MS = 1_500;
 
@@ -58,7 +66,13 @@ class Chat {
   #built;
   #render = () => this.#show();
   #clock = setInterval(this.#render, CLOCK_EVERY_MS);
-  #later = setTimeout(() => void this.#prepare(), LATER_MS);
+  /** @type {import("./later.js").Rest | null} */
+  #rest = null;
+  #isCompleting = false;
+  #isOver = false;
+  #waiting = setTimeout(() => void this.#complete(), PICTURE_WITHIN_MS);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #later;
 
   /** @param {Element} root @param {Bihak} bihak @param {Store} store @param {Options} options */
   constructor(root, bihak, store, options) {
@@ -83,8 +97,10 @@ class Chat {
   end() {
     this.#store.removeEventListener("change", this.#render);
     clearInterval(this.#clock);
+    clearTimeout(this.#waiting);
     clearTimeout(this.#later);
-    this.#built.end();
+    this.#isOver = true;
+    for (const part of this.#built.ends) part.end();
   }
 
   #show() {
@@ -94,6 +110,38 @@ class Chat {
     this.#built.pane.render(this.#route);
     const open = state.find(this.#route.conversationId);
     this.#options.told?.({ title: open ? state.titleOf(open) : null, unread: this.#store.unread });
+    const isPainted = this.#store.loaded && (!open || state.timeline(open.conversation_id).loaded);
+    // A task of its own: what is on the page now is painted first.
+    if (isPainted && !this.#isCompleting) requestAnimationFrame(() => setTimeout(() => void this.#complete()));
+  }
+
+  /** The conversations are on the screen, and what they do without so far comes. */
+  async #complete() {
+    clearTimeout(this.#waiting);
+    if (this.#isCompleting || this.#isOver) return;
+    this.#isCompleting = true;
+    try {
+      this.#rest = await rest();
+    } catch {
+      this.#isCompleting = false;
+      this.#waiting = setTimeout(() => void this.#complete(), LATER_MS);
+      return;
+    }
+    if (this.#isOver) return;
+    this.#completeWith(this.#rest);
+    this.#later = setTimeout(() => void this.#prepare(), LATER_MS);
+  }
+
+  /** @param {import("./later.js").Rest} rest */
+  #completeWith(rest) {
+    const { context, panes, sidebar, pane, windows, ends } = this.#built;
+    const line = rest.connectionLine(this.#bihak);
+    const shortcuts = new rest.Shortcuts(context, { sidebar, pane, creation: windows.creation });
+    panes.before(line.node);
+    shortcuts.listen();
+    sidebar.complete(rest);
+    pane.complete(rest);
+    ends.push(line, shortcuts);
   }
 
   /** @returns {Built} */
@@ -110,16 +158,12 @@ class Chat {
     const sidebar = new Sidebar(context, windows);
     const around = { navigate: context.navigate, onDetails: windows.details };
     const pane = new Pane(this.#bihak, this.#store, { ...around, frame: this.#options.embedded ? "section" : "main" });
-    const shortcuts = new Shortcuts(context, { sidebar, pane, creation: windows.creation });
-    const line = connectionLine(this.#bihak);
     const panes = el("div", { class: "chat-panes" }, sidebar.node, pane.node);
     sidebar.node.prepend(skipLink(pane));
     if (this.#options.embedded) frame.addEventListener("click", (event) => this.#follow(event));
-    fill(frame, line.node, panes);
+    fill(frame, panes);
     fill(this.#root, frame);
-    shortcuts.listen();
-    const end = () => [shortcuts, line, sidebar, pane].forEach((view) => view.end());
-    return { panes, sidebar, pane, windows, end };
+    return { context, panes, sidebar, pane, windows, ends: [sidebar, pane] };
   }
 
   /** What somebody may open over the panes. @param {Context} context */
@@ -146,8 +190,9 @@ class Chat {
 
   /** In another language every word is another one. */
   #rebuild() {
-    this.#built.end();
+    for (const part of this.#built.ends) part.end();
     this.#built = this.#build();
+    if (this.#rest) this.#completeWith(this.#rest);
     this.#show();
     this.#built.windows.settings();
   }

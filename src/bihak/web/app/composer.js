@@ -1,7 +1,7 @@
 /** Where a message is written. */
 
 import { el, fill, say } from "./dom.js";
-import { icon } from "./icon.js";
+import { icon } from "./pictures.js";
 import { senderOf } from "./state.js";
 import { TextField } from "./textfield.js";
 import { t } from "./words.js";
@@ -9,7 +9,7 @@ import { t } from "./words.js";
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */
-/** @typedef {import("./drafts.js").Drafts} Drafts */
+/** @typedef {import("./belongings.js").Drafts} Drafts */
 /** @typedef {import("./state.js").State} State */
 
 /** What the server takes, unless it says otherwise. */
@@ -107,7 +107,7 @@ export class Composer {
     return this.#drafts.find(this.#id);
   }
 
-  /** @param {Partial<import("./drafts.js").Draft>} change */
+  /** @param {Partial<import("./belongings.js").Draft>} change */
   #keep(change) {
     this.#drafts.keep(this.#id, change);
   }

@@ -1,7 +1,6 @@
 /** What one can do with a message, and the doing of it. */
 
 import { foldMessage } from "../sdk/fold.js";
-import { hasReacted } from "./reactions.js";
 import { quickEmoji, usedEmoji } from "./recent.js";
 import { reasonWords } from "./wording.js";
 import { t } from "./words.js";
@@ -131,3 +130,7 @@ export class Deeds {
     }
   }
 }
+
+/** @param {Message} message @param {string} emoji @param {string} userId */
+const hasReacted = ({ reactions = [] }, emoji, userId) =>
+  reactions.some((reaction) => reaction.emoji === emoji && reaction.user_ids.includes(userId));

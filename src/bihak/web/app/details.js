@@ -1,10 +1,10 @@
 /** A conversation's own page: who is in it, what it is called, whether it is quiet, and the way out. */
 
-import { avatar, groupAvatar } from "./avatar.js";
 import { openDialog, problem } from "./dialog.js";
 import { KeyedChildren, el, fill, say } from "./dom.js";
 import { carefully, field, toggle } from "./fields.js";
 import { Picker } from "./picker.js";
+import { avatar, groupAvatar } from "./pictures.js";
 import { isDirect } from "./state.js";
 import { faultWords, presenceOf, statusWord, typeWord } from "./wording.js";
 import { t } from "./words.js";

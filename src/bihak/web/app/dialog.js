@@ -1,7 +1,7 @@
 /** A window over the page, as the browser knows it: it holds the focus, Escape closes it, the focus goes back. */
 
 import { el } from "./dom.js";
-import { icon } from "./icon.js";
+import { icon } from "./pictures.js";
 import { t } from "./words.js";
 
 /** @typedef {{node: HTMLDialogElement, close: () => void}} Dialog */

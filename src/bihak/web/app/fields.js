@@ -1,7 +1,7 @@
 /** The few form controls that dialogs are made of. */
 
 import { el, fill } from "./dom.js";
-import { icon } from "./icon.js";
+import { icon } from "./pictures.js";
 import { t } from "./words.js";
 
 let made = 0;

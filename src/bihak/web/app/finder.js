@@ -1,7 +1,6 @@
-/** The field to search with; what is found comes with the first letter. */
+/** The search over everything: what is found comes with the first letter. */
 
 import { el } from "./dom.js";
-import { icon } from "./icon.js";
 import { later, withModule } from "./later.js";
 import { focusFirst } from "./roving.js";
 import { t } from "./words.js";
@@ -12,44 +11,32 @@ import { t } from "./words.js";
 export class Finder {
   #context;
   #told;
-  #input = el("input", {
-    class: "input",
-    type: "search",
-    placeholder: t("find.placeholder"),
-    "aria-label": t("find.label"),
-    autocomplete: "off",
-    spellcheck: "false",
-    enterkeyhint: "search",
-    oninput: () => this.#written(),
-    onkeydown: (event) => this.#key(event),
-  });
+  #node;
+  #input;
   #said = el("p", { class: "unseen", role: "status" });
   #results = el("div", { class: "results", hidden: true });
   /** @type {import("./findings.js").Findings | null} */
   #findings = null;
   /** @type {Route} */
   #route = { as: null, conversationId: null, messageId: null };
-  node = el(
-    "search",
-    { class: "finder" },
-    el("div", { class: "finder-field" }, icon("search"), this.#input),
-    this.#said,
-    this.#results,
-  );
 
-  /** @param {Context} context @param {(isSearching: boolean) => void} told */
-  constructor(context, told) {
+  /**
+   * @param {Context} context @param {HTMLElement} node  what is found comes at its end
+   * @param {HTMLInputElement} input @param {(isSearching: boolean) => void} told
+   */
+  constructor(context, node, input, told) {
     this.#context = context;
+    this.#node = node;
+    this.#input = input;
     this.#told = told;
+    node.append(this.#said, this.#results);
+    input.addEventListener("input", () => this.#written());
+    input.addEventListener("keydown", (event) => this.#key(event));
+    if (this.#query) this.#written();
   }
 
   end() {
     this.#findings?.end();
-  }
-
-  focus() {
-    this.#input.focus();
-    this.#input.select();
   }
 
   /** @param {Route} route */
@@ -72,7 +59,7 @@ export class Finder {
 
   #begin() {
     const begin = (/** @type {typeof import("./findings.js")} */ { Findings }) => {
-      this.#findings ??= new Findings(this.#context, this.#results, this.#said, () => this.focus());
+      this.#findings ??= new Findings(this.#context, this.#results, this.#said, () => this.#input.focus());
       this.#findings.search(this.#query, this.#route);
     };
     const missing = () => this.#results.replaceChildren(el("p", { class: "results-note" }, t("error.disconnected")));
@@ -83,7 +70,7 @@ export class Finder {
   #key(event) {
     if (event.key === "ArrowDown") {
       event.preventDefault();
-      if (this.#results.hidden) focusFirst(/** @type {HTMLElement} */ (this.node.nextElementSibling));
+      if (this.#results.hidden) focusFirst(/** @type {HTMLElement} */ (this.#node.nextElementSibling));
       else focusFirst(this.#results);
     } else if (event.key === "Escape" && this.#query) {
       event.preventDefault();

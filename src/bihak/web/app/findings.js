@@ -1,14 +1,13 @@
 /** What a search finds: in the conversations that are here, among people, and in all that was said. */
 
-import { avatar } from "./avatar.js";
 import { el, fill, say } from "./dom.js";
-import { conversationRow, rowOf } from "./listrow.js";
 import { marked, matches } from "./matching.js";
+import { avatar } from "./pictures.js";
 import { hrefOf } from "./route.js";
 import { rove } from "./roving.js";
+import { conversationRow, rowOf } from "./sidebar.js";
 import { isDirect } from "./state.js";
-import { brief, exactly } from "./when.js";
-import { faultWords, typeWord } from "./wording.js";
+import { brief, exactly, faultWords, typeWord } from "./wording.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Participant} Participant */

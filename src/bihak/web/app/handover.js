@@ -22,11 +22,26 @@ export function personOf(token) {
 }
 
 /**
+ * A link with no good token must not cost anybody the one they have, nor make them somebody else unasked.
+ * @param {Person} next @param {Person} present @param {string} token @returns {Promise<boolean>}
+ */
+export async function mayBecome(next, present, token) {
+  if (!(await isGood(token))) return false;
+  return present.userId === next.userId || askToBecome(next, present);
+}
+
+/** @param {string} token  as far as the server can be asked */
+async function isGood(token) {
+  const answer = await fetch("api/settings", { headers: { Authorization: `Bearer ${token}` } }).catch(() => null);
+  return answer?.status !== 401;
+}
+
+/**
  * Asks whether to become somebody else. Whoever only wanted to follow a link would else write in another's name, and
  * tell whoever made the link.
  * @param {Person} next @param {Person} present @returns {Promise<boolean>}
  */
-export function askToBecome(next, present) {
+function askToBecome(next, present) {
   return new Promise((resolve) => {
     const answer = (/** @type {boolean} */ yes) => () => {
       resolve(yes);

@@ -17,6 +17,8 @@ export class History {
   #changed;
   /** Quoted messages that were asked for, found or not. @type {Set<number>} */
   #asked = new Set();
+  /** Conversations that were looked at. @type {Set<number>} */
+  #entered = new Set();
 
   /** @param {Bihak} bihak @param {(id: number) => Timeline} timelineOf @param {() => void} changed */
   constructor(bihak, timelineOf, changed) {
@@ -33,10 +35,13 @@ export class History {
     else await this.latest(id);
   }
 
-  /** Another look: what is loaded may be far from where a look begins. @param {Conversation} conversation */
-  reopen(conversation) {
-    const timeline = this.#timelineOf(conversation.conversation_id);
-    if (!timeline.hasNewer) return;
+  /** A look begins; at another one what is loaded may be far from where it is to begin. @param {Conversation} conversation */
+  enter(conversation) {
+    const { conversation_id: id } = conversation;
+    const isFirst = !this.#entered.has(id);
+    this.#entered.add(id);
+    const timeline = this.#timelineOf(id);
+    if (isFirst || !timeline.hasNewer) return;
     timeline.clear();
     void this.open(conversation);
   }

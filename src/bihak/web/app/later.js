@@ -1,4 +1,7 @@
-/** What the first view does without: it comes with its first use, or once there is nothing better to do. */
+/**
+ * What the first picture does without. `rest` follows it at once, for it completes the screen; `later` comes with its
+ * first use, or once there is nothing better to do.
+ */
 
 import { LANGUAGES } from "./words.js";
 
@@ -22,6 +25,32 @@ export const later = {
   signin: () => import("./signin.js"),
   tools: () => import("./messagetools.js"),
 };
+
+/** @typedef {Awaited<ReturnType<typeof fetchRest>>} Rest */
+
+/** @type {Promise<Rest> | null} */
+let resting = null;
+
+/** @returns {Promise<Rest>} rejects where it cannot be had */
+export function rest() {
+  resting ??= fetchRest();
+  resting.catch(() => (resting = null));
+  return resting;
+}
+
+async function fetchRest() {
+  const all = await Promise.all([
+    import("./connection.js"),
+    import("./finder.js"),
+    import("./logtools.js"),
+    import("./notices.js"),
+    import("./roving.js"),
+    import("./shortcuts.js"),
+    import("./telling.js"),
+  ]);
+  const [{ connectionLine }, { Finder }, { LogTools }, { Notices }, { rove }, { Shortcuts }, { Announcer, Notice }] = all;
+  return { Announcer, Finder, LogTools, Notice, Notices, Shortcuts, connectionLine, rove };
+}
 
 /**
  * @template T

@@ -1,13 +1,9 @@
 /** The messages on the screen: which of them are shown, and where the reader is among them. */
 
-import { logRow } from "./bubble.js";
-import { KeyedChildren, el, fill } from "./dom.js";
-import { Jump } from "./jump.js";
-import { LazyTools } from "./lazytools.js";
-import { Places } from "./places.js";
-import { RowFocus, makeStop } from "./rowfocus.js";
-import { firstUnread, logRows } from "./rows.js";
-import { Span } from "./span.js";
+import { Places } from "./belongings.js";
+import { el } from "./dom.js";
+import { LogList } from "./loglist.js";
+import { Span, firstUnread } from "./rows.js";
 import { Viewport } from "./viewport.js";
 import { t } from "./words.js";
 
@@ -15,7 +11,6 @@ import { t } from "./words.js";
 /** @typedef {import("../sdk/wire.js").Conversation} Conversation */
 /** @typedef {import("../sdk/wire.js").Message} Message */
 /** @typedef {import("./store.js").Store} Store */
-/** @typedef {import("./rows.js").Row} Row */
 /** @typedef {import("./timeline.js").Side} Side */
 
 /** @typedef {{reply: (message: Message) => void, tell: (words: string) => void, write: () => void}} Around */
@@ -30,19 +25,14 @@ export class MessageLog {
   #bihak;
   #store;
   #around;
-  #rows;
-  #list = el("div", { class: "log-list" });
-  #scroller = el(
-    "div",
-    { class: "log", role: "log", "aria-live": "off", "aria-label": t("log.label"), onscroll: () => this.#scrolled() },
-    this.#list,
-  );
-  #jump = new Jump(() => void this.toLatest({ smooth: true }));
-  #viewport = new Viewport(this.#scroller, this.#list);
+  #list;
+  #scroller;
+  /** @type {Viewport} */
+  #viewport;
   #span = new Span();
-  #focus;
-  #tools;
-  node = el("div", { class: "log-frame" }, this.#scroller, this.#jump.node);
+  /** @type {import("./logtools.js").LogTools | null} */
+  #tools = null;
+  node;
   #resized = new ResizeObserver(() => this.#viewport.restore());
   /** @type {Conversation | null} */
   #conversation = null;
@@ -55,7 +45,7 @@ export class MessageLog {
   #looked = () => this.#attend();
   #left = () => this.#keepPlace();
   #places;
-  /** Where one was reading here, to be gone back to. @type {import("./places.js").Place | undefined} */
+  /** Where one was reading here, to be gone back to. @type {import("./belongings.js").Place | undefined} */
   #place;
 
   /** @param {Bihak} bihak @param {Store} store @param {Around} around */
@@ -64,26 +54,37 @@ export class MessageLog {
     this.#store = store;
     this.#around = around;
     this.#places = new Places(() => store.state.myId);
-    this.#tools = new LazyTools(bihak, store, this.#list, {
-      ...around,
-      find: (row) => this.#timeline?.find(Number(row.dataset.row)),
-      changed: () => this.#draw(),
+    this.#list = new LogList(bihak, store, {
+      arrives: () => this.#settled && this.#viewport.atBottom,
+      show: (messageId) => void this.showMessage(messageId),
     });
-    this.#focus = new RowFocus(this.#list, this.#viewport, {
-      out: around.write,
-      toEnd: () => void this.toLatest().then(() => this.#focus.focus(this.#lastRow)),
-      act: (row, key) => this.#tools.act(row, key),
-    });
-    this.#rows = this.#freshRows();
+    const props = { class: "log", role: "log", "aria-live": "off", "aria-label": t("log.label") };
+    this.#scroller = el("div", { ...props, onscroll: () => this.#scrolled() }, this.#list.node);
+    this.#viewport = new Viewport(this.#scroller, this.#list.node);
+    this.node = el("div", { class: "log-frame" }, this.#scroller);
     this.#resized.observe(this.#scroller);
-    this.#resized.observe(this.#list);
+    this.#resized.observe(this.#list.node);
     document.addEventListener("visibilitychange", this.#looked);
     addEventListener("pagehide", this.#left);
   }
 
+  /** The first picture is there. @param {typeof import("./logtools.js").LogTools} LogTools */
+  complete(LogTools) {
+    this.#tools = new LogTools(this.#bihak, this.#store, this.#viewport, this.#list.node, {
+      ...this.#around,
+      find: (row) => this.#timeline?.find(Number(row.dataset.row)),
+      changed: () => this.#draw(),
+      toEnd: () => this.toLatest(),
+      jump: () => void this.toLatest({ smooth: true }),
+    });
+    this.node.append(this.#tools.jump);
+    this.#attend();
+    this.#list.complete(this.#tools);
+  }
+
   /** What one does with messages is at hand. */
-  equip() {
-    this.#tools.with(() => {});
+  loaded() {
+    this.#tools?.with(() => {});
   }
 
   end() {
@@ -101,8 +102,10 @@ export class MessageLog {
     this.#scroller.setAttribute("aria-busy", String(timeline.loading || !this.#settled));
     if (!timeline.loaded && this.#settled) return;
     if (!this.#settled && this.#place && timeline.loading && !timeline.find(this.#place.messageId)) return;
+    const isNothing = !timeline.loaded && this.#bihak.unsent(conversation.conversation_id).length === 0;
     if (timeline.loaded && !this.#settled) this.#settle(conversation);
-    else this.#draw();
+    // Measuring an empty list costs as much as a full one.
+    else if (!isNothing || !this.#list.isEmpty) this.#draw();
     this.#reach();
     this.#attend();
   }
@@ -111,7 +114,7 @@ export class MessageLog {
   editLast() {
     const last = this.#messages.findLast((message) => this.#store.state.isMine(message) && !message.deleted_at);
     if (!last || !this.#isAtEnd) return false;
-    this.#tools.with((tools) => tools.edit(last, this.#around.write));
+    this.#list.with((tools) => tools.edit(last, this.#around.write));
     return true;
   }
 
@@ -143,10 +146,10 @@ export class MessageLog {
     }
     this.#settled = true;
     const seq = timeline.seqOf(messageId);
-    if (!this.#rowOf(messageId)) this.#span.around(this.#messages, seq);
+    if (!this.#list.rowOf(messageId)) this.#span.around(this.#messages, seq);
     this.#viewport.atBottom = false;
     this.#draw();
-    const row = this.#rowOf(messageId);
+    const row = this.#list.rowOf(messageId);
     if (!row) return;
     this.#viewport.toNode(row, 0.4);
     this.#reach();
@@ -167,49 +170,15 @@ export class MessageLog {
     return !this.#timeline?.hasNewer && this.#span.isAtEnd(this.#messages);
   }
 
-  get #lastRow() {
-    return /** @type {HTMLElement | undefined} */ ([...this.#list.querySelectorAll("[data-row]")].at(-1));
-  }
-
-  /** @param {number} messageId @returns {HTMLElement | null} */
-  #rowOf(messageId) {
-    return this.#list.querySelector(`[data-row="${messageId}"]`);
-  }
-
-  #freshRows() {
-    return new KeyedChildren(this.#list, (/** @type {Row} */ row, isNew, before) => {
-      const node = logRow(row, this.#actions(isNew), before);
-      if (row.kind === "message") {
-        makeStop(node, false);
-        if (before) this.#tools.equipAgain(node);
-      }
-      return node;
-    });
-  }
-
-  /** @param {boolean} isNew @returns {import("./bubble.js").Actions} */
-  #actions(isNew) {
-    return {
-      arrives: isNew && this.#settled && this.#viewport.atBottom,
-      onShow: (messageId) => void this.showMessage(messageId),
-      onReact: (message, emoji) => this.#tools.with(({ deeds }) => void deeds.toggle(message, emoji)),
-      onRetry: (key) => this.#bihak.retry(key),
-      onDiscard: (key) => this.#bihak.discard(key),
-      editor: () => this.#tools.editor?.node ?? null,
-    };
-  }
-
   /** @param {Conversation} conversation */
   #enter(conversation) {
     this.#keepPlace();
     const { conversation_id: id } = conversation;
     this.#place = this.#places.find(id);
-    if (!this.#place) this.#store.history.reopen(conversation);
+    if (!this.#place) this.#store.history.enter(conversation);
     else if (!this.#store.state.timeline(id).find(this.#place.messageId))
       void this.#store.history.around(id, this.#place.messageId);
-    fill(this.#list);
-    this.#rows = this.#freshRows();
-    this.#tools.leave();
+    this.#list.clear();
     this.#settled = false;
     this.#viewport.atBottom = true;
     this.#firstUnread = null;
@@ -235,7 +204,7 @@ export class MessageLog {
     this.#viewport.atBottom = this.#isAtEnd;
     this.#draw();
     this.#settled = true;
-    const divider = this.#firstUnread === null ? undefined : this.#rows.node("unread");
+    const divider = this.#firstUnread === null ? undefined : this.#list.divider;
     if (!divider) return;
     const isAbove = divider.offsetTop < this.#scroller.scrollTop;
     if (isAbove || at) this.#viewport.toNode(divider, 0.25);
@@ -248,7 +217,7 @@ export class MessageLog {
     this.#viewport.atBottom = false;
     this.#draw();
     this.#settled = true;
-    const row = this.#rowOf(message_id);
+    const row = this.#list.rowOf(message_id);
     if (row) this.#viewport.putBack(row, top);
   }
 
@@ -256,29 +225,21 @@ export class MessageLog {
   #draw() {
     const conversation = this.#conversation;
     if (!conversation) return;
-    const { state, history } = this.#store;
+    const { state } = this.#store;
     const id = conversation.conversation_id;
     const messages = state.timeline(id).loaded ? this.#messages : [];
-    this.#span.fit(messages, this.#viewport.above < this.#viewport.below ? "older" : "newer");
+    this.#span.fit(messages, () => (this.#viewport.above < this.#viewport.below ? "older" : "newer"));
     // What is loaded now need not join what was: the rows of before say nothing of it.
     if (this.#span.start(messages) >= this.#span.end(messages)) this.#span.toEnd(messages);
-    const rows = logRows({
-      state,
+    if (this.#settled) this.#lookAgain();
+    this.#list.draw({
       conversation,
       messages,
       start: this.#span.start(messages),
       end: this.#span.end(messages),
       unsent: this.#isAtEnd ? this.#bihak.unsent(id) : [],
       firstUnread: this.#firstUnread,
-      edited: this.#tools.editor?.messageId ?? null,
-      recall: (messageId) => history.recall(id, messageId),
     });
-    if (this.#settled) this.#lookAgain();
-    this.#focus.begin();
-    this.#rows.show(rows);
-    this.#list.classList.toggle("is-empty", state.timeline(id).loaded && rows.length === 0);
-    this.#list.dataset.empty = t("log.empty");
-    this.#focus.settle();
     this.#viewport.restore();
   }
 
@@ -328,6 +289,6 @@ export class MessageLog {
     const isSeen = this.#settled && this.#viewport.atBottom && !document.hidden && this.#scroller.offsetParent !== null;
     this.#store.attend(isSeen);
     if (this.#viewport.atBottom) this.#timeline?.trim("older");
-    this.#jump.show(this.#settled && !this.#viewport.atBottom, this.#conversation?.unread ?? 0);
+    this.#tools?.showJump(this.#settled && !this.#viewport.atBottom, this.#conversation?.unread ?? 0);
   }
 }

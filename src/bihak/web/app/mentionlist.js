@@ -1,8 +1,8 @@
 /** The people to choose from while somebody is being mentioned, above the field it is written in. */
 
-import { avatar } from "./avatar.js";
 import { el, fill } from "./dom.js";
 import { fitting, mentionBeingWritten } from "./mentions.js";
+import { avatar } from "./pictures.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Participant} Participant */

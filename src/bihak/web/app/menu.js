@@ -1,7 +1,7 @@
 /** A menu: arrow keys go through it, a letter goes to what begins with it. */
 
 import { el, focused } from "./dom.js";
-import { icon } from "./icon.js";
+import { icon } from "./pictures.js";
 import { openPopup } from "./popup.js";
 
 /**

@@ -1,12 +1,12 @@
 /** The list of notifications. */
 
-import { avatar, groupAvatar } from "./avatar.js";
 import { openDialog } from "./dialog.js";
 import { KeyedChildren, el } from "./dom.js";
+import { avatar, groupAvatar } from "./pictures.js";
+import { Notices } from "./notices.js";
 import { isDirect } from "./state.js";
 import { rove } from "./roving.js";
-import { brief, exactly } from "./when.js";
-import { noticeWords } from "./wording.js";
+import { brief, exactly, noticeWords } from "./wording.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/wire.js").Notification} Notice */
@@ -15,7 +15,7 @@ import { t } from "./words.js";
 /** @param {Context} context */
 export function openNotices(context) {
   const { store } = context;
-  const { notices } = store;
+  const notices = store.hear(Notices);
   const list = el("ul", { class: "news-list", role: "list", "aria-label": t("notices.title") });
   const rows = new KeyedChildren(list, (/** @type {Notice} */ notice) => row(notice, context, () => dialog.close()));
   const roved = rove(list);
@@ -54,7 +54,7 @@ function row(notice, { store, navigate }, close) {
   const conversation = store.state.find(conversationId);
   const { title, text } = noticeWords(notice, store.state);
   const open = () => {
-    if (!notice.read_at) void store.notices.markRead([id]).catch(() => {});
+    if (!notice.read_at) void store.hear(Notices).markRead([id]).catch(() => {});
     close();
     navigate({ conversationId, messageId });
   };

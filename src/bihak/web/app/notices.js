@@ -21,6 +21,7 @@ export class Notices {
     this.#bihak = bihak;
     this.#changed = changed;
     bihak.on("ready", () => void this.#fetch());
+    void this.#fetch();
   }
 
   /** @returns {Notice[]} the latest first */

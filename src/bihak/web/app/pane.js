@@ -1,12 +1,11 @@
 /** The open conversation: who is in it, what was said, and where one answers. */
 
-import { avatar, groupAvatar } from "./avatar.js";
 import { Composer } from "./composer.js";
-import { Drafts } from "./drafts.js";
+import { Drafts } from "./belongings.js";
 import { el, fill, say } from "./dom.js";
-import { icon } from "./icon.js";
+import { rest, withModule } from "./later.js";
 import { MessageLog } from "./log.js";
-import { Notice } from "./notice.js";
+import { avatar, groupAvatar, icon } from "./pictures.js";
 import { Pins } from "./pins.js";
 import { hrefOf } from "./route.js";
 import { membersWords, presenceOf, typingWords } from "./wording.js";
@@ -23,16 +22,17 @@ import { t } from "./words.js";
  * @property {"main" | "section"} frame  a page has one `main`, and in somebody else's that is not ours
  */
 
-/** Lines for those who listen. */
-const SAID_KEPT = 3;
-
 export class Pane {
+  #bihak;
   #store;
   #log;
   #pins;
   #composer;
-  #announcer;
-  #notice = new Notice();
+  #foot;
+  /** @type {import("./telling.js").Announcer | null} */
+  #announcer = null;
+  /** @type {import("./telling.js").Notice | null} */
+  #notice = null;
   #back = el("a", { class: "icon-button back", "aria-label": t("pane.back") }, icon("back"));
   #face = el("span", { class: "pane-face" });
   #title = el("bdi");
@@ -41,14 +41,16 @@ export class Pane {
   #typingWords = el("span");
   #conversation;
   #nothing = el("div", { class: "nothing" });
+  /** @type {number | null} the one on the screen */
+  #conversationId = null;
   /** To be shown as soon as its conversation is. @type {number | null} */
   #wanted = null;
   node;
 
   /** @param {Bihak} bihak @param {Store} store @param {Around} around */
   constructor(bihak, store, { onDetails, frame }) {
+    this.#bihak = bihak;
     this.#store = store;
-    const tell = (/** @type {string} */ words) => this.#notice.tell(words);
     this.#composer = new Composer(bihak, store.state, new Drafts(() => store.state.myId), {
       sent: () => void this.#log.toLatest(),
       editLast: () => this.#log.editLast(),
@@ -56,20 +58,19 @@ export class Pane {
     this.#log = new MessageLog(bihak, store, {
       reply: (message) => this.#composer.replyTo(message),
       write: () => this.#composer.focus(),
-      tell,
+      tell: (words) => void withModule(rest, () => this.#notice?.tell(words), () => {}),
     });
     this.#pins = new Pins(bihak, (messageId) => this.showMessage(messageId));
-    this.#announcer = new Announcer(bihak, store.state);
     const dots = el("span", { class: "dots", "aria-hidden": "true" }, el("i"), el("i"), el("i"));
     fill(this.#typing, dots, this.#typingWords);
+    this.#foot = el("div", { class: "pane-foot" }, this.#typing, this.#composer.node);
     this.#conversation = el(
       "section",
       { class: "pane-conversation" },
       this.#head(onDetails),
       this.#pins.node,
       this.#log.node,
-      el("div", { class: "pane-foot" }, this.#notice.node, this.#typing, this.#composer.node),
-      this.#announcer.node,
+      this.#foot,
     );
     this.node = el(frame, { class: "pane" }, this.#nothing, this.#conversation);
   }
@@ -79,15 +80,17 @@ export class Pane {
     const conversation = this.#store.state.find(route.conversationId);
     this.#conversation.hidden = !conversation;
     this.#nothing.hidden = Boolean(conversation);
-    this.#announcer.conversationId = conversation?.conversation_id ?? null;
+    this.#conversationId = conversation?.conversation_id ?? null;
+    if (this.#announcer) this.#announcer.conversationId = this.#conversationId;
     if (!conversation) return this.#renderNothing(route);
     this.#renderHead(conversation, route);
     this.#pins.show(conversation.conversation_id);
-    this.#log.render(conversation);
     this.#composer.show(conversation);
     const typists = this.#store.state.people.typingIn(conversation.conversation_id);
     this.#typing.classList.toggle("shown", typists.length > 0);
     say(this.#typingWords, typingWords(typists));
+    // Last: it measures, and what changed after it would have to be measured again.
+    this.#log.render(conversation);
     this.#showWanted();
   }
 
@@ -107,16 +110,26 @@ export class Pane {
     this.#showWanted();
   }
 
+  /** The first picture is there. @param {import("./later.js").Rest} rest */
+  complete({ Announcer, LogTools, Notice }) {
+    this.#notice = new Notice();
+    this.#foot.prepend(this.#notice.node);
+    this.#announcer = new Announcer(this.#bihak, this.#store.state);
+    this.#announcer.conversationId = this.#conversationId;
+    this.#conversation.append(this.#announcer.node);
+    this.#log.complete(LogTools);
+  }
+
   /** All that may be opened is here: from now on a finger that stays is understood at once. */
   loaded() {
-    this.#log.equip();
+    this.#log.loaded();
   }
 
   end() {
     this.#log.end();
     this.#pins.end();
-    this.#announcer.end();
-    this.#notice.end();
+    this.#announcer?.end();
+    this.#notice?.end();
   }
 
   #showWanted() {
@@ -179,38 +192,5 @@ export class Pane {
       const back = el("a", { class: "button", href: hrefOf({ as }) }, t("pane.back"));
       fill(this.#nothing, mark, el("h1", {}, t("pane.missingTitle")), el("p", {}, t("pane.missing")), back);
     }
-  }
-}
-
-/** Tells those who listen to the screen what was said, once, and nothing of what only moved. */
-class Announcer {
-  #state;
-  #off;
-  /** @type {number | null} */
-  conversationId = null;
-  node = el("div", { class: "unseen", role: "status", "aria-live": "polite", "aria-atomic": "false" });
-
-  /** @param {Bihak} bihak @param {Store["state"]} state */
-  constructor(bihak, state) {
-    this.#state = state;
-    this.#off = bihak.on("event", (frame) => {
-      if (frame.type === "new_message") this.#said(/** @type {any} */ (frame));
-    });
-  }
-
-  end() {
-    this.#off();
-  }
-
-  /** @param {string} words */
-  tell(words) {
-    this.node.append(el("p", {}, words));
-    while (this.node.childElementCount > SAID_KEPT) this.node.firstElementChild?.remove();
-  }
-
-  /** @param {import("../sdk/wire.js").Message} message */
-  #said(message) {
-    if (message.conversation_id !== this.conversationId || this.#state.isMine(message)) return;
-    this.tell(t("log.said", { name: message.sender_name, text: message.content }));
   }
 }

@@ -1,9 +1,8 @@
 /** A search for people, of whom one or several are picked. */
 
-import { avatar } from "./avatar.js";
 import { KeyedChildren, el, fill, say } from "./dom.js";
-import { icon } from "./icon.js";
 import { matches } from "./matching.js";
+import { avatar, icon } from "./pictures.js";
 import { focusFirst, rove } from "./roving.js";
 import { faultWords, typeWord } from "./wording.js";
 import { t } from "./words.js";

@@ -1,8 +1,8 @@
 /** What a conversation keeps at hand: the message that was pinned last, and the way to the others. */
 
 import { el, fill } from "./dom.js";
-import { icon } from "./icon.js";
 import { later, withModule } from "./later.js";
+import { icon } from "./pictures.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */

@@ -1,10 +1,9 @@
 /** What there is to know of a message beside its words: when it was said, who has read it, who reacted. */
 
-import { avatar } from "./avatar.js";
 import { el, fill } from "./dom.js";
+import { avatar } from "./pictures.js";
 import { openPopup } from "./popup.js";
-import { brief, exactly } from "./when.js";
-import { nameIn, reasonWords } from "./wording.js";
+import { brief, exactly, nameIn, reasonWords } from "./wording.js";
 import { t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */

@@ -43,7 +43,14 @@ export function go(route) {
 
 /** Corrects the address without a step in the history. @param {Partial<Route>} route */
 export function correct(route) {
-  history.replaceState(null, "", hrefOf(route));
+  history.replaceState(history.state, "", hrefOf(route));
+}
+
+/** The way back from a conversation that a link led to is the list of them, and not out of the page. @param {Route} route */
+export function putListBelow(route) {
+  if (!route.conversationId || history.state?.hasListBelow) return;
+  history.replaceState(null, "", hrefOf({ as: route.as }));
+  history.pushState({ hasListBelow: true }, "", hrefOf(route));
 }
 
 /** @param {string | null} text */

@@ -57,6 +57,11 @@ export class RowFocus {
     this.#viewport.reveal(row);
   }
 
+  /** To the newest one here. */
+  toLast() {
+    this.focus(this.#rows.at(-1));
+  }
+
   /** @returns {HTMLElement[]} */
   get #rows() {
     return /** @type {HTMLElement[]} */ ([...this.#list.children]).filter((node) => node.dataset.row);

@@ -1,13 +1,12 @@
 /** What somebody may choose: how they appear, what others hear of, how it looks and in which language. */
 
 import { askPermission, permission } from "./alerts.js";
-import { avatar } from "./avatar.js";
 import { openDialog, problem } from "./dialog.js";
 import { el, say } from "./dom.js";
 import { field, radios, select, toggle } from "./fields.js";
-import { icon } from "./icon.js";
-import { chooseTheme, theme } from "./preferences.js";
+import { chooseTheme, theme } from "./belongings.js";
 import { openHelp } from "./keyhelp.js";
+import { avatar, icon } from "./pictures.js";
 import { faultWords } from "./wording.js";
 import { choose, languageNames, spoken, t } from "./words.js";
 

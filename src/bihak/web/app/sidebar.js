@@ -1,19 +1,34 @@
 /** The list of conversations, who is looking at it, and the search over all of it. */
 
-import { avatar } from "./avatar.js";
 import { KeyedChildren, el, fill, say } from "./dom.js";
-import { Finder } from "./finder.js";
-import { icon } from "./icon.js";
-import { conversationRow, rowOf } from "./listrow.js";
-import { Notice } from "./notice.js";
-import { ownStatusWord } from "./wording.js";
-import { rove } from "./roving.js";
+import { rest, withModule } from "./later.js";
+import { avatar, groupAvatar, icon } from "./pictures.js";
+import { hrefOf } from "./route.js";
+import { isDirect } from "./state.js";
+import { brief, exactly, ownStatusWord, statusWord, typingWords } from "./wording.js";
 import { number, t } from "./words.js";
 
 /** @typedef {import("./chat.js").Context} Context */
 /** @typedef {import("./route.js").Route} Route */
-/** @typedef {import("./listrow.js").Row} Row */
+/** @typedef {import("../sdk/wire.js").Conversation} Conversation */
+/** @typedef {import("../sdk/wire.js").Status} Status */
 /** @typedef {{settings: () => void, creation: () => void, notices: () => void}} Openers */
+
+/**
+ * @typedef {Object} Row
+ * @property {number} id
+ * @property {string} kind  the type of the conversation
+ * @property {string} href
+ * @property {boolean} isOpen
+ * @property {string} title
+ * @property {{userId: string, name: string, picture?: string | null, status: Status} | null} face  null for a group
+ * @property {string} moment
+ * @property {string} day  so that a new day is a new row
+ * @property {string} preview
+ * @property {boolean} isTyping
+ * @property {number} unread
+ * @property {boolean} isMuted
+ */
 
 export class Sidebar {
   #context;
@@ -23,19 +38,29 @@ export class Sidebar {
   #status = el("p", { class: "me-status" });
   #bell;
   #list = el("ul", { class: "conversations", role: "list", "aria-label": t("list.title") });
-  #notice = new Notice();
+  /** @type {import("./telling.js").Notice | null} */
+  #notice = null;
   #note = el("div", { class: "sidebar-note" });
   #rows = new KeyedChildren(this.#list, (/** @type {Row} */ row) => conversationRow(row));
-  #roved;
-  #finder;
+  #roved = () => {};
+  #field = el("input", {
+    class: "input",
+    type: "search",
+    placeholder: t("find.placeholder"),
+    "aria-label": t("find.label"),
+    autocomplete: "off",
+    spellcheck: "false",
+    enterkeyhint: "search",
+  });
+  #search = el("search", { class: "finder" }, el("div", { class: "finder-field" }, icon("search"), this.#field));
+  /** @type {import("./finder.js").Finder | null} */
+  #finder = null;
   node;
 
   /** @param {Context} context @param {Openers} openers */
   constructor(context, { settings, creation, notices }) {
     this.#context = context;
     this.#creation = creation;
-    this.#finder = new Finder(context, (isSearching) => this.node.classList.toggle("is-searching", isSearching));
-    this.#roved = rove(this.#list, { before: () => this.#finder.focus() });
     this.#face = el("button", { class: "me-face", type: "button", onclick: settings });
     this.#bell = el("button", { class: "icon-button bell", type: "button", onclick: notices });
     const write = t("create.title");
@@ -54,10 +79,9 @@ export class Sidebar {
           icon("write"),
         ),
       ),
-      this.#finder.node,
+      this.#search,
       this.#list,
       this.#note,
-      this.#notice.node,
     );
   }
 
@@ -73,13 +97,25 @@ export class Sidebar {
       }),
     );
     this.#roved();
-    this.#finder.render(route);
+    this.#finder?.render(route);
     this.#note.hidden = conversations.length > 0;
     if (conversations.length === 0) this.#renderNote();
   }
 
+  /** The first picture is there. @param {import("./later.js").Rest} rest */
+  complete({ Finder, Notice, Notices, rove }) {
+    this.#notice = new Notice();
+    this.node.append(this.#notice.node);
+    this.#context.store.hear(Notices);
+    const told = (/** @type {boolean} */ isSearching) => this.node.classList.toggle("is-searching", isSearching);
+    this.#finder = new Finder(this.#context, this.#search, this.#field, told);
+    this.#roved = rove(this.#list, { before: () => this.search() });
+    this.#roved();
+  }
+
   search() {
-    this.#finder.focus();
+    this.#field.focus();
+    this.#field.select();
   }
 
   /** The open conversation, else the first. */
@@ -89,12 +125,12 @@ export class Sidebar {
 
   /** @param {string} words  something small, that goes away by itself */
   tell(words) {
-    this.#notice.tell(words);
+    void withModule(rest, () => this.#notice?.tell(words), () => {});
   }
 
   end() {
-    this.#finder.end();
-    this.#notice.end();
+    this.#finder?.end();
+    this.#notice?.end();
   }
 
   #renderMe() {
@@ -112,7 +148,7 @@ export class Sidebar {
   }
 
   #renderBell() {
-    const { unread } = this.#context.store.notices;
+    const unread = this.#context.store.notices?.unread ?? 0;
     if (this.#bell.dataset.shown === String(unread)) return;
     this.#bell.dataset.shown = String(unread);
     const label = unread > 0 ? t("notices.unread", { count: unread }) : t("notices.title");
@@ -134,4 +170,84 @@ export class Sidebar {
       fill(this.#note, el("div", { class: "quiet" }, el("h2", {}, t("list.empty")), begin));
     }
   }
+}
+
+/** @param {Context} context @param {Conversation} conversation @param {Route} route @returns {Row} */
+export function rowOf({ bihak, store }, conversation, route) {
+  const { state } = store;
+  const id = conversation.conversation_id;
+  const typing = state.people.typingIn(id);
+  const unsent = bihak.unsent(id).at(-1);
+  const last = unsent ?? conversation.last_message;
+  const words = unsent ? t("list.you", { text: unsent.content }) : lastWords(conversation, state);
+  return {
+    id,
+    kind: conversation.conversation_type,
+    href: hrefOf({ as: route.as, conversationId: id }),
+    isOpen: route.conversationId === id,
+    title: state.titleOf(conversation),
+    face: isDirect(conversation) ? faceOf(state.othersIn(conversation)[0], state) : null,
+    moment: last?.created_at ?? "",
+    day: new Date().toDateString(),
+    preview: typing.length > 0 ? typingWords(typing, { short: isDirect(conversation) }) : words,
+    isTyping: typing.length > 0,
+    unread: conversation.unread,
+    isMuted: store.preferences.isMuted(id),
+  };
+}
+
+/** @param {Conversation} conversation @param {import("./state.js").State} state */
+function lastWords(conversation, state) {
+  const last = conversation.last_message;
+  if (!last) return t("list.nothingSaid");
+  if (last.deleted_at) return t("list.deleted");
+  if (state.isMine(last)) return t("list.you", { text: last.content });
+  return isDirect(conversation) ? last.content : t("list.said", { name: last.sender_name, text: last.content });
+}
+
+/** @param {import("../sdk/wire.js").Participant | undefined} person @param {import("./state.js").State} state */
+function faceOf(person, { people }) {
+  if (!person) return null;
+  const { user_id: userId, avatar_url: picture } = person;
+  return { userId, name: people.nameOf(userId), picture, status: people.statusOf(userId) };
+}
+
+/** @param {Row} row */
+export function conversationRow({ id, kind, href, isOpen, title, face, moment, preview, isTyping, unread, isMuted }) {
+  return el(
+    "li",
+    {},
+    el(
+      "a",
+      { class: isMuted ? "conversation is-muted" : "conversation", href, "aria-current": isOpen ? "true" : null },
+      face ? avatar(face) : groupAvatar(id, kind),
+      el(
+        "span",
+        { class: "conversation-title" },
+        el("bdi", {}, title),
+        face && face.status !== "offline" ? el("span", { class: "unseen" }, `, ${statusWord(face.status)}`) : null,
+      ),
+      moment
+        ? el("time", { class: "conversation-when", datetime: moment, title: exactly(moment) }, brief(moment))
+        : null,
+      el("span", { class: isTyping ? "conversation-last is-typing" : "conversation-last" }, el("bdi", {}, preview)),
+      el("span", { class: "conversation-marks" }, isMuted ? muted() : null, unread > 0 ? badge(unread) : null),
+    ),
+  );
+}
+
+function muted() {
+  const mark = el("span", { class: "muted-mark", role: "img", "aria-label": t("list.muted"), title: t("list.muted") });
+  mark.append(icon("mute"));
+  return mark;
+}
+
+/** @param {number} unread */
+function badge(unread) {
+  return el(
+    "span",
+    { class: "badge" },
+    el("span", { "aria-hidden": "true" }, unread > 99 ? "99+" : number(unread)),
+    el("span", { class: "unseen" }, t("list.unread", { count: unread })),
+  );
 }

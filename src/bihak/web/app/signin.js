@@ -1,8 +1,8 @@
 /** The first screen: who are you? */
 
-import { avatar } from "./avatar.js";
 import { el } from "./dom.js";
 import { field, select } from "./fields.js";
+import { avatar } from "./pictures.js";
 import { hrefOf } from "./route.js";
 import { typeWord } from "./wording.js";
 import { languageNames, spoken, t } from "./words.js";

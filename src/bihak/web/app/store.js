@@ -1,8 +1,7 @@
 /** Keeps the state in step with the server, and tells the views when to look again. */
 
 import { History } from "./history.js";
-import { Notices } from "./notices.js";
-import { Preferences } from "./preferences.js";
+import { Preferences } from "./belongings.js";
 import { State } from "./state.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
@@ -33,6 +32,8 @@ export class Store extends EventTarget {
   appearsOffline = false;
   /** Whether the others hear of what one has read. */
   sharesReads = true;
+  /** @type {import("./notices.js").Notices | null} */
+  notices = null;
 
   /** @param {Bihak} bihak */
   constructor(bihak) {
@@ -41,7 +42,6 @@ export class Store extends EventTarget {
     const changed = () => this.changed();
     this.state = new State(changed);
     this.history = new History(bihak, (id) => this.state.timeline(id), changed);
-    this.notices = new Notices(bihak, changed);
     this.preferences = new Preferences(() => this.state.myId);
     this.preferences.addEventListener("change", () => this.#chosen());
     bihak.on("event", (frame) => this.#happened(frame));
@@ -114,6 +114,12 @@ export class Store extends EventTarget {
     this.state.put(conversation);
     this.changed();
     return conversation.conversation_id;
+  }
+
+  /** From now on notifications are known of. @param {typeof import("./notices.js").Notices} Notices */
+  hear(Notices) {
+    this.notices ??= new Notices(this.#bihak, () => this.changed());
+    return this.notices;
   }
 
   /** @returns {import("../sdk/wire.js").Status} what this person has chosen to be */
@@ -240,7 +246,7 @@ export class Store extends EventTarget {
   /** @param {Frame} frame */
   #happened(frame) {
     if (!this.state.fold(frame)) void this.#refresh();
-    this.notices.fold(frame);
+    this.notices?.fold(frame);
     this.#markRead();
     this.changed();
   }

@@ -1,7 +1,7 @@
 /** The few things done most, beside the message that is pointed at or has the focus. */
 
 import { el } from "./dom.js";
-import { icon } from "./icon.js";
+import { icon } from "./pictures.js";
 import { t } from "./words.js";
 
 /** @typedef {{react: () => void, reply: () => void, more: () => void}} Acts */

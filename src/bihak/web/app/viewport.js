@@ -84,7 +84,7 @@ export class Viewport {
     this.remember();
   }
 
-  /** What `putBack` brings back, also while the list is hidden. @returns {import("./places.js").Place | undefined} */
+  /** What `putBack` brings back, also while the list is hidden. @returns {import("./belongings.js").Place | undefined} */
   get place() {
     const messageId = Number(/** @type {HTMLElement | undefined} */ (this.#anchor?.node)?.dataset.row);
     return messageId > 0 && this.#anchor ? { messageId, top: this.#anchor.top } : undefined;

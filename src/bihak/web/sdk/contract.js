@@ -20,7 +20,7 @@
  * @property {string} [userId]  whose token the function will give: then what is cached can be shown without network
  * @property {string} [device]
  * @property {() => "online" | "away"} [status]  asked at each sign-in; else `online`
- * @property {import("./shelf.js").Shelf | null} [storage]  where unsent messages wait; in browsers IndexedDB, and
+ * @property {import("./database.js").Shelf | null} [storage]  where unsent messages wait; in browsers IndexedDB, and
  *   memory elsewhere. `null`: memory, and no cache
  * @property {import("./link.js").SocketClass} [WebSocket]  for Node before 22: `import WebSocket from "ws"`
  * @property {() => number} [random]

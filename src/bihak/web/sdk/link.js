@@ -3,9 +3,6 @@
  * protocol.
  */
 
-import { Backoff } from "./backoff.js";
-import { closingOf } from "./fault.js";
-
 /** @typedef {import("./wire.js").Frame} Frame */
 
 /**
@@ -220,5 +217,60 @@ function decode(text) {
     return typeof frame?.type === "string" ? frame : null;
   } catch {
     return null;
+  }
+}
+
+/**
+ * What a close code of the protocol asks of a client.
+ *
+ * @typedef {Object} Closing
+ * @property {boolean} [final]  the session is over: no reconnect
+ * @property {boolean} [freshToken]  only with another token
+ * @property {number} [spreadMs]  come back at some moment within so long, at least
+ * @property {number} [restMs]  but not before that, even when there is something to send
+ */
+
+/** @type {Record<number, Closing>} */
+const CLOSINGS = {
+  // Draining: all of its clients leave at the same moment.
+  1001: { spreadMs: 3_000 },
+  // Full or overloaded.
+  1013: { spreadMs: 5_000, restMs: 1_000 },
+  4401: { freshToken: true },
+  4403: { final: true },
+  // Coming back fast would only push out one's own other connections.
+  4429: { spreadMs: 30_000, restMs: 30_000 },
+};
+
+/** @param {number} code @returns {Closing} */
+export const closingOf = (code) => CLOSINGS[code] ?? {};
+
+/**
+ * Exponential backoff with full jitter: any moment between now and a ceiling that doubles. When a server restarts, all
+ * of its clients come back at once; spreading them over the whole interval costs the least work in total (Brooker,
+ * "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ */
+export class Backoff {
+  #attempts = 0;
+
+  /** @param {{baseMs?: number, capMs?: number, random?: () => number}} [options] */
+  constructor({ baseMs = 500, capMs = 15_000, random = Math.random } = {}) {
+    this.baseMs = baseMs;
+    this.capMs = capMs;
+    this.random = random;
+  }
+
+  /**
+   * @param {number} [spreadMs]  a ceiling that is not to be lower
+   * @returns {number} milliseconds to wait; each call raises the ceiling of the next
+   */
+  nextMs(spreadMs = 0) {
+    const ceiling = Math.min(this.capMs, this.baseMs * 2 ** this.#attempts);
+    this.#attempts += 1;
+    return this.random() * Math.max(ceiling, spreadMs);
+  }
+
+  reset() {
+    this.#attempts = 0;
   }
 }

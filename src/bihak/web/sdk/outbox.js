@@ -6,14 +6,14 @@
  * or refused for good: were two on their way and the first refused for the moment, they would change places.
  */
 
-import { Backoff } from "./backoff.js";
-import { Fault } from "./fault.js";
+import { MemoryShelf } from "./database.js";
+import { Backoff } from "./link.js";
 import { Receipts } from "./receipts.js";
-import { MemoryShelf } from "./shelf.js";
+import { Fault } from "./requests.js";
 
 /** @typedef {import("./wire.js").MessageSent} MessageSent */
-/** @typedef {import("./shelf.js").Shelf} Shelf */
-/** @typedef {Pick<import("./turns.js").Turns, "take" | "tell" | "close">} Tabs */
+/** @typedef {import("./database.js").Shelf} Shelf */
+/** @typedef {Pick<import("./keep.js").Turns, "take" | "tell" | "close">} Tabs */
 
 /**
  * @typedef {Object} Entry

@@ -12,14 +12,12 @@
 
 import { Cache } from "./cache.js";
 import { Commands } from "./commands.js";
-import { Credentials } from "./credentials.js";
-import { Fault } from "./fault.js";
 import { Feed } from "./feed.js";
 import { Keep } from "./keep.js";
 import { Link } from "./link.js";
 import { Outbox } from "./outbox.js";
-import { Requests } from "./requests.js";
-import { SignIn } from "./signin.js";
+import { Fault, Requests } from "./requests.js";
+import { Credentials, SignIn } from "./signin.js";
 import { Typing } from "./typing.js";
 
 export { Fault };

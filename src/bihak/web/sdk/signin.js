@@ -1,13 +1,15 @@
-/** Signing in on each new connection, and what refusals and close codes mean for the next. */
+/** Signing in on each new connection: with what, and what refusals and close codes mean for the next. */
 
-import { ownerOf } from "./credentials.js";
-import { Fault, closingOf } from "./fault.js";
+import { closingOf } from "./link.js";
+import { Fault } from "./requests.js";
 
 /** @typedef {import("./wire.js").Welcome} Welcome */
+/** @typedef {import("./wire.js").Identity} Identity */
+/** @typedef {string | (() => string | Promise<string>)} Token */
 
 /**
  * @typedef {Object} SignInEnds
- * @property {import("./credentials.js").Credentials} credentials
+ * @property {Credentials} credentials
  * @property {import("./keep.js").Keep} keep
  * @property {string} [device]
  * @property {() => string | undefined} [status]  to arrive with
@@ -84,5 +86,68 @@ export class SignIn {
     else if (error.retryable) drop(TRY_AGAIN_LATER, error.message);
     else if (credentials.refused()) drop(ABNORMAL_CLOSURE, error.message);
     else refused(error.code, error.message);
+  }
+}
+
+/** Whose it is, and whether another try is worth it. */
+export class Credentials {
+  #token;
+  #participant;
+  #refusals = 0;
+
+  /** @param {{token?: Token, participant?: Identity}} options */
+  constructor({ token, participant }) {
+    this.#token = token;
+    this.#participant = participant;
+  }
+
+  /** @returns {string | null} a user_id, where it can be told without asking for a token */
+  get owner() {
+    if (typeof this.#token === "function") return null;
+    return ownerOf({ token: this.#token, ...this.#participant });
+  }
+
+  /** Whether there can be a token other than the last one. */
+  get renewable() {
+    return typeof this.#token === "function";
+  }
+
+  /** @returns {Promise<{token?: string} & Partial<Identity>>} */
+  async next() {
+    if (this.#token === undefined) return { ...this.#participant };
+    return { token: typeof this.#token === "function" ? await this.#token() : this.#token };
+  }
+
+  accepted() {
+    this.#refusals = 0;
+  }
+
+  /** A fresh token is worth one try; a second refusal in a row is the server's answer. */
+  refused() {
+    this.#refusals += 1;
+    return this.renewable && this.#refusals === 1;
+  }
+}
+
+/**
+ * @param {{token?: string} & Partial<Identity>} credential
+ * @returns {string | null} a user_id; null for a token that only the server can read
+ */
+export function ownerOf({ token, participant_type, participant_id }) {
+  if (token !== undefined) return subjectOf(token);
+  return participant_type === undefined ? null : `${participant_type}_${participant_id}`;
+}
+
+/**
+ * The `sub` of a JWT, unchecked: it only tells which drawer to open, and the server has the last word.
+ * @param {string} token
+ */
+function subjectOf(token) {
+  try {
+    const claims = token.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+    const { sub } = JSON.parse(atob(claims));
+    return typeof sub === "string" ? sub : null;
+  } catch {
+    return null;
   }
 }

@@ -1,7 +1,7 @@
 /** What opens over the page: the web client's own second screen, in a frame that can be closed. */
 
 import { el, fill } from "../app/dom.js";
-import { icon } from "../app/icon.js";
+import { icon } from "../app/pictures.js";
 import { t } from "../app/words.js";
 
 /** @typedef {import("../app/route.js").Route} Route */

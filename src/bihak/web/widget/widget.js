@@ -20,8 +20,6 @@ import { fromTag } from "./options.js";
 let present = null;
 /** What the tag said that has started it. */
 let tagWords = "";
-/** Of the last tag. */
-let tagServer = "";
 
 /** @param {Options} options */
 export async function start(options) {
@@ -39,9 +37,6 @@ export async function startTagged(words, server) {
   const options = { server, ...fromTag(words) };
   const said = JSON.stringify(options);
   if (said === tagWords && present?.isThere) return;
-  if (tagServer && tagServer !== server && present)
-    console.warn(`Bihak: one page, two servers: the widget of ${server} takes the place of that of ${tagServer}.`);
-  tagServer = server;
   const started = start(options);
   tagWords = said;
   await started;

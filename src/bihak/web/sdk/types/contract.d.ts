@@ -42,7 +42,7 @@ export type Options = {
      * where unsent messages wait; in browsers IndexedDB, and
      * memory elsewhere. `null`: memory, and no cache
      */
-    storage?: import("./shelf.js").Shelf | null | undefined;
+    storage?: import("./database.js").Shelf | null | undefined;
     /**
      * for Node before 22: `import WebSocket from "ws"`
      */

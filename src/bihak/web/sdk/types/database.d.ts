@@ -23,3 +23,54 @@ export class Database {
     run<T>(stores: string[], mode: IDBTransactionMode, work: (transaction: IDBTransaction) => Promise<T>): Promise<T>;
     #private;
 }
+/** @implements {Shelf} */
+export class MemoryShelf implements Shelf {
+    /** @param {Entry[]} [entries] */
+    constructor(entries?: Entry[]);
+    all(): Promise<import("./outbox.js").Entry[]>;
+    /** @param {number} conversationId */
+    next(conversationId: number): Promise<import("./outbox.js").Entry | undefined>;
+    /** @param {Entry} entry */
+    put(entry: Entry): Promise<void>;
+    /** @param {string} key */
+    delete(key: string): Promise<void>;
+    clear(): Promise<void>;
+    #private;
+}
+/** @implements {Shelf} */
+export class DatabaseShelf implements Shelf {
+    /** @param {Database} database */
+    constructor(database: Database);
+    all(): Promise<import("./outbox.js").Entry[]>;
+    /** @param {number} conversationId */
+    next(conversationId: number): Promise<import("./outbox.js").Entry | undefined>;
+    /** @param {Entry} entry */
+    put(entry: Entry): Promise<void>;
+    /** @param {string} key */
+    delete(key: string): Promise<void>;
+    clear(): Promise<undefined>;
+    #private;
+}
+export type Entry = import("./outbox.js").Entry;
+export type Placed = Entry & {
+    place: number;
+};
+/**
+ * a program of one's own may bring another one, such as a file
+ */
+export type Shelf = {
+    /**
+     * in the order they were written
+     */
+    all: () => Promise<Entry[]>;
+    /**
+     * the first that has not failed
+     */
+    next: (conversationId: number) => Promise<Entry | undefined>;
+    /**
+     * a new one behind all others, a known one in its place
+     */
+    put: (entry: Entry) => Promise<void>;
+    delete: (key: string) => Promise<void>;
+    clear: () => Promise<void>;
+};

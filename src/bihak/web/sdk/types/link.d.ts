@@ -28,6 +28,30 @@ export class Link {
     want(): void;
     #private;
 }
+export function closingOf(code: number): Closing;
+/**
+ * Exponential backoff with full jitter: any moment between now and a ceiling that doubles. When a server restarts, all
+ * of its clients come back at once; spreading them over the whole interval costs the least work in total (Brooker,
+ * "Exponential Backoff And Jitter", AWS Architecture Blog, 2015).
+ */
+export class Backoff {
+    /** @param {{baseMs?: number, capMs?: number, random?: () => number}} [options] */
+    constructor({ baseMs, capMs, random }?: {
+        baseMs?: number;
+        capMs?: number;
+        random?: () => number;
+    });
+    baseMs: number;
+    capMs: number;
+    random: () => number;
+    /**
+     * @param {number} [spreadMs]  a ceiling that is not to be lower
+     * @returns {number} milliseconds to wait; each call raises the ceiling of the next
+     */
+    nextMs(spreadMs?: number): number;
+    reset(): void;
+    #private;
+}
 export type Frame = import("./wire.js").Frame;
 /**
  * what is used of a WebSocket; the browser's, Node's, or that of the package `ws`
@@ -62,3 +86,24 @@ export type LinkEnds = {
     connecting: () => void;
 };
 export type Timer = ReturnType<typeof setTimeout>;
+/**
+ * What a close code of the protocol asks of a client.
+ */
+export type Closing = {
+    /**
+     * the session is over: no reconnect
+     */
+    final?: boolean | undefined;
+    /**
+     * only with another token
+     */
+    freshToken?: boolean | undefined;
+    /**
+     * come back at some moment within so long, at least
+     */
+    spreadMs?: number | undefined;
+    /**
+     * but not before that, even when there is something to send
+     */
+    restMs?: number | undefined;
+};

@@ -45,8 +45,8 @@ export class Outbox {
     #private;
 }
 export type MessageSent = import("./wire.js").MessageSent;
-export type Shelf = import("./shelf.js").Shelf;
-export type Tabs = Pick<import("./turns.js").Turns, "take" | "tell" | "close">;
+export type Shelf = import("./database.js").Shelf;
+export type Tabs = Pick<import("./keep.js").Turns, "take" | "tell" | "close">;
 export type Entry = {
     key: string;
     conversation_id: number;

@@ -1,3 +1,4 @@
+/** Requests that wait for their reply, by `request_id`, and how they fail. */
 /** @typedef {import("./wire.js").Frame} Frame */
 /** @typedef {import("./wire.js").Failure} Failure */
 /**
@@ -22,6 +23,20 @@ export class Requests {
     failAll(): void;
     #private;
 }
+/** The one class of failure that a caller of the client library sees. */
+export class Fault extends Error {
+    /** The request may or may not have been carried out: the connection ended, or no reply came in time. */
+    static disconnected(): Fault;
+    static timedOut(): Fault;
+    static tooLarge(): Fault;
+    static anotherPerson(): Fault;
+    /** @param {Failure} failure  an `error` frame, or the same shape made here */
+    constructor({ message, code, retryable, field, retry_after }: Failure);
+    code: string;
+    retryable: boolean;
+    field: string | undefined;
+    retryAfterMs: number | undefined;
+}
 export type Frame = import("./wire.js").Frame;
 export type Failure = import("./wire.js").Failure;
 export type Waiting = {
@@ -29,4 +44,3 @@ export type Waiting = {
     reject: (fault: Fault) => void;
     timer: ReturnType<typeof setTimeout>;
 };
-import { Fault } from "./fault.js";

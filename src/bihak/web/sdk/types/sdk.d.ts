@@ -50,6 +50,6 @@ export type State = import("./contract.js").State;
 export type StateChange = import("./contract.js").StateChange;
 export type Options = import("./contract.js").Options;
 export type Events = import("./contract.js").Events;
-import { Fault } from "./fault.js";
+import { Fault } from "./requests.js";
 import { Commands } from "./commands.js";
 import { Cache } from "./cache.js";

@@ -1,7 +1,13 @@
-/** The few line icons, drawn on a grid of 24. */
+/** The pictures that are drawn here: line icons, and a round face for each person and group. */
+
+import { el } from "./dom.js";
+
+/** @typedef {import("../sdk/wire.js").Status} Status */
 
 const SVG = "http://www.w3.org/2000/svg";
+const HUES = 8;
 
+/** On a grid of 24. */
 const STROKES = {
   back: ["M15 5l-7 7 7 7"],
   send: ["M4.5 12l15.5-7.5-4.5 15.5-4-6.5z", "M11.5 13.5L20 4.5"],
@@ -53,4 +59,53 @@ export function icon(name) {
     svg.append(path);
   }
   return svg;
+}
+
+/**
+ * Somebody's own picture where it may be loaded, else their initials on a colour of their own.
+ * @param {{userId: string, name: string, picture?: string | null, status?: Status, size?: "small" | "large"}} person
+ */
+export function avatar({ userId, name, picture, status, size }) {
+  const face = el("span", {
+    class: `avatar hue-${hueOf(userId)}${size ? ` avatar-${size}` : ""}`,
+    "aria-hidden": "true",
+  });
+  face.append(initials(name));
+  if (picture && isAllowed(picture)) {
+    const image = el("img", { src: picture, alt: "", referrerpolicy: "no-referrer", onerror: () => image.remove() });
+    face.append(image);
+  }
+  if (status) face.append(el("span", { class: `presence presence-${status}` }));
+  return face;
+}
+
+/** @param {number} conversationId @param {string} [kind]  its type @param {"small" | "large"} [size] */
+export function groupAvatar(conversationId, kind, size) {
+  const face = el("span", {
+    class: `avatar hue-${conversationId % HUES}${size ? ` avatar-${size}` : ""}`,
+    "aria-hidden": "true",
+  });
+  face.append(icon(kind === "broadcast" ? "broadcast" : "group"));
+  return face;
+}
+
+/** @param {string} userId @returns {number} the same for everyone who looks, on every device */
+export function hueOf(userId) {
+  let hash = 0;
+  for (const letter of userId) hash = (hash * 31 + /** @type {number} */ (letter.codePointAt(0))) >>> 0;
+  return hash % HUES;
+}
+
+/** @param {string} name */
+function initials(name) {
+  const words = name.split(/[\s_]+/u).filter(Boolean);
+  const ends = words.length > 1 ? [words[0], words[words.length - 1]] : words;
+  return ends.map((word) => [...word][0].toLocaleUpperCase()).join("") || "?";
+}
+
+/** The content security policy would refuse any other, noisily. @param {string} url */
+function isAllowed(url) {
+  if (!URL.canParse(url, location.href)) return false;
+  const { protocol, origin } = new URL(url, location.href);
+  return protocol === "https:" || origin === location.origin;
 }
