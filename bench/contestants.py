@@ -35,6 +35,8 @@ class Server:
     stores: tuple[int, ...]
     """Its database server and its Redis, where it has them and not inside."""
     places: cores.Places
+    database_url: str
+    """Empty where it has none."""
 
 
 @contextmanager
@@ -57,7 +59,7 @@ def running(name: str, seed: Seed, databases: Databases) -> Iterator[Server]:
         processes = (process.pid, *(worker.pid for worker in workers))
         for pid in processes:
             cores.pin(pid, places.server)
-        yield Server(port, processes, tuple(stores), places)
+        yield Server(port, processes, tuple(stores), places, url)
 
 
 def _start(name: str, url: str, redis_url: str) -> tuple[list[str], Mapping[str, str]]:

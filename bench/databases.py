@@ -1,4 +1,4 @@
-"""The databases of a benchmark: a private MariaDB with its defaults and SQLite files, planted once for each seed."""
+"""The databases of a benchmark: a private MariaDB with its defaults and SQLite files, planted for each run, or once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,22 +24,32 @@ NODE_TABLES = (
 )
 
 
+MANY = 10_000
+"""Conversations that take long to plant."""
+
+
 class Databases:
-    """Kept for a whole benchmark: contestants that ask for the same seed find what earlier runs have added."""
+    """Kept for a whole benchmark."""
 
     def __init__(self, folder: Path, mariadb: MariaDb) -> None:
         self.folder = folder
         self._mariadb = mariadb
         self._planted: dict[tuple[str, Seed], str] = {}
+        self._count = 0
 
     @property
     def mariadb_pid(self) -> int:
         return self._mariadb.pid
 
     def planted(self, store: str, seed: Seed) -> str:
-        """The URL of a database of that kind with what the seed says."""
+        """The URL of a database of that kind with what the seed says.
+
+        It is a new one, so that a run does not find what the one before it left to do; with many conversations, that
+        which others have used.
+        """
         key = (store, seed)
-        if key not in self._planted:
+        if key not in self._planted or seed.talks_of_all < MANY:
+            self._count += 1
             self._planted[key] = {"sqlite": self._sqlite, "mariadb": self._on_mariadb, "node": self._node}[store](seed)
         return self._planted[key]
 
@@ -52,7 +62,7 @@ class Databases:
             return int(found[1])
 
     def _sqlite(self, seed: Seed) -> str:
-        path = self.folder / f"{len(self._planted)}.db"
+        path = self.folder / f"{self._count}.db"
         database = open_sqlite(path)
         plant(database, seed)
         database.close()

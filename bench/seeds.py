@@ -39,6 +39,11 @@ class Seed:
     talks: int = 1
     base: int = 0
 
+    @property
+    def talks_of_all(self) -> int:
+        """How many conversations there are."""
+        return 1 if self.kind == "room" else self.people * self.talks // 2
+
     def conversations(self) -> Iterator[Conversation]:
         return {"pairs": self._pairs, "room": self._room, "ring": self._ring}[self.kind]()
 

@@ -63,7 +63,7 @@ def test_one_server_takes_every_load_and_has_stored_what_was_sent(databases: Dat
             assert result.faults == {}, name
             assert next(iter(result.figures.values())).per_s > 0, name
         outcome = load.run(server.port, SCENARIOS["pairs-8"].load)
-        where = databases.planted("sqlite", seed).removeprefix("sqlite:///")
+        where = server.database_url.removeprefix("sqlite:///")
         with sqlite3.connect(where) as connection:
             stored = "SELECT COUNT(*) FROM messages WHERE conversation_id <= ?"
             assert connection.execute(stored, (TINY.pairs,)).fetchone() == (outcome.sent,)
