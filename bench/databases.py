@@ -1,4 +1,4 @@
-"""The databases of a benchmark: a private MariaDB with its defaults and SQLite files, planted for each run, or once."""
+"""The databases of a benchmark: a private MariaDB with its defaults and SQLite files, each planted for one run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,11 +44,11 @@ class Databases:
     def planted(self, store: str, seed: Seed) -> str:
         """The URL of a database of that kind with what the seed says.
 
-        It is a new one, so that a run does not find what the one before it left to do; with many conversations, that
-        which others have used.
+        It is a new one, so that a run does not find what the one before it left to do. Where there are very many
+        conversations, it is the one that earlier runs have used.
         """
         key = (store, seed)
-        if key not in self._planted or seed.talks_of_all < MANY:
+        if key not in self._planted or seed.conversation_count < MANY:
             self._count += 1
             self._planted[key] = {"sqlite": self._sqlite, "mariadb": self._on_mariadb, "node": self._node}[store](seed)
         return self._planted[key]

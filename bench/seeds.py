@@ -40,7 +40,7 @@ class Seed:
     base: int = 0
 
     @property
-    def talks_of_all(self) -> int:
+    def conversation_count(self) -> int:
         """How many conversations there are."""
         return 1 if self.kind == "room" else self.people * self.talks // 2
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from bihak.features import backlog
-from bihak.features.backlog import Backlog, Due
+from bihak.features.backlog import AtOnce, Backlog, Due
 from bihak.features.messages import MessageDeleted, NewMessage
 from bihak.protocol.envelope import DurableEvent
 
@@ -38,7 +38,7 @@ async def taken(work: Backlog, *, times: int = 1, events: int = 1_000_000) -> li
             enough.set()
             await asyncio.sleep(3600)
 
-    running = asyncio.create_task(work.run(take, range(10, 15), events))
+    running = asyncio.create_task(work.run(take, AtOnce(10, 15), events))
     await enough.wait()
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

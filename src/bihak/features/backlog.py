@@ -26,6 +26,13 @@ EVENT_BYTES = 500
 """What an event takes beside its text, about."""
 
 
+class AtOnce(NamedTuple):
+    """How many conversations one step takes: no fewer while more are due, and never more."""
+
+    least: int
+    most: int
+
+
 class Due(NamedTuple):
     """What is to be worked on in one conversation."""
 
@@ -109,7 +116,7 @@ class Backlog:
         self._came.set()
 
     async def run(
-        self, work: Callable[[dict[int, Due]], Awaitable[None]], conversations: range, events: int = 1_000_000
+        self, work: Callable[[dict[int, Due]], Awaitable[None]], conversations: AtOnce, events: int = 1_000_000
     ) -> None:
         """Hands `work` what is due, so many conversations and events at a time, until it is cancelled.
 
@@ -128,14 +135,14 @@ class Backlog:
             else:
                 await asyncio.sleep(min(LONGEST_REST_S, REST * (time.perf_counter() - started)))
 
-    async def _take(self, conversations: range, events: int) -> dict[int, Due]:
+    async def _take(self, conversations: AtOnce, events: int) -> dict[int, Due]:
         while True:
             now = asyncio.get_running_loop().time()
             while self._waiting and self._waiting[0][0] <= now:
                 self._fall_due(self._waiting.popleft()[1], now)
             if self._due:
                 share = len(self._due) // SHARE
-                return self._take_due(min(max(share, conversations.start), conversations.stop), events)
+                return self._take_due(min(max(share, conversations.least), conversations.most), events)
             if self._waiting:
                 await asyncio.sleep(self._waiting[0][0] - now)
             else:

@@ -16,7 +16,7 @@ from bihak.core.context import Call, Query, Transaction
 from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.node import Node
 from bihak.errors import ChatError, NotFound
-from bihak.features.backlog import Backlog, Due
+from bihak.features.backlog import AtOnce, Backlog, Due
 from bihak.features.deferred import Progress, deferred_progress
 from bihak.features.messages import Messages, Ok
 from bihak.features.notifications.deletions import take_back
@@ -45,7 +45,7 @@ LIST_MAX = 100
 NOTIFY_AFTER_S = 2.0
 """How long whoever is there has to read a message before they are notified of it."""
 NEW_WITHIN_MS = 15_000
-CONVERSATIONS_AT_ONCE = range(8, 48)
+CONVERSATIONS_AT_ONCE = AtOnce(8, 48)
 
 
 class ListNotifications(Request, tag="notifications", kw_only=True):

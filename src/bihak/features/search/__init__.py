@@ -16,7 +16,7 @@ from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.errors import ChatError, InvalidField
-from bihak.features.backlog import Backlog, Due
+from bihak.features.backlog import AtOnce, Backlog, Due
 from bihak.features.deferred import Progress
 from bihak.features.fulltext import engine_of, message_words
 from bihak.features.messages import (
@@ -42,7 +42,7 @@ INDEX_AFTER_S = 0.3
 REST_S = 1.0
 """How long a conversation rests between two steps, while more is said in it."""
 SEQS_AT_ONCE = 200
-CONVERSATIONS_AT_ONCE = range(20, 64)
+CONVERSATIONS_AT_ONCE = AtOnce(20, 64)
 PURGE_REST_S = 0.05
 CATCH_UP_RETRY_S = 0.05
 """How long to leave the conversations to another step that is at work on them."""
@@ -127,9 +127,9 @@ class Search(Feature):
         """
         behind = await self._node.readers.run(partial(self._progress.behind_of, who=who))
         while behind:
-            some = behind[: CONVERSATIONS_AT_ONCE.stop]
+            some = behind[: CONVERSATIONS_AT_ONCE.most]
             again = await self._read_and_index(some)
-            behind = [cid for cid in some if cid in again] + behind[CONVERSATIONS_AT_ONCE.stop :]
+            behind = [cid for cid in some if cid in again] + behind[CONVERSATIONS_AT_ONCE.most :]
             if len(again) == len(some):
                 await asyncio.sleep(CATCH_UP_RETRY_S)
 
