@@ -91,7 +91,7 @@ async def test_what_is_refused_is_taken_back_and_what_comes_late_is_not_forgotte
     ids = [(await ask(http, demo, ann, "POST", said, content=f"No {at}"))["message_id"] for at in range(3)]
     for at in range(60):
         quoted = {"reply_to_id": ids[2]} if at == 59 else {}
-        ids.append((await ask(http, demo, bob, "POST", said, content=f"then {at}", **quoted))["message_id"])
+        ids.append((await ask(http, demo, bob, "POST", said, content=f"then {at}.", **quoted))["message_id"])
     person, wire = await people.arrive(), Wire()
     page = person.page
     await wire.watch(page)
@@ -108,11 +108,11 @@ async def test_what_is_refused_is_taken_back_and_what_comes_late_is_not_forgotte
     wire.release()
     await expect(message(page, "Number three")).to_have_count(1)
     await expect(message(page, "then fifty-eight")).to_have_count(1)
-    await expect(message(page, "then 56")).to_have_count(1)
-    await expect(message(page, "then 57")).to_have_count(0)
-    await expect(message(page, "then 59").get_by_role("button", name="No 2")).to_be_visible()
+    await expect(message(page, "then 56.")).to_have_count(1)
+    await expect(message(page, "then 57.")).to_have_count(0)
+    await expect(message(page, "then 59.").get_by_role("button", name="No 2")).to_be_visible()
 
-    row = message(page, "then 59")
+    row = message(page, "then 59.")
     await expect(page.get_by_role("button", name="New conversation")).to_be_visible()
     wire.refused, wire.held = {"add_reaction"}, {"error"}
     await row.hover()

@@ -174,6 +174,7 @@ async def test_whoever_is_silent_on_every_connection_is_away_until_they_do_somet
 async def test_whoever_was_silent_and_says_that_they_are_away_stays_so(cluster: Cluster) -> None:
     bob = await neighbours(cluster)
     alice = await cluster.connect("user_1", 0)
+    await cluster.settle()  # that she is there has been told
     await wait(cluster, AWAY_AFTER_S)
     assert statuses(bob, "user_1") == ["online", "away"]
     await alice.do("set_status", status="away")
