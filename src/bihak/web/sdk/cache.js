@@ -33,6 +33,7 @@ export class Cache {
   #changes = [];
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
+  #written = Promise.resolve();
   #userId = "";
   #nowMs;
 
@@ -114,10 +115,15 @@ export class Cache {
     this.#change((pages) => pages.restart(conversation_id, last_seq));
   }
 
-  /** Writes what has gathered. */
-  async flush() {
+  /** Writes what has gathered; done once that is written, and what was being written already. */
+  flush() {
     clearTimeout(this.#timer);
     this.#timer = undefined;
+    this.#written = this.#written.then(() => this.#save());
+    return this.#written;
+  }
+
+  async #save() {
     const changes = this.#changes.splice(0);
     const database = await this.#database;
     if (changes.length === 0 || !database) return;

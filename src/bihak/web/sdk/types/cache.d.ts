@@ -26,7 +26,7 @@ export class Cache {
     }, before?: number): void;
     /** Its messages have holes, or may have. @param {Head} head */
     resync({ conversation_id, last_seq }: Head): void;
-    /** Writes what has gathered. */
+    /** Writes what has gathered; done once that is written, and what was being written already. */
     flush(): Promise<void>;
     clear(): Promise<void>;
     #private;
