@@ -1,10 +1,14 @@
 """What every kind of test may ask for."""
 
+import asyncio
+import functools
+import inspect
 import os
 import shutil
 import signal
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -15,6 +19,8 @@ from tests.servers import MariaDb, running_mariadb
 
 MEMORY = Path("/dev/shm")  # noqa: S108 -- pytest makes a folder in it that is its user's alone
 ENOUGH_BYTES = 4 << 30
+HUNG_AFTER_S = 300.0
+"""Far longer than any test takes, and less than `faulthandler_timeout`, which says less of what it ends."""
 
 
 def pytest_configure() -> None:
@@ -25,6 +31,21 @@ def pytest_configure() -> None:
     settings.load_profile("without a time limit")
     if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A test that waits for what never comes fails, where it waits, instead of holding up the whole run for good."""
+    if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
+        item.obj = _fails_if_hung(item.obj)
+
+
+def _fails_if_hung(test: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    @functools.wraps(test)
+    async def limited(*arguments: Any, **named: Any) -> None:
+        async with asyncio.timeout(HUNG_AFTER_S):
+            await test(*arguments, **named)
+
+    return limited
 
 
 @pytest.fixture(scope="session")
