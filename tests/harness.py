@@ -568,7 +568,7 @@ class Cluster:
                 {
                     table.name: connection.execute(sa.select(sa.func.count()).select_from(table)).scalar_one()
                     for table in metadata.sorted_tables
-                    if table.name not in ("id_blocks", "deferred_progress", "message_words", "notifications")
+                    if table.name not in ("id_blocks", "deferred_progress", "message_words", "notifications", "presence_nodes")
                 }
             )
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bihak.core.hub import GAP_HOLD_S
 from bihak.core.log import RESUME_LIMIT
 from bihak.errors import UnknownType
 from bihak.features.arriving import Auth
@@ -232,6 +233,7 @@ async def test_whoever_is_taken_out_again_while_they_come_back_is_told_what_they
     alice, bob, cid = await two(cluster)
     owner = alice.session.actor
     assert owner is not None
+    await cluster.clock.advance(GAP_HOLD_S)  # else Bob's node may still be about to look who was taken in
     bob.drop()
     await cluster.settle()
     await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
