@@ -1,5 +1,6 @@
 """The system's Chromium, without a window, and pages that must have nothing to complain of."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -31,6 +32,10 @@ async def running_chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
+UNREACHABLE = re.compile("net::ERR_(CONNECTION_REFUSED|INTERNET_DISCONNECTED|FAILED) ")
+"""The last is what a service worker's fetch fails with."""
+
+
 class Person:
     """Somebody with a browser profile of their own, and what their pages complained of."""
 
@@ -47,6 +52,11 @@ class Person:
         context = await browser.new_context(**options)
         await context.add_init_script(_TELL_VIOLATIONS)
         return cls(context, await context.new_page())
+
+    @property
+    def own_complaints(self) -> list[str]:
+        """Without what the browser tells of each connection that failed: for who was without network or server."""
+        return [told for told in self.complaints if not UNREACHABLE.search(told)]
 
     async def _asked(self, dialog: Dialog) -> None:
         self.complaints.append(f"dialog: {dialog.message}")
