@@ -251,6 +251,7 @@ async def test_what_follows_the_first_picture_moves_nothing_and_nobody_waits_for
         LAID_OUT,
     )
     assert await was.evaluate("(was) => was.length") > 10
+    await message(page, "early").hover()
     await page.get_by_role("searchbox").fill("early")
     completed.set()
     # What was written to search with is looked for now.
@@ -263,6 +264,8 @@ async def test_what_follows_the_first_picture_moves_nothing_and_nobody_waits_for
         }).map(([node]) => node.outerHTML.slice(0, 200))"""
     )
     assert moved == []
+    # Nor need the mouse move again.
+    await expect(message(page, "early").get_by_role("button", name="React")).to_be_visible()
     await page.keyboard.press("Alt+M")
     await expect(page.get_by_role("textbox", name="Message")).to_be_focused()
 

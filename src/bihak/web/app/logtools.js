@@ -40,8 +40,12 @@ export class LogTools {
       act: (row, key) => this.#act(row, key),
     });
     this.jump.addEventListener("click", around.jump);
+    const equip = (/** @type {EventTarget | null} */ target) => this.with((tools) => tools.equip(target));
     for (const near of ["pointerover", "focusin"])
-      list.addEventListener(near, ({ target }) => this.with((tools) => tools.equip(target)), { once: true });
+      list.addEventListener(near, ({ target }) => equip(target), { once: true });
+    // Somebody was there before this.
+    const at = list.querySelector(":hover, :focus-within");
+    if (at) equip(at);
     for (const row of list.children) if (row instanceof HTMLElement) this.made(row, false);
     this.#focus.settle();
   }
