@@ -17,10 +17,18 @@ class Pipe:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.unread = 0
+        self.takes = OUTBOX_BYTES
+        """At once."""
         self.closed: CloseCode | None = None
 
     def write(self, frames: bytes) -> None:
         self.written.append(frames)
+
+    def write_now(self, frames: bytes) -> int:
+        taken = frames[: 0 if self.unread else self.takes]
+        if taken:
+            self.written.append(taken)
+        return len(taken)
 
     def buffered_bytes(self) -> int:
         return self.unread
@@ -105,14 +113,24 @@ def test_what_is_offered_at_once_does_not_overtake_what_waits_or_is_unread() -> 
     assert session.offer_now(b"three")
     session.flush()
     assert pipe.written == [b"one", b"twothree"]
-    assert session.offer_now(bytes(OUTBOX_BYTES))
-    session.flush()
-    pipe.unread = OUTBOX_BYTES
-    assert not session.offer_now(b"four")
     pipe.unread = DRAINED_BYTES
-    assert session.offer_now(b"five")
+    assert not session.offer_now(bytes(OUTBOX_BYTES))
+    assert session.offer_now(b"four")
     session.flush()
     assert calls.congestions == 1
+
+
+def test_the_rest_of_what_was_taken_in_part_comes_before_all_else_and_is_not_refused() -> None:
+    session, pipe, calls = opened()
+    session.send(bytes(OUTBOX_BYTES))
+    session.flush()
+    pipe.written.clear()
+    pipe.takes = 2
+    assert session.offer_now(b"one")
+    assert session.offer_now(b"two")
+    session.send(b"three")
+    session.flush()
+    assert (pipe.written, calls.flushes) == ([b"on", b"etwothree"], 2)
 
 
 def test_a_reply_is_never_refused() -> None:

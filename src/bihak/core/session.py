@@ -25,6 +25,10 @@ class Wire(Protocol):
         """Hands over whole frames; never blocks. May raise RuntimeError once the connection is closing."""
         ...
 
+    def write_now(self, frames: bytes) -> int:
+        """Gives the system what it takes at once, unless something waits for it already; how many bytes that was."""
+        ...
+
     def buffered_bytes(self) -> int:
         """What was handed over and is still waiting for the other side to read."""
         ...
@@ -124,20 +128,14 @@ class Session:
         return True
 
     def offer_now(self, frames: bytes) -> bool:
-        """As `offer`, in a write of its own if nothing waits.
+        """As `offer`, in a write of its own if nothing waits; of what was begun, the rest is never refused.
 
         For what many sessions get: a second round over them would take longer than the writes that it saves.
         """
-        size = len(frames)
-        if self._outbox or self.closed or self._buffered_bytes + size > DRAINED_BYTES:
+        if self._outbox or self.closed:
             return self.offer(frames)
-        self._buffered_bytes += size
-        self._flushed_bytes += size
-        try:
-            self._write(frames)
-        except RuntimeError:
-            self.gone = True  # the connection is closing
-        return True
+        taken = self._wire.write_now(frames)
+        return taken == len(frames) or self.offer(frames[taken:])
 
     def unread_bytes(self) -> int:
         """What is on its way to the other side: the outbox and what the transport holds."""
@@ -212,6 +210,9 @@ class NoWire:
 
     def write(self, frames: bytes) -> None:
         pass
+
+    def write_now(self, frames: bytes) -> int:
+        return len(frames)
 
     def buffered_bytes(self) -> int:
         return 0

@@ -1,6 +1,7 @@
 """One WebSocket connection: frames in, to whoever serves them; outboxes out, in whole frames."""
 
 import asyncio
+import os
 from typing import Protocol
 
 from bihak.core.session import Session
@@ -42,7 +43,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         *("bad_frames", "code", "heard", "reason", "session", "write"),
-        *("_abort", "_before", "_is_asked", "_is_deaf", "_is_lost", "_is_new", "_pending"),
+        *("_abort", "_before", "_fd", "_is_asked", "_is_deaf", "_is_lost", "_is_new", "_pending"),
         *("_reader", "_served", "_transport"),
     )
 
@@ -60,6 +61,8 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._served = served
         self._before = before
+        self._fd = -1
+        """The socket's, once somebody has asked."""
         self._reader: FrameReader | None = None
         """While something is begun, or waits."""
         self._pending: asyncio.Handle | None = None
@@ -72,6 +75,18 @@ class Connection(asyncio.Protocol):
         self._is_new = True
 
     # Wire
+
+    def write_now(self, frames: bytes) -> int:
+        """Past the transport, which would put it off until the end of the turn."""
+        transport = self._transport
+        if transport.is_closing() or transport.get_write_buffer_size():
+            return 0
+        try:
+            if self._fd < 0:
+                self._fd = transport.get_extra_info("socket").fileno()
+            return os.write(self._fd, frames)
+        except OSError:
+            return 0  # it takes nothing now, or the transport will find out
 
     def buffered_bytes(self) -> int:
         return 0 if self._transport.is_closing() else self._transport.get_write_buffer_size()
