@@ -188,8 +188,13 @@ async def test_neither_takes_the_style_of_the_other(demo: ServerProcess, visitor
         await panel(page).get_by_role("link", name=re.compile("^Grace")).click()
         await expect(panel(page).get_by_role("textbox", name="Message")).to_be_visible()
         await page.evaluate("document.activeElement.blur()")
-        await panel(page).locator(".bubble").last.hover()
-        await expect(panel(page).locator(".bubble-row").last.locator(".tool").first).to_be_visible()
+        row = panel(page).locator(".bubble-row").last
+
+        async def has_tools(row: Locator = row) -> bool:
+            await row.locator(".bubble").hover()  # again, should the messages have moved
+            return await row.locator(".tool").first.is_visible()
+
+        await until(has_tools)
         await settle(page)
         assert await looks_of_the_page(page) == before
         seen.append(

@@ -40,12 +40,11 @@ export class LogTools {
       act: (row, key) => this.#act(row, key),
     });
     this.jump.addEventListener("click", around.jump);
-    const equip = (/** @type {EventTarget | null} */ target) => this.with((tools) => tools.equip(target));
-    for (const near of ["pointerover", "focusin"])
-      list.addEventListener(near, ({ target }) => equip(target), { once: true });
-    // Somebody was there before this.
-    const at = list.querySelector(":hover, :focus-within");
-    if (at) equip(at);
+    // Somebody may be there before this; and rows may be made anew before the tools have come.
+    const near = () => list.querySelectorAll(":scope > :is(:hover, :focus-within)");
+    const equip = () => this.with((tools) => near().forEach((row) => tools.equip(row)));
+    for (const comes of ["pointerover", "focusin"]) list.addEventListener(comes, equip, { once: true });
+    if (near().length > 0) equip();
     for (const row of list.children) if (row instanceof HTMLElement) this.made(row, false);
     this.#focus.settle();
   }
