@@ -174,6 +174,8 @@ async def test_a_long_history_is_read_by_scrolling_up(demo: ServerProcess, pair:
         for number in range(120):
             client.send(conversation_id, f"line {number:03}")
         await client.all_sent()
+        while not (await client.search("line 050", conversation_id=conversation_id)).messages:
+            await asyncio.sleep(0.1)  # the index comes after
     async with terminal(demo, ann, start_with=conversation_id) as here:
         transcript = here.app.query_one(Transcript)
         await sees(here, r"line 119")
