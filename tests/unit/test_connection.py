@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 
 import pytest
+import uvloop
 
 from bihak.core.outbox import Outboxes
 from bihak.core.session import Session
@@ -52,6 +53,29 @@ async def test_what_the_system_takes_only_in_part_comes_whole_and_in_order(
         heard += await asyncio.get_running_loop().sock_recv(theirs, 1 << 16)
     assert heard == b"".join(chunks)
     assert connection.write_now(b"now") == 3
+
+
+def test_nothing_overtakes_what_waits_in_a_transport_of_the_servers_own_event_loop() -> None:
+    async def write_both_ways() -> tuple[bytes, int]:
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        transport, _ = await asyncio.get_running_loop().create_unix_connection(asyncio.Protocol, sock=ours)
+        connection = Connection(transport, Nobody())
+        connection.write(b"one")
+        connection.write_now(b"two")
+        connection.write(b"three")
+        await asyncio.sleep(0.01)
+        heard = theirs.recv(100)
+        connection.write(bytes(1_000_000))
+        theirs.recv(1 << 18)
+        taken = connection.write_now(b"too early")
+        transport.abort()
+        theirs.close()
+        return heard, taken
+
+    heard, taken = uvloop.run(write_both_ways())
+    assert heard in (b"onetwothree", b"onethree"), "the second is refused, or in its place"
+    assert taken == 0
 
 
 async def test_nothing_is_written_past_a_transport_that_closes_or_to_nobody(

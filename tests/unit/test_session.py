@@ -113,9 +113,12 @@ def test_what_is_offered_at_once_does_not_overtake_what_waits_or_is_unread() -> 
     assert session.offer_now(b"three")
     session.flush()
     assert pipe.written == [b"one", b"twothree"]
+    session.send(bytes(OUTBOX_BYTES))
+    session.flush()
+    pipe.unread = OUTBOX_BYTES
+    assert not session.offer_now(b"four")
     pipe.unread = DRAINED_BYTES
-    assert not session.offer_now(bytes(OUTBOX_BYTES))
-    assert session.offer_now(b"four")
+    assert session.offer_now(b"five")
     session.flush()
     assert calls.congestions == 1
 

@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
     # Wire
 
     def write_now(self, frames: bytes) -> int:
-        """Past the transport, which would put it off until the end of the turn."""
+        """Past the transport, which costs more than the system call needs; so not for one that encrypts."""
         transport = self._transport
         if transport.is_closing() or transport.get_write_buffer_size():
             return 0

@@ -43,7 +43,7 @@ export class LogTools {
     // Somebody may be there before this; and rows may be made anew before the tools have come.
     const near = () => list.querySelectorAll(":scope > :is(:hover, :focus-within)");
     const equip = () => this.with((tools) => near().forEach((row) => tools.equip(row)));
-    for (const comes of ["pointerover", "focusin"]) list.addEventListener(comes, equip, { once: true });
+    for (const type of ["pointerover", "focusin"]) list.addEventListener(type, equip, { once: true });
     if (near().length > 0) equip();
     for (const row of list.children) if (row instanceof HTMLElement) this.made(row, false);
     this.#focus.settle();
