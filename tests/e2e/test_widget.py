@@ -379,6 +379,8 @@ async def test_an_early_click_waits_and_a_whole_screen_holds_the_focus(demo: Ser
     await expect(bubble(page)).to_be_visible()
     await page.get_by_role("textbox", name="A field of the page").click()
     await page.set_viewport_size({"width": 390, "height": 700})
+    is_modal = "document.querySelector('bihak-chat').shadowRoot.querySelector('dialog').matches(':modal')"
+    await until(lambda: page.evaluate(is_modal))
     await page.keyboard.press("Shift+Tab")
     assert await page.evaluate("document.activeElement.localName") != "button"
     await page.keyboard.press("Escape")
