@@ -23,9 +23,9 @@ import sqlalchemy as sa
 
 from bihak.cluster.base import Backplane, Deliver, Publication
 from bihak.cluster.local import LocalBackplane, LocalBus
-from bihak.core.context import Call, Transaction
+from bihak.core.context import Transaction
 from bihak.core.dispatcher import Dispatcher
-from bihak.core.feature import Feature, write, write_many
+from bihak.core.feature import Feature, write
 from bihak.core.hub import GAP_HOLD_S
 from bihak.core.identity import Authenticator
 from bihak.core.node import Node, NodeOptions
@@ -33,7 +33,6 @@ from bihak.core.session import Session
 from bihak.core.sweep import EVERY_S
 from bihak.errors import CloseCode
 from bihak.features.catalog import make_features, render_message
-from bihak.features.messages import Ok
 from bihak.features.participants import SaveParticipant
 from bihak.protocol.envelope import Request
 from bihak.protocol.types import Participant
@@ -48,6 +47,7 @@ from bihak.transports.auth import TrustedAuthenticator
 Frame = dict[str, Any]
 
 MAX_ROUNDS = 2000
+WRITER_POLL_S = 0.0005
 """Rounds of `settle` after which the cluster is taken to be running in a circle."""
 FILLED_BY_THEMSELVES = {"deferred_progress", "id_blocks", "message_words", "notifications", "presence_nodes"}
 
@@ -390,28 +390,18 @@ class Device:
 # Nodes
 
 
-class Barrier(Request, tag="barrier", kw_only=True):
-    """The harness's own: answered when all that the writer had before it is committed and published."""
-
-
 class Change(Request, tag="change", kw_only=True):
     """The harness's own: a statement."""
 
     sql: str
 
 
-class Barriers(Feature):
+class Changes(Feature):
     """The harness's own feature."""
 
     @write(Change, internal=True)
     def change(self, tx: Transaction, request: Change) -> None:
         tx.connection.execute(sa.text(request.sql))
-
-    @write_many(Barrier, internal=True)
-    def reach(self, _tx: Transaction, calls: Sequence[Call[Barrier]]) -> None:
-        """All barriers of a transaction at once."""
-        for call in calls:
-            call.outcome = Ok()
 
 
 @dataclass
@@ -448,7 +438,7 @@ class Cluster:
                 database,
                 plane,
                 authenticator or TrustedAuthenticator(),
-                lambda node: [*make_features(node), Barriers()],
+                lambda node: [*make_features(node), Changes()],
                 render_message,
                 options or NodeOptions(),
                 **extra,
@@ -534,9 +524,9 @@ class Cluster:
             await self._reads.ended.wait()
             await self.clock.run_ready()
             return True
-        # What the writers have is committed and published when these are answered.
-        await asyncio.gather(*(node.call(Barrier()) for node in self.nodes if not node.draining))
-        await self.clock.run_ready()
+        while not all(node.dispatcher.writer.is_idle for node in self.nodes):
+            await asyncio.to_thread(time.sleep, WRITER_POLL_S)
+        await self.clock.run_ready()  # what was committed is published
         if self.activity != before or self._reads.running:
             return True
         released = [plane.release() for plane in self.planes]  # of every one, also behind the first that had some
@@ -586,9 +576,9 @@ class Cluster:
     def one_batch(self, node: int = 0) -> Iterator[None]:
         """What is written to that node inside goes into one transaction."""
         writer = self.nodes[node].dispatcher.writer
-        while not writer._asleep:
-            time.sleep(0.0005)
-        with writer._wake:  # the writer cannot wake up meanwhile
+        while writer._asleep < len(writer._committers):
+            time.sleep(WRITER_POLL_S)
+        with writer._wake:  # none of its threads can wake up meanwhile
             yield
 
     # Instruments

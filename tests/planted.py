@@ -59,7 +59,7 @@ def reply_before_commit(patch: pytest.MonkeyPatch) -> None:
     def run_and_answer(self: WriteBatch, connection: Any) -> None:
         run(self, connection)
         for dispatcher in dispatchers:
-            if dispatcher.writer._thread.ident and dispatcher.writer._connection is connection:
+            if any(committer._connection is connection for committer in dispatcher.writer._committers):
                 done(dispatcher, self)
 
     patch.setattr(Dispatcher, "start", remember)

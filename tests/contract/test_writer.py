@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import pytest
 import sqlalchemy as sa
@@ -12,7 +13,7 @@ import stamina
 from bihak.errors import ChatError, Conflict, Internal, Unavailable
 from bihak.storage.dialect import Database, TransientFault
 from bihak.storage.ids import IdBlocks
-from bihak.storage.writer import MAX_BATCH, Writer
+from bihak.storage.writer import BACKGROUND, FEW, MANY, MAX_BATCH, Writer
 from tests.harness import Place
 
 rows = sa.Table(
@@ -74,11 +75,11 @@ class Batch:
 class Desk:
     """A writer, and who waits for its answers."""
 
-    def __init__(self, database: Database, *, max_queue: int = 1000) -> None:
+    def __init__(self, database: Database, **options: Any) -> None:
         self.database = database
         self.order: list[Job] = []
         self._answered = threading.Condition()
-        self.writer: Writer[Job, Batch] = Writer(database, Batch, self._done, max_queue=max_queue)
+        self.writer: Writer[Job, Batch] = Writer(database, Batch, self._done, **options)
 
     def _done(self, batch: Batch) -> None:
         with self._answered:
@@ -126,17 +127,25 @@ class Desk:
             return list(connection.execute(sa.select(rows.c.word).order_by(rows.c.id)).scalars())
 
 
+DeskT = TypeVar("DeskT", bound="Desk")
+
+
+@contextmanager
+def opened(desk: DeskT) -> Iterator[DeskT]:
+    with desk.database.writer_engine.begin() as connection:
+        rows.create(connection)
+    desk.writer.start()
+    yield desk
+    assert desk.writer.stop(30.0)
+    with desk.database.writer_engine.begin() as connection:
+        rows.drop(connection)
+
+
 @pytest.fixture
 def desk(place: Place) -> Iterator[Desk]:
     (database,) = place.handles(1)
-    with database.writer_engine.begin() as connection:
-        rows.create(connection)
-    made = Desk(database)
-    made.writer.start()
-    yield made
-    assert made.writer.stop(30.0)
-    with database.writer_engine.begin() as connection:
-        rows.drop(connection)
+    with opened(Desk(database)) as made:
+        yield made
 
 
 @pytest.fixture
@@ -283,11 +292,7 @@ def test_a_commit_whose_reply_is_lost_is_neither_doubled_nor_lost(desk: Desk, is
 
 def test_a_full_queue_refuses_and_takes_again_when_there_is_room(place: Place) -> None:
     (database,) = place.handles(1)
-    with database.writer_engine.begin() as connection:
-        rows.create(connection)
-    desk = Desk(database, max_queue=5)
-    desk.writer.start()
-    try:
+    with opened(Desk(database, max_queue=5)) as desk:
         jobs = [Job(word) for word in words(5)]
         with desk.held_up():
             desk.submit(*jobs)
@@ -297,10 +302,6 @@ def test_a_full_queue_refuses_and_takes_again_when_there_is_room(place: Place) -
         desk.wait_for(*jobs)
         assert desk.write("again") == ["again"]
         assert "one too many" not in desk.stored()
-    finally:
-        desk.writer.stop(30.0)
-        with database.writer_engine.begin() as connection:
-            rows.drop(connection)
 
 
 @pytest.mark.usefixtures("soon")
@@ -339,3 +340,159 @@ def test_stopping_finishes_what_is_queued_and_refuses_what_comes_later(desk: Des
             desk.submit(Job("too late"))
     stopper.join()
     assert [job.answers for job in jobs] == [[word] for word in words(20)]
+
+
+# Two transactions at once
+
+
+@dataclass(eq=False)
+class Claiming(Job):
+    """A job that says what it needs to itself."""
+
+    claims: tuple[object, ...] = ()
+
+
+class Claims(Desk):
+    """A writer whose jobs go into two transactions where the database lets them."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database, claims=lambda job: job.claims if isinstance(job, Claiming) else ())
+
+    @contextmanager
+    def busy(self, *words: str, claims: Sequence[object] = ()) -> Iterator[None]:
+        """Inside, one transaction is under way, with these jobs, of which each has these claims."""
+        inside, go_on = threading.Event(), threading.Event()
+
+        def wait(_connection: sa.Connection) -> None:
+            inside.set()
+            assert go_on.wait(30.0)
+
+        jobs = [Claiming(word, wait if word == words[-1] else lambda _: None, claims=tuple(claims)) for word in words]
+        self.submit_together(*jobs)
+        assert inside.wait(30.0)
+        try:
+            yield
+        finally:
+            go_on.set()
+            self.wait_for(*jobs)
+
+    def submit_together(self, *jobs: Job) -> None:
+        """They are in the queue before anybody looks."""
+        with self.writer._wake:
+            self.submit(*jobs)
+
+
+@pytest.fixture
+def two(mariadb_place: Place) -> Iterator[Claims]:
+    (database,) = mariadb_place.handles(1)
+    with opened(Claims(database)) as desk:
+        yield desk
+
+
+def test_what_comes_beside_a_small_transaction_need_not_wait_for_it(two: Claims) -> None:
+    with two.busy("first"):
+        assert two.write("second") == ["second"]
+        assert two.stored() == ["second"]
+    assert sorted(two.stored()) == ["first", "second"]
+    assert (two.writer.batches, two.writer.jobs) == (2, 2)
+
+
+def test_jobs_with_a_claim_in_common_wait_for_each_other_and_keep_their_order(two: Claims) -> None:
+    alike = [Claiming("alike 1", claims=("a",)), Claiming("alike 2", claims=("b", "a")), Claiming("3", claims=("b",))]
+    other = Claiming("other", claims=("c",))
+    with two.busy("first", claims=["a"]):
+        two.submit(*alike, other)
+        two.wait_for(other)
+        # The last of them needs nothing that the first transaction has, but follows one that does.
+        assert two.stored() == ["other"]
+        assert two.writer.queue_length == 3
+    two.wait_for(*alike)
+    assert [job.word for job in two.order] == ["other", "first", "alike 1", "alike 2", "3"]
+
+
+def test_beside_a_larger_transaction_others_wait_until_they_are_many(two: Claims) -> None:
+    jobs = [Claiming(word) for word in words(MANY)]
+    with two.busy(*(f"large {number}" for number in range(FEW + 1))):
+        two.submit(*jobs[:-1])
+        while two.writer._is_waking:
+            pass  # until somebody who was woken has looked
+        assert two.writer.queue_length == MANY - 1
+        two.submit(jobs[-1])
+        two.wait_for(*jobs)
+        assert two.stored() == words(MANY)
+    assert two.writer.batches == 2
+
+
+def test_beside_what_the_server_does_by_itself_nobody_waits(two: Claims) -> None:
+    with two.busy(*(f"large {number}" for number in range(FEW + 1)), claims=[BACKGROUND]):
+        more = Claiming("more of it", claims=(BACKGROUND,))
+        two.submit(more)
+        assert two.write("message") == ["message"]
+        assert two.stored() == ["message"]
+        assert not more.answers
+    two.wait_for(more)
+
+
+def test_where_little_is_said_it_does_not_share_a_transaction_with_the_servers_own_work(two: Claims) -> None:
+    own, message = Claiming("own", claims=(BACKGROUND,)), Claiming("message")
+    two.submit_together(own, message)
+    two.wait_for(own, message)
+    assert two.writer.batches == 2
+    many = [Claiming(word, claims=() if at else (BACKGROUND,)) for at, word in enumerate(words(FEW + 2))]
+    two.submit_together(*many)
+    two.wait_for(*many)
+    assert two.writer.batches == 3
+
+
+@pytest.mark.usefixtures("soon")
+def test_while_one_transaction_cannot_reach_the_database_what_waits_for_it_fails_with_it(two: Claims) -> None:
+    follower = Claiming("follower", claims=("a",))
+
+    def away(_connection: sa.Connection) -> None:
+        if not follower.answers and follower not in two.writer._queue:
+            two.submit(follower)
+        raise TransientFault("away")
+
+    first = Claiming("first", away, claims=("a",))
+    with two.busy("beside", claims=["b"]):
+        two.submit(first)
+        answers = two.wait_for(first, follower)
+    assert all(isinstance(answer, Unavailable) for answer in answers)
+    assert two.stored() == ["beside"]
+    assert two.write("back") == ["back"]
+
+
+def test_no_job_is_lost_or_answered_twice_however_many_come_at_once(two: Claims) -> None:
+    jobs = [[Claiming(f"{thread} {at}", claims=(at % 7, thread)) for at in range(300)] for thread in range(4)]
+
+    def send(some: Sequence[Claiming]) -> None:
+        for job in some:
+            two.submit(job)
+            if job.word.endswith("0"):
+                two.wait_for(job)
+
+    threads = [threading.Thread(target=send, args=(some,)) for some in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    everything = [job for some in jobs for job in some]
+    assert two.wait_for(*everything) == [job.word for job in everything]
+    assert all(len(job.answers) == 1 for job in everything)
+    for some in jobs:  # each thread's own claim keeps them in order
+        assert [job for job in two.order if job in some] == some
+    assert two.writer.is_idle
+
+
+def test_stopping_waits_for_both(two: Claims) -> None:
+    later = Claiming("later", claims=("a",))
+    stopper = threading.Thread(target=two.writer.stop, args=(30.0,))
+    with two.busy("first", claims=["a"]), two.busy("second", claims=["b"]):
+        two.submit(later)
+        stopper.start()
+        while not two.writer._stopping:
+            pass
+        assert stopper.is_alive()
+    stopper.join()
+    assert later.answers == ["later"]
+    assert sorted(two.stored()) == ["first", "later", "second"]

@@ -9,7 +9,7 @@ import pymysql
 import pytest
 import pytest_asyncio
 
-from bihak.storage.parting import PartingConnection
+from bihak.storage.mysql_connection import MysqlConnection
 from tests.faults.proxy import CommandReader, CommitFault, MariaDbProxy, Proxy
 from tests.servers import MariaDb
 
@@ -86,7 +86,7 @@ async def test_a_commit_that_is_hit_fails_for_the_client_and_ends_as_it_should(
     proxy.hit_commits(fault, 1)
 
     def insert() -> None:
-        connection = PartingConnection(host="127.0.0.1", port=proxy.port, user="root", database=name)
+        connection = MysqlConnection(host="127.0.0.1", port=proxy.port, user="root", database=name)
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
             connection.commit()  # holds no message, so it goes through

@@ -1,5 +1,6 @@
 """What a request costs the database, in statements: the same however much there is."""
 
+import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -109,3 +110,19 @@ async def test_marking_a_thousand_messages_as_read_takes_what_marking_one_takes(
     assert len(moved) == 2, "the cursor, and one step of it"
     seen = await device.do("conversations")
     assert {each["conversation_id"]: each["unread"] for each in seen["conversations"]} == {1: 999, 2: 0}
+
+
+async def test_messages_leave_next_to_nothing_for_the_garbage_collector(cluster: Cluster) -> None:
+    """It stops everything while it looks."""
+    device = await cluster.connect("user_1")
+    cid = await cluster.found(device, "user_2")
+    count = 100
+    gc.collect()
+    gc.disable()
+    try:
+        for number in range(count):
+            await device.do("message", conversation_id=cid, content=f"message {number}")
+        await cluster.settle()
+        assert gc.collect() < count
+    finally:
+        gc.enable()

@@ -8,7 +8,7 @@ import pytest_asyncio
 import bihak.features
 from bihak.core.feature import Command
 from bihak.core.node import Node
-from tests.harness import Barriers, Place, running_cluster
+from tests.harness import Changes, Place, running_cluster
 
 FEATURES = Path(str(bihak.features.__file__)).parent
 
@@ -20,7 +20,7 @@ async def node(sqlite_place: Place) -> Node:
 
 
 def commands(node: Node) -> list[Command]:
-    return [command for command in node.dispatcher.commands.values() if command.name != "barrier"]
+    return [command for command in node.dispatcher.commands.values() if command.name != "change"]
 
 
 async def test_every_command_says_what_it_does(node: Node) -> None:
@@ -59,7 +59,7 @@ async def test_the_fields_in_a_route_are_fields_of_its_request(node: Node) -> No
 
 
 async def test_each_feature_is_there_once(node: Node) -> None:
-    kinds = [type(feature) for feature in node.features if not isinstance(feature, Barriers)]
+    kinds = [type(feature) for feature in node.features if not isinstance(feature, Changes)]
     assert len(kinds) == len(set(kinds))
 
 

@@ -73,6 +73,13 @@ async def test_events_before_a_gap_are_let_go() -> None:
     assert await taken(work) == [{1: Due(4, [message(1, 3), message(1, 4)])}]
 
 
+async def test_what_is_told_of_in_another_order_is_due_up_to_the_latest() -> None:
+    work = Backlog(0, (NewMessage,))
+    log_of(work, message(1, 1), message(1, 3), message(1, 2))
+    ((due,),) = [found.values() for found in await taken(work)]
+    assert due.through == 3
+
+
 async def test_what_comes_later_than_is_due_waits_with_its_events() -> None:
     work = Backlog(3600, (NewMessage,))
     log_of(work, message(1, 1), message(1, 2), message(1, 3))

@@ -19,7 +19,7 @@ from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect, word_literal
 from bihak.storage.ids import IdBlocks
 from bihak.storage.schema import conversation_events
-from bihak.storage.statement import run, run_at_commit
+from bihak.storage.statement import run, run_at_commit, run_texts
 
 R = TypeVar("R", bound=Request)
 K = TypeVar("K")
@@ -151,7 +151,7 @@ class Transaction:
         new = {cid for cid, _ in missing if cid not in conversations}
         self._on_undo(partial(_drop, memberships, missing), partial(_drop, conversations, new))
         now: str | int = self.now_ms
-        for row in run(self.connection, sql):
+        for row in run_texts(self.connection, sql):
             at, kind, created, last_seq, last_message, role, joined, last_read, now = dialect.unpack(row)
             place = missing[int(at)]
             if place[0] not in conversations:

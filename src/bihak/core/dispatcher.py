@@ -34,7 +34,7 @@ from bihak.protocol.envelope import (
 from bihak.storage.dialect import Database, Dialect
 from bihak.storage.ids import IdBlocks
 from bihak.storage.readers import Readers
-from bihak.storage.writer import Writer
+from bihak.storage.writer import BACKGROUND, Writer
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -91,6 +91,17 @@ class WriteBatch:
         for call in self.calls:
             call.forget()
             call.outcome = error
+
+
+def _claims(call: Call[Request]) -> list[object]:
+    """Its connection, whose calls are served in order, and its conversation, whose row it would have to wait for."""
+    claims: list[object] = [BACKGROUND] if call.command.internal else []
+    if call.connection is not None:
+        claims.append(call.connection)
+    conversation_id = getattr(call.request, "conversation_id", None)
+    if conversation_id is not None:
+        claims.append(conversation_id)
+    return claims
 
 
 def _run_one(tx: Transaction, call: Call[Request]) -> None:
@@ -163,6 +174,7 @@ class Dispatcher:
             database,
             lambda calls, ids: WriteBatch(calls, database.dialect, ids),
             self._batch_done,
+            claims=_claims,
             failpoint=failpoint,
         )
 

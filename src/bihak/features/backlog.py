@@ -20,7 +20,7 @@ LONGEST_REST_S = 1.0
 RETRY_S = 1.0
 SHARE = 4
 """One step takes one in so many of the conversations that are due."""
-MAX_HELD_BYTES = 16 << 20
+MAX_HELD_BYTES = 64 << 20
 """Of events that wait; past that they are let go, and whoever works reads them from the database."""
 EVENT_BYTES = 500
 """What an event takes beside its text, about."""
@@ -107,12 +107,11 @@ class Backlog:
         if not self._waiting or self._waiting[-1][0] < due:
             self._waiting.append((due + self._grain_s, {}))
             self._came.set()
-        self._waiting[-1][1].update(seqs)
+        _raise(self._waiting[-1][1], seqs)
 
     def add_due(self, seqs: Mapping[int, int]) -> None:
         """As `add`, for what needs no delay."""
-        for conversation_id, seq in seqs.items():
-            self._due[conversation_id] = max(seq, self._due.get(conversation_id, 0))
+        _raise(self._due, seqs.items())
         self._came.set()
 
     async def run(
@@ -189,3 +188,9 @@ class Backlog:
 
     def _let_go(self, conversation_id: int) -> None:
         self._held_bytes -= self._held.pop(conversation_id).size
+
+
+def _raise(heads: dict[int, int], seqs: Iterable[tuple[int, int]]) -> None:
+    """Two transactions of this node that end together may be told of in either order."""
+    for conversation_id, seq in seqs:
+        heads[conversation_id] = max(seq, heads.get(conversation_id, 0))

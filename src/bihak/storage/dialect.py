@@ -48,11 +48,13 @@ class Database:
 
     dialect: Dialect
     writer_engine: sa.Engine
-    """For the one writing connection."""
+    """For the connections that write."""
     reader_engine: sa.Engine
     """For the readers; each of their transactions sees one snapshot."""
     label: str
     """What it is and where, without a password, for people."""
+    writers: int = 1
+    """How many transactions may write at the same time."""
     is_exclusive: bool = False
     """Whether no other process can be using it."""
     release: Callable[[], None] = lambda: None

@@ -1,5 +1,6 @@
 """Ids from blocks that a process reserves ahead."""
 
+import threading
 from collections import deque
 from typing import NamedTuple
 
@@ -17,11 +18,11 @@ class BlockSize(NamedTuple):
 
 
 BLOCKS = {
-    "messages": BlockSize(2000, 500),
-    "conversation_events": BlockSize(2000, 500),
-    "conversations": BlockSize(1000, 500),
+    "messages": BlockSize(4000, 1000),
+    "conversation_events": BlockSize(4000, 1000),
+    "conversations": BlockSize(2000, 1000),
 }
-"""No fewer are left than the requests of one batch, so that only a request that takes many can run out of them."""
+"""No fewer are left than the requests of two batches, so that only a request that takes many can run out of them."""
 
 
 class IdsExhausted(TransientFault):
@@ -29,11 +30,12 @@ class IdsExhausted(TransientFault):
 
 
 class IdBlocks:
-    """Hands out ids that no other process has. For one thread: the writer's."""
+    """Hands out ids that no other process has, to the threads of one writer."""
 
     def __init__(self) -> None:
         self._free: dict[str, deque[int]] = {name: deque() for name in BLOCKS}
         self._exhausted: set[str] = set()
+        self._reserving = threading.Lock()
         self._sizes = {name: size.block for name, size in BLOCKS.items()}
         """Of the next block: twice the last one as long as that was not enough for one transaction."""
 
@@ -42,18 +44,25 @@ class IdBlocks:
 
         It must not share the caller's: a rollback would give the block to another process while we still hold it.
         """
-        for name, free in self._free.items():
-            size = BLOCKS[name]
-            if len(free) > size.low_water and name not in self._exhausted:
-                continue
-            self._sizes[name] = 2 * self._sizes[name] if name in self._exhausted else size.block
-            count = max(self._sizes[name], 2 * len(free))
-            with connection.begin():
-                row = id_blocks.c.name == name
-                first = connection.execute(sa.select(id_blocks.c.next_id).where(row).with_for_update()).scalar_one()
-                connection.execute(id_blocks.update().where(row).values(next_id=first + count))
-            free.extend(range(first, first + count))
-            self._exhausted.discard(name)
+        if not any(map(self._is_low, BLOCKS)):
+            return
+        with self._reserving:
+            for name in filter(self._is_low, BLOCKS):
+                self._reserve(connection, name)
+
+    def _is_low(self, name: str) -> bool:
+        return len(self._free[name]) <= BLOCKS[name].low_water or name in self._exhausted
+
+    def _reserve(self, connection: sa.Connection, name: str) -> None:
+        free, size = self._free[name], BLOCKS[name]
+        self._sizes[name] = 2 * self._sizes[name] if name in self._exhausted else size.block
+        count = max(self._sizes[name], 2 * len(free))
+        with connection.begin():
+            row = id_blocks.c.name == name
+            first = connection.execute(sa.select(id_blocks.c.next_id).where(row).with_for_update()).scalar_one()
+            connection.execute(id_blocks.update().where(row).values(next_id=first + count))
+        free.extend(range(first, first + count))
+        self._exhausted.discard(name)
 
     def give_back(self, connection: sa.Connection) -> None:
         """Returns the end of what is left, unless somebody has reserved more since: a restart then leaves no gap."""
@@ -70,8 +79,8 @@ class IdBlocks:
 
     def take(self, name: str) -> int:
         """The next id of that table. Raises IdsExhausted when none is left; what was taken stays taken."""
-        free = self._free[name]
-        if not free:
+        try:
+            return self._free[name].popleft()
+        except IndexError:
             self._exhausted.add(name)
-            raise IdsExhausted(name)
-        return free.popleft()
+            raise IdsExhausted(name) from None

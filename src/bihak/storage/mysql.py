@@ -7,9 +7,11 @@ import sqlalchemy as sa
 
 from bihak.errors import SettingsError
 from bihak.storage.dialect import Database, TransientFault
-from bihak.storage.parting import PartingConnection
+from bihak.storage.mysql_connection import MysqlConnection
 
 READERS = 8
+WRITERS = 2
+"""A second one lets a message through beside what takes longer; more were not faster."""
 LOCK_WAIT_S = 3
 """How long a transaction waits for a row, and, on MariaDB, how long it may stand idle before the server ends it."""
 CONNECT_TIMEOUT_S = 3
@@ -91,9 +93,7 @@ def open_mysql(url: sa.URL, *, accept_unsafe: bool) -> Database:
         url = url.set(drivername=f"{url.drivername}+pymysql")
     label = f"{url.get_backend_name()}, {url.render_as_string(hide_password=True)}"
     try:
-        writer = _engine(url, "READ COMMITTED", pool_size=1)
-        if url.get_driver_name() == "pymysql":
-            sa.event.listen(writer, "do_connect", _connect_parting)
+        writer = _engine(url, "READ COMMITTED", pool_size=WRITERS)
         reader = _engine(url, "REPEATABLE READ", pool_size=READERS)
         with writer.connect() as connection:
             version = str(connection.exec_driver_sql("SELECT VERSION()").scalar_one())
@@ -107,11 +107,13 @@ def open_mysql(url: sa.URL, *, accept_unsafe: bool) -> Database:
             + "\n  - ".join(problems)
             + "\nchange that, or accept it with DATABASE_UNSAFE=accept"
         )
-    return Database(MysqlDialect(is_mariadb="mariadb" in version.lower()), writer, reader, f"{label} ({version})")
+    return Database(
+        MysqlDialect(is_mariadb="mariadb" in version.lower()), writer, reader, f"{label} ({version})", WRITERS
+    )
 
 
-def _connect_parting(_dialect: Any, _record: object, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
-    return PartingConnection(*arguments, **options)
+def _connect(_dialect: Any, _record: object, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
+    return MysqlConnection(*arguments, **options)
 
 
 def _problems(connection: sa.Connection) -> list[str]:
@@ -154,6 +156,8 @@ def _engine(url: sa.URL, isolation: Any, *, pool_size: int) -> sa.Engine:
         pool_recycle=1800,
         skip_autocommit_rollback=True,
     )
+    if url.get_driver_name() == "pymysql":
+        sa.event.listen(engine, "do_connect", _connect)
 
     @sa.event.listens_for(engine, "connect")
     def configure(connection: Any, _record: object) -> None:

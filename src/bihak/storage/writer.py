@@ -1,61 +1,43 @@
-"""The group-committing writer: one thread, one connection, many requests in one transaction."""
+"""The group-committing writer: a queue of requests, and who takes which of them into a transaction."""
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Final, Generic, NamedTuple
 
-import sqlalchemy as sa
-import stamina
-import structlog
-
-from bihak.errors import ChatError, Internal, Unavailable
+from bihak.errors import Unavailable
 from bihak.failpoints import Failpoint, pass_by
+from bihak.storage.committer import BatchT, Committer, Job
 from bihak.storage.dialect import Database
 from bihak.storage.ids import IdBlocks
 
-log = structlog.stdlib.get_logger("bihak.storage")
-
 MAX_BATCH = 400
 MAX_QUEUE = 10_000
-RETRY_ATTEMPTS = 8
-RETRY_FOR_S = 12.0  # outlasts a lock that a dead connection of ours may hold for the lock wait of 3 s
+FEW = 4
+"""A transaction with no more jobs than this takes long for what it does: what comes meanwhile need not wait for it."""
+MANY = 200
+"""With so many jobs a transaction gains nothing from more: they need not wait for the one that is under way."""
 
-Job = TypeVar("Job")
-
-
-class Batch(Protocol):
-    """What one transaction does. Made once, run as often as the transaction has to be tried."""
-
-    def run(self, connection: sa.Connection) -> None:
-        """Does the work from the start, forgetting an earlier try. The caller commits.
-
-        What is wrong with one job is kept as that job's answer; raising rolls the whole batch back.
-        """
-        ...
-
-    def take_care(self) -> bool:
-        """The database refused what the latest `run` did: whether another one, which tries less at once, may do."""
-        ...
-
-    def was_committed(self, connection: sa.Connection) -> bool:
-        """Whether the latest `run` is in the database; waits until its transaction has ended one way or the other."""
-        ...
-
-    def fail(self, error: ChatError) -> None:
-        """Makes `error` the answer to every job: nothing of the batch is stored."""
-        ...
+BACKGROUND: Final = "background"
+"""Claimed by the server's own work, which can wait."""
+Claims = Sequence[object]
 
 
-BatchT = TypeVar("BatchT", bound=Batch)
+def _claim_all(_job: object) -> Claims:
+    return ("all",)
 
 
 class Writer(Generic[Job, BatchT]):
-    """Runs jobs on a thread of its own, in the order given, in as few transactions as it can.
+    """Runs jobs on threads of its own, in as few transactions as it can.
 
-    `open_batch` makes a batch of jobs. `done` gets each batch, on the writer's thread, after its COMMIT, or with a
+    `open_batch` makes a batch of jobs. `done` gets each batch, on one of the threads, after its COMMIT, or with a
     failure in it. While a transaction is under way jobs queue up, and the next one takes them all (up to `MAX_BATCH`):
     the busier, the larger the batches.
+
+    Where the database lets several transactions write at once, a second one begins beside the first when waiting would
+    not make it cheaper. Jobs that have a claim in common are served in the order given, none before those before it are
+    answered, unless they share a transaction.
     """
 
     def __init__(
@@ -64,184 +46,179 @@ class Writer(Generic[Job, BatchT]):
         open_batch: Callable[[Sequence[Job], IdBlocks], BatchT],
         done: Callable[[BatchT], None],
         *,
+        claims: Callable[[Job], Claims] = _claim_all,
         max_queue: int = MAX_QUEUE,
         failpoint: Failpoint = pass_by,
     ) -> None:
-        self._database = database
-        self._open_batch = open_batch
-        self._done = done
+        self._claims = claims
         self._max_queue = max_queue
-        self._failpoint = failpoint
         self._queue: deque[Job] = deque()
         self._wake = threading.Condition()
         self._stopping = False
-        self._asleep = False
-        self._healthy = True
-        self.batches = 0
-        """Transactions committed so far."""
-        self.jobs = 0
-        """Jobs in them."""
+        self._asleep = 0
+        """Committers that wait for work and were not woken since."""
+        self._is_waking = False
+        """Whether one was woken and has not looked yet: it will find what comes until then."""
+        self.healthy = True
+        """Whether the latest transaction reached the database."""
         self._ids = IdBlocks()
-        self._connection: sa.Connection | None = None
-        self._in_doubt = False
-        """Whether a COMMIT was sent whose reply has not come."""
-        self._thread = threading.Thread(target=self._loop, name="bihak-writer", daemon=True)
+        self._committers: list[Committer[Job, BatchT]] = [
+            Committer(number, self, database, self._ids, open_batch, done, failpoint)
+            for number in range(database.writers)
+        ]
+        self._at_work: dict[Committer[Any, Any], _Work] = {}
+        """Replaced, never changed: `submit` looks at it without the lock."""
+        self._running = len(self._committers)
 
     def start(self) -> None:
-        self._thread.start()
+        for committer in self._committers:
+            committer.thread.start()
 
     @property
-    def healthy(self) -> bool:
-        """Whether the latest transaction reached the database."""
-        return self._healthy
+    def batches(self) -> int:
+        """Transactions committed so far."""
+        return sum(committer.batches for committer in self._committers)
+
+    @property
+    def jobs(self) -> int:
+        """Jobs in them."""
+        return sum(committer.jobs for committer in self._committers)
 
     @property
     def queue_length(self) -> int:
-        """Jobs that wait for the next transaction."""
+        """Jobs that wait for a transaction."""
         return len(self._queue)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing waits for a transaction and none is under way."""
+        with self._wake:
+            return not self._queue and not self._at_work
 
     def submit(self, job: Job) -> None:
         """Queues `job`; never blocks. Raises Unavailable when the queue is full or the writer has stopped."""
         if self._stopping or len(self._queue) >= self._max_queue:
             raise Unavailable("The server has too much to write just now; try again.", retry_after=1.0)
         self._queue.append(job)
-        if self._asleep:  # taking the lock for every job would cost more than the rest of this
+        # Taking the lock for every job would cost more than the rest of this. Whoever is asleep looked at the queue
+        # after saying so, and whoever is at work looks at it after saying that it has ended.
+        if self._asleep and not self._is_waking and self._may_begin(job):
             with self._wake:
-                self._asleep = False  # it is woken once, however many jobs come before it runs
-                self._wake.notify()
+                self._wake_one()
 
     def stop(self, timeout_s: float) -> bool:
-        """Finishes what is queued, then ends the thread. Blocks; False if that took longer than `timeout_s`."""
+        """Finishes what is queued, then ends the threads. Blocks; False if that took longer than `timeout_s`."""
         with self._wake:
             self._stopping = True
+            self._wake_all()
+        deadline = time.monotonic() + timeout_s
+        for committer in self._committers:
+            if committer.thread.ident is not None:
+                committer.thread.join(max(0.0, deadline - time.monotonic()))
+            if committer.thread.is_alive():
+                return False
+        if leftovers := self.take_all():  # came in while the threads ended
+            self._committers[0].refuse(leftovers)
+        return True
+
+    # For committers
+
+    def take(self, committer: Committer[Any, Any]) -> list[Job]:
+        """Implements `Source`."""
+        with self._wake:
+            self._at_work = {other: work for other, work in self._at_work.items() if other is not committer}
+            while True:
+                self._asleep += 1  # before the queue is looked at: whoever appends after that wakes us
+                jobs = self._choose(committer)
+                if jobs or (self._stopping and not self._queue):
+                    break
+                self._wake.wait()
+                self._is_waking = False
+            self._asleep -= 1
+            if jobs:
+                if self._queue and self._lets_begin(self._at_work[committer]):
+                    self._wake_one()
+                return jobs
+            self._wake_all()
+            self._running -= 1
+        if not self._running:
+            committer.give_back_ids()
+        return []
+
+    def take_all(self) -> list[Job]:
+        """Implements `Source`."""
+        with self._wake:
+            return [self._queue.popleft() for _ in range(len(self._queue))]
+
+    def _wake_one(self) -> None:
+        if self._asleep and not self._is_waking:
+            self._asleep -= 1
+            self._is_waking = True
             self._wake.notify()
-        if self._thread.ident is not None:
-            self._thread.join(timeout_s)
-        if self._thread.is_alive():
+
+    def _wake_all(self) -> None:
+        self._asleep = 0
+        self._wake.notify_all()
+
+    def _choose(self, committer: Committer[Any, Any]) -> list[Job]:
+        """What it may do now, out of the queue; with the lock."""
+        if not self._queue or not all(map(self._lets_begin, self._at_work.values())):
+            return []
+        if len(self._committers) == 1:
+            jobs = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
+            self._at_work = {committer: _Work(set(), len(jobs))}
+            return jobs
+        claimed = {claim for work in self._at_work.values() for claim in work.claims}
+        # Where little is said, a message need not wait for what takes longer.
+        jobs, work = self._pick({*claimed, BACKGROUND} if self._is_quiet() else claimed)
+        if not jobs:
+            jobs, work = self._pick(claimed)
+        if jobs:
+            self._at_work = {**self._at_work, committer: work}
+        return jobs
+
+    def _lets_begin(self, work: "_Work") -> bool:
+        return work.foreground <= FEW or len(self._queue) >= MANY
+
+    def _is_quiet(self) -> bool:
+        return len(self._queue) < MANY and sum(map(self._is_foreground, tuple(self._queue))) <= FEW
+
+    def _is_foreground(self, job: Job) -> bool:
+        return BACKGROUND not in self._claims(job)
+
+    def _pick(self, claimed: set[object]) -> "tuple[list[Job], _Work]":
+        """The first jobs that need nothing of what is claimed, by others or by those that are passed over."""
+        jobs: list[Job] = []
+        passed: list[Job] = []
+        mine: set[object] = set()
+        foreground = 0
+        for _ in range(len(self._queue)):
+            job = self._queue.popleft()
+            claims = self._claims(job)
+            if claimed.isdisjoint(claims):
+                jobs.append(job)
+                mine.update(claims)
+                foreground += BACKGROUND not in claims
+                if len(jobs) == MAX_BATCH:
+                    break
+            else:
+                passed.append(job)
+                claimed.update(claims)
+        self._queue.extendleft(reversed(passed))
+        return jobs, _Work(mine, foreground)
+
+    def _may_begin(self, job: Job) -> bool:
+        """Whether a committer that sleeps may find something to do, now that this has come. Without the lock."""
+        at_work = self._at_work.values()
+        if not all(map(self._lets_begin, at_work)):
             return False
-        if leftovers := self._take_all():  # came in while the thread ended
-            self._refuse(leftovers)
-        return True
-
-    def _loop(self) -> None:
-        while jobs := self._take():
-            self._serve(jobs)
-        try:
-            self._ids.give_back(self._connect())
-        except sa.exc.SQLAlchemyError as fault:
-            log.debug("ids not given back", error=_one_line(fault))
-        self._disconnect()
-
-    def _take(self) -> list[Job]:
-        if not self._queue:
-            with self._wake:
-                self._asleep = True  # before the queue is looked at again: whoever appends then wakes us
-                while not self._queue and not self._stopping:
-                    self._wake.wait()
-                    self._asleep = not self._queue
-                self._asleep = False
-        return [self._queue.popleft() for _ in range(min(len(self._queue), MAX_BATCH))]
-
-    def _serve(self, jobs: list[Job]) -> bool:
-        """Answers every one of `jobs`. False: the database was out of reach, and what came later must fail as well."""
-        batch = self._open_batch(jobs, self._ids)
-        try:
-            self._commit(batch)
-        except Exception as fault:  # whatever it is, every job gets its answer
-            if self._is_transient(fault):
-                self._healthy = False
-                log.warning("database unavailable", jobs=len(jobs), error=_one_line(fault))
-                self._refuse(jobs + self._take_all())
-                return False
-            if len(jobs) > 1:
-                # One job broke the transaction in a way nobody foresaw. Alone, only that one fails.
-                # Its class alone: what a database says of a value may be what somebody wrote.
-                log.warning("batch failed, its jobs are run one by one", jobs=len(jobs), error=type(fault).__name__)
-                return self._serve_one_by_one(jobs)
-            error = Internal()
-            log.error("error", error_id=error.error_id, exc_info=fault)
-            batch.fail(error)
-        self._healthy = True
-        self.batches += 1
-        self.jobs += len(jobs)
-        self._done(batch)
-        return True
-
-    def _serve_one_by_one(self, jobs: list[Job]) -> bool:
-        for at, job in enumerate(jobs):
-            if not self._serve([job]):
-                self._refuse(jobs[at + 1 :])
-                return False
-        return True
-
-    def _refuse(self, jobs: list[Job]) -> None:
-        """Fails `jobs` together: one that went through would overtake those before it when they are sent again."""
-        batch = self._open_batch(jobs, self._ids)
-        batch.fail(Unavailable("The database cannot be reached just now; send it again.", retry_after=1.0))
-        self._done(batch)
-
-    def _take_all(self) -> list[Job]:
-        return [self._queue.popleft() for _ in range(len(self._queue))]
-
-    def _commit(self, batch: BatchT) -> None:
-        """Runs `batch` in a transaction, again after transient faults. Raises what could not be mended."""
-        self._in_doubt = False
-        attempts = RETRY_ATTEMPTS if self._healthy else 1  # while the database is away, say so soon
-        for attempt in stamina.retry_context(
-            on=self._is_transient, attempts=attempts, timeout=RETRY_FOR_S, wait_initial=0.02, wait_max=1.5
-        ):
-            with attempt:
-                try:
-                    connection = self._connect()
-                    if self._in_doubt:
-                        with connection.begin():
-                            if batch.was_committed(connection):
-                                return
-                        self._in_doubt = False
-                    self._ids.refill(connection)
-                    try:
-                        self._run(connection, batch)
-                    except sa.exc.IntegrityError:
-                        if not batch.take_care():
-                            raise
-                        connection.rollback()
-                        connection.connection.rollback()  # SQLAlchemy takes a COMMIT that failed for an end
-                        self._run(connection, batch)
-                    self._failpoint("after_commit")
-                except Exception:
-                    self._disconnect()
-                    raise
-
-    def _run(self, connection: sa.Connection, batch: BatchT) -> None:
-        with connection.begin() as transaction:
-            batch.run(connection)
-            self._failpoint("before_commit")
-            self._in_doubt = True
-            try:
-                transaction.commit()
-            except sa.exc.IntegrityError:
-                self._in_doubt = False  # a statement that came with the COMMIT was refused
-                raise
-            self._in_doubt = False
-
-    def _connect(self) -> sa.Connection:
-        if self._connection is None:
-            self._connection = self._database.writer_engine.connect()
-        return self._connection
-
-    def _disconnect(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is None:
-            return
-        try:
-            connection.invalidate()  # after a fault nobody knows its state
-            connection.close()
-        except sa.exc.SQLAlchemyError as fault:
-            log.debug("closing a broken connection failed", error=_one_line(fault))
-
-    def _is_transient(self, fault: Exception) -> bool:
-        return self._database.dialect.is_transient(fault)
+        claims = self._claims(job)
+        return all(work.claims.isdisjoint(claims) for work in at_work)
 
 
-def _one_line(fault: Exception) -> str:
-    return str(getattr(fault, "orig", None) or fault).replace("\n", " ")
+class _Work(NamedTuple):
+    """A transaction that is under way."""
+
+    claims: set[object]
+    foreground: int
+    """How many of its jobs somebody waits for."""

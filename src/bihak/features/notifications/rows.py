@@ -12,7 +12,7 @@ from bihak.protocol.envelope import Event
 from bihak.protocol.types import Participant, format_time, time_or_none
 from bihak.storage.dialect import word_literal
 from bihak.storage.schema import big, participant_type, table
-from bihak.storage.statement import run
+from bihak.storage.statement import run, run_texts
 
 IDS_AT_ONCE = 1000
 ROWS_AT_ONCE = 500
@@ -146,7 +146,7 @@ def _stored(tx: Transaction, condition: str, locking: str = "") -> dict[Place, _
     columns = ("id", "conversation_id", "participant_type", "participant_id", "kind", "once_key", "count")
     packed = tx.dialect.packed((*columns, "CASE WHEN read_ms IS NULL THEN 0 ELSE 1 END"))
     found = {}
-    for row in run(tx.connection, f"SELECT {packed} FROM notifications WHERE {condition} {locking}"):
+    for row in run_texts(tx.connection, f"SELECT {packed} FROM notifications WHERE {condition} {locking}"):
         row_id, cid, kind_of, number, kind, once_key, count, is_read = tx.dialect.unpack(row)
         place = (int(cid), Participant(kind_of, int(number)), kind, int(once_key))
         found[place] = _Stored(int(row_id), int(count), bool(int(is_read)))
