@@ -444,6 +444,19 @@ def test_where_little_is_said_it_does_not_share_a_transaction_with_the_servers_o
     assert two.writer.batches == 3
 
 
+def test_the_servers_own_work_is_not_put_off_for_ever(mariadb_place: Place) -> None:
+    (database,) = mariadb_place.handles(1)
+    desk = Claims(database)  # whose threads are this one
+    own = Claiming("own", claims=(BACKGROUND,))
+    desk.submit(own)
+    taken: list[Job] = []
+    while own not in taken:
+        desk.submit(Claiming("message"))
+        taken += desk.writer.take(desk.writer._committers[0])
+        assert len(taken) < 50
+    assert len(taken) > 5
+
+
 @pytest.mark.usefixtures("soon")
 def test_while_one_transaction_cannot_reach_the_database_what_waits_for_it_fails_with_it(two: Claims) -> None:
     follower = Claiming("follower", claims=("a",))

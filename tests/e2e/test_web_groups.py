@@ -116,6 +116,36 @@ async def test_an_audience_reads_and_does_not_write(
     await expect(second.get_by_role("textbox", name="Message", exact=True)).to_have_count(0)
 
 
+async def test_a_press_on_a_conversation_opens_it_whatever_comes_meanwhile(
+    demo: ServerProcess, people: People, pair: Pair, http: aiohttp.ClientSession, person: Callable[[], str]
+) -> None:
+    """What comes changes the row that is pressed, and puts another one above it."""
+    ann, bob, conversation_id = pair
+    carol = person()
+    other_id = await make_conversation(demo, http, carol, ann)
+
+    async def say(author: str, where: int) -> None:
+        url = f"{demo.url}/api/conversations/{where}/messages"
+        async with http.post(url, json={"content": "Are you there?"}, headers={"X-Participant": author}) as response:
+            assert response.status == 201
+
+    page = await people.open(f"{demo.url}/#as={ann}")
+    row = conversation(page, bob)
+    await row.hover()
+    await page.mouse.down()
+    await say(bob, conversation_id)
+    await say(carol, other_id)
+    await expect(page).to_have_title(re.compile(r"^\(2\)"))
+    await page.mouse.up()
+    await expect(page.get_by_role("article")).to_contain_text("Are you there?")
+    await expect(page.get_by_role("heading", name=bob)).to_be_visible()
+    # Then the list is as it would have been.
+    first = page.get_by_role("list", name="Conversations").get_by_role("link").first
+    await expect(first).to_contain_text(carol)
+    await say(bob, conversation_id)
+    await expect(first).to_contain_text(bob)
+
+
 async def test_the_search_finds_people_conversations_and_what_was_said(
     demo: ServerProcess, people: People, pair: Pair, http: aiohttp.ClientSession, person: Callable[[], str]
 ) -> None:

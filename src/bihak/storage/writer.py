@@ -18,6 +18,8 @@ FEW = 4
 """A transaction with no more jobs than this takes long for what it does: what comes meanwhile need not wait for it."""
 MANY = 200
 """With so many jobs a transaction gains nothing from more: they need not wait for the one that is under way."""
+MOST_YIELDED = 10
+"""After so many transactions that the server's own work has let go before, it shares one."""
 
 BACKGROUND: Final = "background"
 """Claimed by the server's own work, which can wait."""
@@ -68,6 +70,8 @@ class Writer(Generic[Job, BatchT]):
         ]
         self._at_work: dict[Committer[Any, Any], _Work] = {}
         """Replaced, never changed: `submit` looks at it without the lock."""
+        self._yielded = 0
+        """Transactions in a row before which something was left in the queue, for others to come first."""
         self._running = len(self._committers)
 
     def start(self) -> None:
@@ -170,7 +174,12 @@ class Writer(Generic[Job, BatchT]):
             return jobs
         claimed = {claim for work in self._at_work.values() for claim in work.claims}
         # Where little is said, a message need not wait for what takes longer.
-        jobs, work = self._pick({*claimed, BACKGROUND} if self._is_quiet() else claimed)
+        yields = self._yielded < MOST_YIELDED and self._is_quiet()
+        jobs, work = self._pick({*claimed, BACKGROUND} if yields else claimed)
+        if jobs and yields and self._queue:
+            self._yielded += 1
+        else:
+            self._yielded = 0
         if not jobs:
             jobs, work = self._pick(claimed)
         if jobs:

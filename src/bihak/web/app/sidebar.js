@@ -30,6 +30,9 @@ import { number, t } from "./words.js";
  * @property {boolean} isMuted
  */
 
+/** For how long a press may keep the rows as they are. */
+const PRESSED_MS = 1000;
+
 export class Sidebar {
   #context;
   #creation;
@@ -43,6 +46,9 @@ export class Sidebar {
   #note = el("div", { class: "sidebar-note" });
   #rows = new KeyedChildren(this.#list, (/** @type {Row} */ row) => conversationRow(row));
   #roved = () => {};
+  /** @type {Route | null} */
+  #route = null;
+  #isPressed = false;
   #field = el("input", {
     class: "input",
     type: "search",
@@ -63,6 +69,7 @@ export class Sidebar {
     this.#creation = creation;
     this.#face = el("button", { class: "me-face", type: "button", onclick: settings });
     this.#bell = el("button", { class: "icon-button bell", type: "button", onclick: notices });
+    this.#list.addEventListener("pointerdown", () => this.#press());
     const write = t("create.title");
     this.node = el(
       "nav",
@@ -87,16 +94,11 @@ export class Sidebar {
 
   /** @param {Route} route */
   render(route) {
+    this.#route = route;
     this.#renderMe();
     this.#renderBell();
     const { conversations } = this.#context.store.state;
-    this.#rows.show(
-      conversations.map((conversation) => {
-        const item = rowOf(this.#context, conversation, route);
-        return { key: String(item.id), print: JSON.stringify(item), item };
-      }),
-    );
-    this.#roved();
+    if (!this.#isPressed) this.#renderRows(conversations, route);
     this.#finder?.render(route);
     this.#note.hidden = conversations.length > 0;
     if (conversations.length === 0) this.#renderNote();
@@ -129,8 +131,37 @@ export class Sidebar {
   }
 
   end() {
+    this.#route = null;
     this.#finder?.end();
     this.#notice?.end();
+  }
+
+  /** @param {readonly Conversation[]} conversations @param {Route} route */
+  #renderRows(conversations, route) {
+    this.#rows.show(
+      conversations.map((conversation) => {
+        const item = rowOf(this.#context, conversation, route);
+        return { key: String(item.id), print: JSON.stringify(item), item };
+      }),
+    );
+    this.#roved();
+  }
+
+  /** A row is being pressed: replaced or moved now, it would not be clicked. */
+  #press() {
+    this.#isPressed = true;
+    const over = new AbortController();
+    const release = () => {
+      over.abort();
+      this.#isPressed = false;
+      if (this.#route) this.render(this.#route);
+    };
+    const timer = setTimeout(release, PRESSED_MS);
+    over.signal.addEventListener("abort", () => clearTimeout(timer));
+    // The click comes right after.
+    for (const end of ["pointerup", "pointercancel"]) {
+      addEventListener(end, () => setTimeout(release), { signal: over.signal });
+    }
   }
 
   #renderMe() {
