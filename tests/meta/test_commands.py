@@ -51,6 +51,12 @@ async def test_only_the_platform_s_own_commands_are_internal_and_have_a_route(no
     }
 
 
+async def test_what_the_platform_waits_for_is_no_background_work(node: Node) -> None:
+    own = {command.name for command in commands(node) if command.is_the_servers_own}
+    assert {"notify", "index_messages"} <= own
+    assert own.isdisjoint({"put_participants", "revoke_sessions", "post_system_message", "message"})
+
+
 async def test_the_fields_in_a_route_are_fields_of_its_request(node: Node) -> None:
     for command in commands(node):
         if command.route is not None:

@@ -95,7 +95,7 @@ class WriteBatch:
 
 def _claims(call: Call[Request]) -> list[object]:
     """Its connection, whose calls are served in order, and its conversation, whose row it would have to wait for."""
-    claims: list[object] = [BACKGROUND] if call.command.internal else []
+    claims: list[object] = [BACKGROUND] if call.command.is_the_servers_own else []
     if call.connection is not None:
         claims.append(call.connection)
     conversation_id = getattr(call.request, "conversation_id", None)

@@ -73,6 +73,11 @@ class Command:
         object.__setattr__(self, "turn", _TURNS[self.kind])
 
     @property
+    def is_the_servers_own(self) -> bool:
+        """Whether nobody outside asks for it: neither a client nor the platform's back end."""
+        return self.internal and self.route is None
+
+    @property
     def name(self) -> str:
         """The `type` of its frames."""
         return str(self.request.__struct_config__.tag)
