@@ -374,7 +374,10 @@ class Device:
             if head.get("resync"):
                 self._base(cid, seq, "resync")
             else:
-                self._skip_to(cid, seq, "resumed")
+                cursor = self.cursors[cid]
+                for held in (*sorted(held for held in cursor.held if held <= seq), seq + 1):
+                    if self.cursors.get(cid) is cursor:
+                        self._skip_to(cid, held - 1, "resumed")
 
     def _skip_to(self, conversation_id: int, seq: int, why: str) -> None:
         cursor = self.cursors.get(conversation_id)

@@ -103,6 +103,32 @@ def test_each_event_is_applied_once_and_in_order(steps: list[object]) -> None:
     assert wire.applied == list(range(1, wire.head + 1))
 
 
+def test_what_was_held_until_the_end_of_a_replay_is_applied_although_it_has_gaps() -> None:
+    """Of a conversation that one was taken out of, in and out again while away: its head is not told beforehand."""
+    wire = Wire()
+    wire.cursors.begin([])
+    for seq in (3, 4, 6, 9):
+        wire.cursors.receive(Said(seq))
+    assert wire.applied == []
+    wire.cursors.replayed(Head(conversation_id=CONVERSATION, last_seq=6))
+    assert wire.applied == [3, 4, 6]
+    assert wire.cursors.seqs() == {CONVERSATION: 6}
+
+
+def test_what_ends_the_membership_in_a_replay_ends_the_cursor() -> None:
+    wire = Wire()
+
+    def apply(event: Sequenced) -> None:
+        wire.applied.append(event.seq)
+        wire.cursors.forget(CONVERSATION)
+
+    wire.cursors = Cursors(apply, wire.repair, {CONVERSATION: 0})
+    wire.cursors.receive(Said(4))
+    wire.cursors.replayed(Head(conversation_id=CONVERSATION, last_seq=4))
+    assert wire.applied == [4]
+    assert wire.cursors.seqs() == {}
+
+
 def test_a_gap_is_asked_for_once() -> None:
     wire = Wire(head=5)
     for seq in (3, 4, 5):

@@ -92,9 +92,13 @@ class Cursors:
 
     def replayed(self, head: Head) -> None:
         """After `resumed`: there is no more of the replay."""
-        # One that was left while we were away is not to come back to life.
-        if head.conversation_id in self._cursors:
-            self.skip_to(head.conversation_id, head.last_seq)
+        cursor = self._cursors.get(head.conversation_id)
+        if cursor is None:
+            return  # one that was left while we were away is not to come back to life
+        # How far the replay goes is not said of one that we are out of again: what came of it is held, and has gaps.
+        for seq in (*sorted(seq for seq in cursor.held if seq <= head.last_seq), head.last_seq + 1):
+            if self._cursors.get(head.conversation_id) is cursor:
+                self.skip_to(head.conversation_id, seq - 1)
 
     def replaying(self, conversation_id: int, last_seq: int) -> None:
         """After `subscribed`: the events up to `last_seq` follow."""

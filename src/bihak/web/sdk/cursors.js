@@ -87,8 +87,13 @@ export class Cursors {
 
   /** After `resumed`: there is no more of the replay. @param {Head} head */
   replayed({ conversation_id, last_seq }) {
-    // One of a conversation that was left while we were away is not to come back to life.
-    if (this.#cursors.has(conversation_id)) this.skipTo(conversation_id, last_seq);
+    const cursor = this.#cursors.get(conversation_id);
+    if (!cursor) return; // one that was left while we were away is not to come back to life
+    // How far the replay goes is not said of one that we are out of again: what came of it is held, and has gaps.
+    const held = [...cursor.held.keys()].filter((seq) => seq <= last_seq).sort((a, b) => a - b);
+    for (const seq of [...held, last_seq + 1]) {
+      if (this.#cursors.get(conversation_id) === cursor) this.skipTo(conversation_id, seq - 1);
+    }
   }
 
   /** After `subscribed`: the events up to its head follow. @param {Head} head */
