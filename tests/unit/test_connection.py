@@ -1,6 +1,7 @@
 """A connection's way past the transport, over a real socket."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator
 
@@ -8,7 +9,7 @@ import pytest
 import uvloop
 
 from bihak.core.outbox import Outboxes
-from bihak.core.session import Session
+from bihak.core.session import Session, offer_to_all
 from bihak.transports.connection import Connection
 from tests.waiting import until
 
@@ -44,54 +45,107 @@ async def test_what_the_system_takes_only_in_part_comes_whole_and_in_order(
 ) -> None:
     connection, theirs = ends
     chunks = [bytes([number]) * 100_000 for number in range(10)]
-    assert all(connection.session.offer_now(chunk) for chunk in chunks)
+    assert [offer_to_all([connection.session], chunk) for chunk in chunks] == [[]] * 10
     await asyncio.sleep(0)
     assert 0 < connection.buffered_bytes() < 1_000_000, "it was taken in part"
     heard = theirs.recv(1 << 18)
-    assert connection.write_now(b"too early") == 0, "there is room, and something waits for it"
+    assert connection.descriptor() == -1, "there is room, and something waits for it"
     while len(heard) < 1_000_000:
         heard += await asyncio.get_running_loop().sock_recv(theirs, 1 << 16)
     assert heard == b"".join(chunks)
-    assert connection.write_now(b"now") == 3
+    assert connection.descriptor() >= 0
 
 
 def test_nothing_overtakes_what_waits_in_a_transport_of_the_servers_own_event_loop() -> None:
-    async def write_both_ways() -> tuple[bytes, int]:
+    async def write_both_ways() -> tuple[list[bytes], int]:
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
         transport, _ = await asyncio.get_running_loop().create_unix_connection(asyncio.Protocol, sock=ours)
         connection = Connection(transport, Nobody())
-        connection.write(b"one")
-        connection.write_now(b"two")
-        connection.write(b"three")
-        await asyncio.sleep(0.01)
-        heard = theirs.recv(100)
-        connection.write(bytes(1_000_000))
+        session = connection.session = Session(connection, Outboxes())
+        heard = []
+        for _ in range(2):  # nothing is known of the transport, and then that nothing waits in it
+            session.send(b"one")
+            offer_to_all([session], b"two")
+            await asyncio.sleep(0.01)
+            offer_to_all([session], b"three")
+            session.send(b"four")
+            await asyncio.sleep(0.01)
+            heard.append(theirs.recv(100))
+        session.send(bytes(1_000_000))
+        session.flush()
         theirs.recv(1 << 18)
-        taken = connection.write_now(b"too early")
+        descriptor = connection.descriptor()
         transport.abort()
         theirs.close()
-        return heard, taken
+        return heard, descriptor
 
-    heard, taken = uvloop.run(write_both_ways())
-    assert heard in (b"onetwothree", b"onethree"), "the second is refused, or in its place"
-    assert taken == 0
+    heard, descriptor = uvloop.run(write_both_ways())
+    assert heard == [b"onetwothreefour"] * 2
+    assert descriptor == -1
 
 
 async def test_nothing_is_written_past_a_transport_that_closes_or_to_nobody(
     ends: tuple[Connection, socket.socket],
 ) -> None:
     connection, theirs = ends
-    assert connection.write_now(b"one") == 3
+    descriptor = connection.descriptor()
+    assert offer_to_all([connection.session], b"one") == []
     theirs.close()
-    assert connection.write_now(b"two") == 0
-    assert connection.session.offer_now(b"two"), "the transport finds out"
+    assert offer_to_all([connection.session], b"two") == [], "the transport finds out"
     connection.session.flush()
     await until(lambda: connection.session.closed)
     # Its descriptor is somebody else's by now.
-    others = [socket.socketpair() for _ in range(4)]
-    assert connection._fd in {each.fileno() for pair in others for each in pair}
-    assert connection.write_now(b"three") == 0
-    for pair in others:
-        for each in pair:
-            each.close()
+    others = [each for _ in range(4) for each in socket.socketpair()]
+    assert descriptor in {each.fileno() for each in others}
+    assert offer_to_all([connection.session], b"three") == []
+    assert connection.descriptor() == -1
+    for each in others:
+        each.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            each.recv(100)
+    for each in others:
+        each.close()
+
+
+class Listening(Session):
+    """Notes down whether a descriptor was open when its connection was lost."""
+
+    watched = -1
+    was_open: bool | None = None
+
+    def left(self) -> None:
+        try:
+            os.fstat(self.watched)
+            self.was_open = True
+        except OSError:
+            self.was_open = False
+        super().left()
+
+
+def test_a_transport_of_the_servers_own_event_loop_keeps_its_socket_until_the_connection_has_heard() -> None:
+    """What `Connection.descriptor` trusts in: until then no other connection can get the same descriptor."""
+
+    async def end(how: str) -> Listening:
+        ours, theirs = socket.socketpair()
+        transport, _ = await asyncio.get_running_loop().create_unix_connection(asyncio.Protocol, sock=ours)
+        connection = Connection(transport, Nobody())
+        session = connection.session = Listening(connection, Outboxes())
+        session.watched = connection.descriptor()
+        transport.set_protocol(connection)
+        if how == "abort":
+            transport.abort()
+        else:
+            theirs.close()
+        if how == "a write that fails":
+            transport.write(b"to nobody")
+        await until(lambda: session.closed)
+        await asyncio.sleep(0)
+        theirs.close()
+        return session
+
+    for how in ("their end", "abort", "a write that fails"):
+        session = uvloop.run(end(how))
+        assert session.was_open, how
+        with pytest.raises(OSError, match="Bad file descriptor"):
+            os.fstat(session.watched)

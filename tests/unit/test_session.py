@@ -1,13 +1,14 @@
 """A connection's outbox and the order of its requests."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bihak.core.session import DRAINED_BYTES, EPHEMERAL_BYTES, OUTBOX_BYTES, Lane, Session, Turn
+from bihak.core.session import DRAINED_BYTES, EPHEMERAL_BYTES, OUTBOX_BYTES, Lane, Session, Turn, offer_to_all
 from bihak.errors import CloseCode
 
 
@@ -17,18 +18,15 @@ class Pipe:
     def __init__(self) -> None:
         self.written: list[bytes] = []
         self.unread = 0
-        self.takes = OUTBOX_BYTES
-        """At once."""
+        self.past = -1
+        """Where to write past it."""
         self.closed: CloseCode | None = None
 
     def write(self, frames: bytes) -> None:
         self.written.append(frames)
 
-    def write_now(self, frames: bytes) -> int:
-        taken = frames[: 0 if self.unread else self.takes]
-        if taken:
-            self.written.append(taken)
-        return len(taken)
+    def descriptor(self) -> int:
+        return -1 if self.unread else self.past
 
     def buffered_bytes(self) -> int:
         return self.unread
@@ -105,35 +103,65 @@ def test_a_frame_larger_than_the_outbox_goes_to_whoever_has_read_everything() ->
     assert not session.offer(b"y")
 
 
-def test_what_is_offered_at_once_does_not_overtake_what_waits_or_is_unread() -> None:
+@pytest.fixture
+def past() -> Iterator[tuple[int, int]]:
+    """Two ends of a pipe of the system, neither of which blocks: to read from, and to write to."""
+    ends = os.pipe()
+    for end in ends:
+        os.set_blocking(end, False)
+    yield ends
+    for end in ends:
+        os.close(end)
+
+
+def test_what_is_offered_to_all_does_not_overtake_what_waits_or_is_unread(past: tuple[int, int]) -> None:
     session, pipe, calls = opened()
-    assert session.offer_now(b"one")
-    assert (pipe.written, calls.flushes) == ([b"one"], 0)
+    out, pipe.past = past
+    assert offer_to_all([session], b"one") == []
+    assert (os.read(out, 100), pipe.written, calls.flushes) == (b"one", [], 0)
     session.send(b"two")
-    assert session.offer_now(b"three")
+    assert offer_to_all([session], b"three") == []
     session.flush()
-    assert pipe.written == [b"one", b"twothree"]
+    assert pipe.written == [b"twothree"]
     session.send(bytes(OUTBOX_BYTES))
     session.flush()
     pipe.unread = OUTBOX_BYTES
-    assert not session.offer_now(b"four")
+    assert offer_to_all([session], b"four") == [session]
     pipe.unread = DRAINED_BYTES
-    assert session.offer_now(b"five")
+    assert offer_to_all([session], b"five") == []
     session.flush()
     assert calls.congestions == 1
+    pipe.unread = 0
+    assert offer_to_all([session], b"six") == []
+    assert os.read(out, 100) == b"six"
 
 
-def test_the_rest_of_what_was_taken_in_part_comes_before_all_else_and_is_not_refused() -> None:
+def test_the_rest_of_what_was_taken_in_part_comes_before_all_else_and_is_not_refused(past: tuple[int, int]) -> None:
     session, pipe, calls = opened()
+    out, pipe.past = past
     session.send(bytes(OUTBOX_BYTES))
     session.flush()
     pipe.written.clear()
-    pipe.takes = 2
-    assert session.offer_now(b"one")
-    assert session.offer_now(b"two")
+    frames = bytes(2 * OUTBOX_BYTES) + b"one"
+    assert offer_to_all([session], frames) == []
+    taken = len(os.read(out, len(frames)))
+    assert 0 < taken < len(frames)
+    assert offer_to_all([session], b"two") == [session], "the rest fills the outbox"
     session.send(b"three")
     session.flush()
-    assert (pipe.written, calls.flushes) == ([b"on", b"etwothree"], 2)
+    assert (pipe.written, calls.flushes) == ([frames[taken:] + b"three"], 2)
+
+
+@pytest.mark.parametrize("end", [Session.shut, Session.left, Session.lost])
+def test_nothing_is_written_past_the_transport_of_a_session_that_has_ended(
+    past: tuple[int, int], end: Callable[[Session], None]
+) -> None:
+    session, pipe, _ = opened()
+    out, pipe.past = past
+    assert offer_to_all([session], b"one") == []
+    end(session)
+    assert offer_to_all([session], b"two") == []
+    assert os.read(out, 100) == b"one", "the descriptor may be another connection's by now"
 
 
 def test_a_reply_is_never_refused() -> None:

@@ -18,7 +18,7 @@ from bihak.cluster.envelope import (
 from bihak.core.identity import is_revoked
 from bihak.core.log import Coverage, LogEntry, Span
 from bihak.core.room import JOINING, Room, Wait
-from bihak.core.session import EPHEMERAL_BYTES, Flusher, Session
+from bihak.core.session import EPHEMERAL_BYTES, Flusher, Session, offer_to_all
 from bihak.errors import ChatError, CloseCode
 from bihak.protocol.frames import text_frame
 from bihak.protocol.types import Participant
@@ -349,8 +349,10 @@ class Hub:
         """Sends consecutive events, those after `start`, to every session of the room."""
         frames = [text_frame(envelope.body) for envelope in envelopes]
         chunk = b"".join(frames) if len(frames) > 1 else frames[0]
-        offer = Session.offer if len(room.live) < MANY_SESSIONS else Session.offer_now
-        refused = [session for session in room.live if not offer(session, chunk)]
+        if len(room.live) < MANY_SESSIONS:
+            refused = [session for session in room.live if not session.offer(chunk)]
+        else:
+            refused = offer_to_all(room.live, chunk)
         for session in refused:
             del room.live[session]
             room.waiting[session] = Wait(lagging=True, cursor=start)

@@ -1,8 +1,9 @@
 """One connection and, once it is authenticated, the session on it: identity, bounded outbox, order of requests."""
 
 import itertools
+import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import Enum, auto
 from typing import Any, Literal, Protocol
 
@@ -25,8 +26,11 @@ class Wire(Protocol):
         """Hands over whole frames; never blocks. May raise RuntimeError once the connection is closing."""
         ...
 
-    def write_now(self, frames: bytes) -> int:
-        """Gives the system what it takes at once, unless something waits for it already; how many bytes that was."""
+    def descriptor(self) -> int:
+        """The socket's, to write to past the transport; -1 while something waits in it, or it is closing.
+
+        Once there is one, it is good until `write` is called or the session hears that its connection is lost.
+        """
         ...
 
     def buffered_bytes(self) -> int:
@@ -53,13 +57,22 @@ class Flusher(Protocol):
 class Session:
     """A connection's outbox and place in its rooms. For the event loop only.
 
-    The one door to a socket is `send` (and its twin `offer`, which may refuse).
+    The one door to a socket is `send` (and its twins `offer` and `offer_to_all`, which may refuse).
     """
 
     __slots__ = (
         *("active_at", "actor", "address", "arrives", "closed", "conversations", "expires_at", "gone", "is_idle"),
         *("issued_at", "lane", "number", "personal", "ready"),
-        *("_buffered_bytes", "_flushed_bytes", "_flusher", "_outbox", "_pending_bytes", "_wire", "_write"),
+        *(
+            "_buffered_bytes",
+            "_descriptor",
+            "_flushed_bytes",
+            "_flusher",
+            "_outbox",
+            "_pending_bytes",
+            "_wire",
+            "_write",
+        ),
     )
 
     def __init__(self, wire: Wire, flusher: Flusher, address: str = "") -> None:
@@ -93,6 +106,8 @@ class Session:
         self._pending_bytes = 0
         self._buffered_bytes = 0
         self._flushed_bytes = 0
+        self._descriptor = -1
+        """Where to write past the outbox and the transport; -1: something may wait there."""
 
     @property
     def user_id(self) -> str:
@@ -104,7 +119,7 @@ class Session:
         if self.closed:
             return
         if not self._outbox:
-            self._flusher.wants_flush(self)
+            self._want_flush()
         self._outbox.append(frames)
         self._pending_bytes += len(frames)
 
@@ -122,20 +137,10 @@ class Session:
         if self.closed:
             return True
         if not self._outbox:
-            self._flusher.wants_flush(self)
+            self._want_flush()
         self._outbox.append(frames)
         self._pending_bytes += size
         return True
-
-    def offer_now(self, frames: bytes) -> bool:
-        """As `offer`, in a write of its own if nothing waits; of what was begun, the rest is never refused.
-
-        For what many sessions get: a second round over them would take longer than the writes that it saves.
-        """
-        if self._outbox or self.closed:
-            return self.offer(frames)
-        taken = self._wire.write_now(frames)
-        return taken == len(frames) or self.offer(frames[taken:])
 
     def unread_bytes(self) -> int:
         """What is on its way to the other side: the outbox and what the transport holds."""
@@ -179,19 +184,57 @@ class Session:
     def close(self, code: CloseCode, reason: str) -> None:
         """Writes what is queued, then ends the connection."""
         if not self.closed:
-            self.flush()
-            self.closed = True
+            self.shut()
             self._wire.close(code, reason)
+
+    def shut(self) -> None:
+        """Writes what is queued, and nothing after it."""
+        self.flush()
+        self.closed = True
+        self._descriptor = -1
 
     def left(self) -> None:
         """Nobody is at the other end any more."""
         self.gone = True
+        self._descriptor = -1
 
     def lost(self) -> None:
         """The connection is gone; nothing can be sent any more."""
         self.closed = self.gone = True
+        self._descriptor = -1
         self._outbox.clear()
         self._pending_bytes = 0
+
+    def _want_flush(self) -> None:
+        self._descriptor = -1
+        self._flusher.wants_flush(self)
+
+    def _find_descriptor(self) -> int:
+        if not self._outbox and not self.closed and not self.gone:
+            self._descriptor = self._wire.descriptor()
+        return self._descriptor
+
+
+def offer_to_all(sessions: Iterable[Session], frames: bytes) -> list[Session]:
+    """As `offer` to each, at once where nothing waits; those that refused. The rest of what was begun is not refused.
+
+    For what many sessions get: a second round over them takes longer than the writes that it saves, and asking each
+    transport whether something waits in it a fifth of the write.
+    """
+    size, write, refused = len(frames), os.write, []
+    for session in sessions:
+        taken = 0
+        descriptor = session._descriptor
+        if descriptor >= 0 or (descriptor := session._find_descriptor()) >= 0:
+            try:
+                taken = write(descriptor, frames)
+            except OSError:
+                taken = 0  # it takes nothing now, or the transport will find out
+            if taken == size:
+                continue
+        if not session.offer(frames[taken:]):
+            refused.append(session)
+    return refused
 
 
 class Turn(Enum):
@@ -211,8 +254,8 @@ class NoWire:
     def write(self, frames: bytes) -> None:
         pass
 
-    def write_now(self, frames: bytes) -> int:
-        return len(frames)
+    def descriptor(self) -> int:
+        return -1
 
     def buffered_bytes(self) -> int:
         return 0

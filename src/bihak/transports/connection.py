@@ -1,7 +1,6 @@
 """One WebSocket connection: frames in, to whoever serves them; outboxes out, in whole frames."""
 
 import asyncio
-import os
 from typing import Protocol
 
 from bihak.core.session import Session
@@ -43,7 +42,7 @@ class Connection(asyncio.Protocol):
 
     __slots__ = (
         *("bad_frames", "code", "heard", "reason", "session", "write"),
-        *("_abort", "_before", "_fd", "_is_asked", "_is_deaf", "_is_lost", "_is_new", "_pending"),
+        *("_abort", "_before", "_is_asked", "_is_deaf", "_is_lost", "_is_new", "_pending"),
         *("_reader", "_served", "_transport"),
     )
 
@@ -61,8 +60,6 @@ class Connection(asyncio.Protocol):
         self._transport = transport
         self._served = served
         self._before = before
-        self._fd = -1
-        """The socket's, once somebody has asked."""
         self._reader: FrameReader | None = None
         """While something is begun, or waits."""
         self._pending: asyncio.Handle | None = None
@@ -76,17 +73,13 @@ class Connection(asyncio.Protocol):
 
     # Wire
 
-    def write_now(self, frames: bytes) -> int:
-        """Past the transport, which costs more than the system call needs; so not for one that encrypts."""
+    def descriptor(self) -> int:
+        """For a transport that does not encrypt. It closes its socket only after `connection_lost`."""
         transport = self._transport
         if transport.is_closing() or transport.get_write_buffer_size():
-            return 0
-        try:
-            if self._fd < 0:
-                self._fd = transport.get_extra_info("socket").fileno()
-            return os.write(self._fd, frames)
-        except OSError:
-            return 0  # it takes nothing now, or the transport will find out
+            return -1
+        descriptor: int = transport.get_extra_info("socket").fileno()
+        return descriptor
 
     def buffered_bytes(self) -> int:
         return 0 if self._transport.is_closing() else self._transport.get_write_buffer_size()
@@ -225,8 +218,7 @@ class Connection(asyncio.Protocol):
     def _closed_by_client(self, body: bytes) -> None:
         self._is_deaf = True
         if not self.session.closed:
-            self.session.flush()
-            self.session.closed = True
+            self.session.shut()
             self.close(int.from_bytes(body[:2]) or CloseCode.NORMAL, "")  # with the same code (§5.5.1)
             self.reason = "closed by the client"
         self._transport.close()  # both sides have said that they close
