@@ -135,6 +135,7 @@ def test_a_transport_of_the_servers_own_event_loop_keeps_its_socket_until_the_co
         transport.set_protocol(connection)
         if how == "abort":
             transport.abort()
+            assert connection.descriptor() == -1
         else:
             theirs.close()
         if how == "a write that fails":
