@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from bench import cores, programs
+from bench import cores, interpreter, programs
 from bench.databases import Databases
 from bench.seeds import Seed
 from tests.e2e.server import clean_environment
@@ -63,14 +63,16 @@ def running(name: str, seed: Seed, databases: Databases) -> Iterator[Server]:
 
 
 def _start(name: str, url: str, redis_url: str) -> tuple[list[str], Mapping[str, str]]:
+    python = interpreter.chosen
     if name == "Node":
         return ["node", str(programs.node_reference())], {"DATABASE_URL": url}
     if name == "C":
         return [str(programs.send_reference())], {}
     if name == "websockets":
-        return [sys.executable, str(programs.HERE / "references" / "broadcast.py")], {}
-    command = [sys.executable, "-m", "bihak", "serve", "--port", "0"]
+        return [python.path, str(programs.HERE / "references" / "broadcast.py")], python.environment
+    command = [python.path, "-m", "bihak", "serve", "--port", "0"]
     settings = {
+        **python.environment,
         "WS_HOST": "127.0.0.1",
         "AUTH_MODE": "trusted",
         "DATABASE_URL": url,
