@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import history, interpreter, page, plots, runs, tables, visit, writer
+from bench import history, page, plots, runs, tables, visit, writer
 from bench.databases import opened
 from bench.results import Results
 from bench.scenarios import FULL, QUICK, Scenario, Size, scenarios
@@ -36,18 +36,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, help="how long each run measures (4)")
     parser.add_argument("--url", help="ws://host:port of a server that runs already; it is visited by new people")
     parser.add_argument("--secret", help="with --url: AUTH_SECRET, to sign tokens with; without it, trusted mode")
-    parser.add_argument("--python", help="another Python of the same version, to run the Python servers with")
     parser.add_argument("--page", action="store_true", help="only fill docs/performance.md from the results")
     given = parser.parse_args()
     size = QUICK if given.quick else FULL
     changed = {name: value for name, value in (("rounds", given.rounds), ("seconds", given.seconds)) if value}
     size = Size(**{**vars(size), **changed})
     results = Results("quick" if given.quick else "latest")
-    if given.python:
-        try:
-            interpreter.chosen = interpreter.find(given.python)
-        except ValueError as fault:
-            parser.error(str(fault))
     if given.page:
         page.fill(results)
         return

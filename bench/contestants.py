@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import psutil
 
-from bench import cores, interpreter, programs
+from bench import cores, programs
 from bench.databases import Databases
 from bench.seeds import Seed
 from tests.e2e.server import clean_environment
 from tests.servers import free_port
 
+START_WITHIN_S = 60.0
 LISTENING = re.compile(rb"listening\s+\S*?(\d+)\s*$", re.MULTILINE)
 OURS = ("MariaDB", "SQLite", "one worker", "two workers")
 PLACES = {"one worker": cores.ON_ONE, "two workers": cores.ON_TWO}
@@ -63,16 +65,14 @@ def running(name: str, seed: Seed, databases: Databases) -> Iterator[Server]:
 
 
 def _start(name: str, url: str, redis_url: str) -> tuple[list[str], Mapping[str, str]]:
-    python = interpreter.chosen
     if name == "Node":
         return ["node", str(programs.node_reference())], {"DATABASE_URL": url}
     if name == "C":
         return [str(programs.send_reference())], {}
     if name == "websockets":
-        return [python.path, str(programs.HERE / "references" / "broadcast.py")], python.environment
-    command = [python.path, "-m", "bihak", "serve", "--port", "0"]
+        return [sys.executable, str(programs.HERE / "references" / "broadcast.py")], {}
+    command = [sys.executable, "-m", "bihak", "serve", "--port", "0"]
     settings = {
-        **python.environment,
         "WS_HOST": "127.0.0.1",
         "AUTH_MODE": "trusted",
         "DATABASE_URL": url,
@@ -121,12 +121,16 @@ def _launched(
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=log)
     assert process.stdout is not None
+    too_late = threading.Timer(START_WITHIN_S, process.kill)
+    too_late.start()
     try:
         for line in process.stdout:
             if said := LISTENING.search(line):
+                too_late.cancel()
                 yield process, int(said[1])
                 return
         raise RuntimeError(f"{' '.join(command)} did not start:\n{(folder / 'server.log').read_text()[-2000:]}")
     finally:
+        too_late.cancel()
         process.terminate()
         process.communicate()

@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from bench import contestants, interpreter, load
+from bench import contestants, load
 from bench.databases import Databases
 from bench.load import Outcome
 from bench.scenarios import Scenario, Unit
@@ -114,7 +114,9 @@ def median(found: list[Figures]) -> Figures:
 def machine() -> str:
     """What this was measured on."""
     memory_gib = psutil.virtual_memory().total / (1 << 30)
-    return f"{psutil.cpu_count()} cores ({platform.machine()}), {memory_gib:.0f} GiB, {interpreter.chosen}"
+    return (
+        f"{psutil.cpu_count()} cores ({platform.machine()}), {memory_gib:.0f} GiB, Python {platform.python_version()}"
+    )
 
 
 def figures_of(

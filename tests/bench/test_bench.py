@@ -2,19 +2,16 @@
 
 import asyncio
 import json
-import os
 import sqlite3
-import sys
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
-import psutil
 import pytest
 from rich.console import Console
 from websockets.asyncio.server import ServerConnection, serve
 
-from bench import contestants, interpreter, load, page, plots, runs, tables, visit
+from bench import contestants, load, page, plots, runs, tables, visit
 from bench.capacity import Assumed, Constants, Scale, measured_gain, predicted_gain
 from bench.databases import Databases
 from bench.results import Results
@@ -53,27 +50,6 @@ def test_each_contestant_takes_its_load_and_is_counted_without_a_fault(
         assert min(figures.per_s, figures.server_us, figures.load_us) > 0
         assert 0 < figures.p50_ms <= figures.p95_ms <= figures.p99_ms
     assert (figures.questions > 0) == ((name, taker) == ("storm", "Node"))
-
-
-def test_another_python_runs_the_server_with_the_packages_of_this_one(
-    databases: Databases, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    outside = os.path.realpath(sys.executable)  # of the virtual environment
-    assert outside != sys.executable
-    monkeypatch.setattr(interpreter, "chosen", interpreter.find(outside))
-    with contestants.running("SQLite", SCENARIOS["pairs-1"].seed, databases) as server:
-        assert psutil.Process(server.processes[0]).cmdline()[0] == outside
-    assert runs.machine().endswith(f"({outside})")
-
-
-def test_a_python_that_cannot_run_the_servers_is_refused_with_the_reason(tmp_path: Path) -> None:
-    other = tmp_path / "python"
-    other.write_text("""#!/bin/sh\necho '["3.9.1", "cpython-39"]'""")
-    other.chmod(0o755)
-    with pytest.raises(ValueError, match=r"is cpython-39; what is installed here is for cpython-3\d+$"):
-        interpreter.find(str(other))
-    with pytest.raises(ValueError, match="does not run"):
-        interpreter.find(str(tmp_path / "none"))
 
 
 def test_one_server_takes_every_load_and_has_stored_what_was_sent(databases: Databases) -> None:
