@@ -12,6 +12,7 @@ import structlog
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.exceptions import AuthenticationError, AuthorizationError, NoPermissionError
 
+from bihak import tasks
 from bihak.cluster.base import Deliver, Publication
 from bihak.cluster.envelope import Envelope, pack, unpack
 from bihak.errors import SettingsError
@@ -106,8 +107,7 @@ class RedisBackplane:
             with suppress(TimeoutError):
                 async with asyncio.timeout(REPLY_WITHIN_S):
                     await self._is_idle.wait()
-        self._running.cancel()
-        await asyncio.gather(self._running, return_exceptions=True)
+        await tasks.end([self._running])
         self.is_connected = False
         await self._pool.aclose()
 

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import structlog
 
+from bihak import tasks
 from bihak.cluster.base import Backplane, Publication
 from bihak.cluster.envelope import (
     Envelope,
@@ -82,9 +83,7 @@ class Hub:
 
     async def close(self) -> None:
         await self._backplane.close()
-        for running in list(self._tasks):
-            running.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await tasks.end(self._tasks)
 
     # Coming and going
 

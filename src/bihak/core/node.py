@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeVar
 import sqlalchemy as sa
 import structlog
 
+from bihak import tasks
 from bihak.cluster.base import Backplane
 from bihak.cluster.envelope import Envelope
 from bihak.cluster.ledger import Ledger
@@ -152,9 +153,7 @@ class Node:
         must send again, as after a crash.
         """
         self.draining = self.dispatcher.draining = True
-        for running in self._background:
-            running.cancel()
-        await asyncio.gather(*self._background, return_exceptions=True)
+        await tasks.end(self._background)
         answered = await _within(timeout_s, lambda: not any(session.lane for session in self.sessions))
         self.outboxes.flush()
         for session in list(self.sessions):

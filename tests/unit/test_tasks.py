@@ -1,0 +1,61 @@
+"""Tasks are brought to an end, whatever they do with a CancelledError."""
+
+import asyncio
+import logging
+
+import pytest
+
+from bihak import tasks
+
+
+class Stubborn:
+    """Takes so many cancellations for something else, and goes on."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                if not self.left:
+                    raise
+                self.left -= 1
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tasks, "AGAIN_AFTER_S", 0.01)
+
+
+async def test_one_that_swallows_a_cancellation_is_cancelled_again() -> None:
+    patient, stubborn = Stubborn(0), Stubborn(2)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await tasks.end([patient.task, stubborn.task])
+    assert patient.task.cancelled()
+    assert stubborn.task.cancelled()
+
+
+async def test_one_that_never_ends_is_left_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+    endless = Stubborn(tasks.MOST_TIMES)
+    await asyncio.sleep(0)
+    with caplog.at_level(logging.WARNING):
+        async with asyncio.timeout(10):
+            await tasks.end([endless.task])
+    assert not endless.task.done()
+    endless.task.cancel()
+    await asyncio.wait([endless.task])
+
+
+async def test_what_one_raises_as_it_ends_is_dropped_and_nothing_is_waited_for_where_nothing_runs() -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    failed = asyncio.create_task(fail())
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await tasks.end([failed])
+        await tasks.end([])
