@@ -15,6 +15,7 @@ from bihak.errors import CloseCode
 from bihak.features.conversations import AddParticipants, RemoveParticipant
 from bihak.storage.dialect import TransientFault
 from tests.harness import Cluster, Device, Fate
+from tests.unit.test_tasks import Stubborn
 
 
 async def two(cluster: Cluster) -> tuple[Device, Device, int]:
@@ -275,6 +276,23 @@ async def test_a_node_that_ends_answers_first_and_closes_with_going_away(cluster
     assert bob.seqs(cid) == [1]
     again = await cluster.connect("user_1", 1, resume={cid: 0})
     assert again.seqs(cid) == [1]
+
+
+async def test_a_node_ends_though_a_task_of_its_own_takes_the_cancellation_for_something_else(cluster: Cluster) -> None:
+    """As it happened to one, which refused writes for ever after."""
+    node = cluster.nodes[0]
+    alice, _, _ = await two(cluster)
+    stubborn = Stubborn(1)
+    node._background.append(stubborn.task)
+    await cluster.settle()
+    draining = asyncio.create_task(node.drain())
+    for _ in range(50):
+        await cluster.clock.advance(0.1)
+        if stubborn.task.done():
+            break
+    assert stubborn.task.cancelled()
+    await asyncio.gather(draining, cluster.clock.run_ready())
+    assert alice.tape.closed == (CloseCode.GOING_AWAY, "server is draining")
 
 
 async def test_whose_own_announcement_alone_was_lost_enters_all_the_same(cluster: Cluster) -> None:

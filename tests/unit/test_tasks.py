@@ -1,9 +1,9 @@
 """Tasks are brought to an end, whatever they do with a CancelledError."""
 
 import asyncio
-import logging
 
 import pytest
+from structlog.testing import capture_logs
 
 from bihak import tasks
 
@@ -39,13 +39,15 @@ async def test_one_that_swallows_a_cancellation_is_cancelled_again() -> None:
     assert stubborn.task.cancelled()
 
 
-async def test_one_that_never_ends_is_left_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
+async def test_one_that_never_ends_is_left_with_a_warning() -> None:
     endless = Stubborn(tasks.MOST_TIMES)
     await asyncio.sleep(0)
-    with caplog.at_level(logging.WARNING):
+    with capture_logs() as said:
         async with asyncio.timeout(10):
             await tasks.end([endless.task])
     assert not endless.task.done()
+    assert [entry["event"] for entry in said] == ["tasks do not end"]
+    assert "Stubborn._run" in said[0]["tasks"][0]
     endless.task.cancel()
     await asyncio.wait([endless.task])
 
