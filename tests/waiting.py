@@ -1,4 +1,4 @@
-"""Waiting for what no event tells of."""
+"""Waiting for what no event tells of, and a task that makes one wait."""
 
 import asyncio
 import inspect
@@ -18,3 +18,20 @@ async def until(condition: Callable[[], Any]) -> None:
             if found:
                 return
             await asyncio.sleep(0.005)
+
+
+class Stubborn:
+    """Takes so many cancellations for something else, and goes on."""
+
+    def __init__(self, times: int) -> None:
+        self.left = times
+        self.task = asyncio.create_task(self._run())
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                if not self.left:
+                    raise
+                self.left -= 1

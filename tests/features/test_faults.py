@@ -15,7 +15,7 @@ from bihak.errors import CloseCode
 from bihak.features.conversations import AddParticipants, RemoveParticipant
 from bihak.storage.dialect import TransientFault
 from tests.harness import Cluster, Device, Fate
-from tests.unit.test_tasks import Stubborn
+from tests.waiting import Stubborn
 
 
 async def two(cluster: Cluster) -> tuple[Device, Device, int]:

@@ -1,15 +1,17 @@
 """Signing in, resuming, and joining a conversation without a hole."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from bihak.core.hub import GAP_HOLD_S
-from bihak.core.log import RESUME_LIMIT
+from bihak.core.log import RESUME_LIMIT, LogEntry, Span
 from bihak.errors import UnknownType
 from bihak.features.arriving import Auth
-from bihak.features.conversations import Conversations, RemoveParticipant
+from bihak.features.conversations import AddParticipants, Conversations, RemoveParticipant
+from bihak.features.places import FEW_EVENTS
 from bihak.protocol.types import Participant
 from tests.harness import Cluster, Device
 
@@ -269,6 +271,35 @@ async def test_whoever_came_back_while_away_is_not_left_with_a_hole(cluster: Clu
     (head,) = bob.heard("resumed")[0]["conversations"]
     # What lies between is not theirs to see: they start anew, from the history or from a fresh announcement.
     assert head.get("resync") or bob.heard("conversation_created"), bob.frames
+
+
+async def test_whoever_is_taken_in_again_while_what_they_saw_before_is_read_is_not_left_with_a_hole(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were out when they came back, and had missed more than is read at once."""
+    alice, bob, cid = await two(cluster)
+    owner = alice.session.actor
+    assert owner is not None
+    bob.drop()
+    await say(alice, cid, *map(str, range(FEW_EVENTS + 1)))
+    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+    node = cluster.nodes[1]
+    read_log = node.read_log
+
+    async def read_later(spans: Sequence[Span]) -> list[list[LogEntry]]:
+        monkeypatch.setattr(node, "read_log", read_log)
+        await cluster.nodes[0].call(AddParticipants(conversation_id=cid, participants=["user_2"]), owner)
+        return await read_log(spans)
+
+    monkeypatch.setattr(node, "read_log", read_later)
+    bob = await cluster.connect("user_2", 1, resume={cid: 0})
+    (created,) = bob.heard("conversation_created")
+    (head,) = bob.heard("resumed")[0]["conversations"]
+    assert head == {"conversation_id": cid, "last_seq": FEW_EVENTS + 3}
+    assert bob.frames[0]["conversations"] == [created["conversation"]["conversation_id"]] == [cid]
+    await say(alice, cid, "welcome back")
+    await cluster.settle()
+    assert bob.seqs(cid) == [FEW_EVENTS + 4]
 
 
 async def test_a_cursor_ahead_of_the_conversation_means_starting_anew(cluster: Cluster) -> None:

@@ -6,23 +6,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bihak import tasks
-
-
-class Stubborn:
-    """Takes so many cancellations for something else, and goes on."""
-
-    def __init__(self, times: int) -> None:
-        self.left = times
-        self.task = asyncio.create_task(self._run())
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                await asyncio.sleep(3600)
-            except asyncio.CancelledError:
-                if not self.left:
-                    raise
-                self.left -= 1
+from tests.waiting import Stubborn
 
 
 @pytest.fixture(autouse=True)

@@ -196,11 +196,12 @@ class Arrivals:
         await self._save(entrance.identity, actor, found)
         if not found.current.keys() <= session.conversations:
             found = await self._look_again(entrance, found)
-        created = await self._load_new(entrance, found)
-        while created is None:
-            found = await self._look_again(entrance, found)
+        while True:
             created = await self._load_new(entrance, found)
-        ended = await self._node.read_log(found.resumption.unread) if found.resumption is not None else []
+            ended = await self._load_ended(entrance, found)
+            if created is not None and ended is not None:
+                break
+            found = await self._look_again(entrance, found)
         self._enter(entrance, actor, found, created, ended)
 
     async def _look_again(self, entrance: Entrance, found: Found) -> Found:
@@ -216,6 +217,18 @@ class Arrivals:
         load = partial(self._node.feature(Conversations).load, viewer=entrance.arrival.who, ids=found.resumption.new)
         created = await self._node.readers.run(load)
         return created if len(created) == len(found.resumption.new) else None
+
+    async def _load_ended(self, entrance: Entrance, found: Found) -> list[list[LogEntry]] | None:
+        """None: they are, or were, in one again by now; the log shows what the latest membership covers alone."""
+        if found.resumption is None or not found.resumption.unread:
+            return []
+        spans = found.resumption.unread
+        ended = await self._node.read_log(spans)
+        now = await self._node.read_coverage(entrance.arrival.who, [span.conversation_id for span in spans])
+        for span, cover in zip(spans, now, strict=True):
+            if cover is not None and cover.joined_seq >= span.through:
+                return None
+        return ended
 
     def _join_all(self, session: Session, found: Found) -> None:
         """Those that it is not in."""
