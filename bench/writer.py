@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from bihak.core.batch import WriteBatch
 from bihak.core.context import Call
-from bihak.core.dispatcher import WriteBatch
 from bihak.core.feature import Command, Kind
+from bihak.core.heads import Heads
 from bihak.core.identity import Actor
 from bihak.features.messages import Messages, MessageSent, SendMessage
 from bihak.protocol.types import Participant
@@ -82,14 +83,15 @@ def as_json(found: Mapping[str, dict[int, tuple[Cost, Cost]]]) -> dict[str, Any]
 def product(database: Database) -> RunBatch:
     """The product's own transaction, from decoded requests to replies that are ready to be encoded."""
     command = next(c for c in Messages().commands() if c.kind is Kind.WRITE_MANY)
-    connection, ids = database.writer_engine.connect(), IdBlocks()
+    connection, ids, heads = database.writer_engine.connect(), IdBlocks(), Heads()
     requests = [_call(command, n) for n in range(1, CONVERSATIONS + 1)]
 
     def run(size: int) -> None:
-        batch = WriteBatch(requests[:size], database.dialect, ids)
+        batch = WriteBatch(requests[:size], database.dialect, ids, heads)
         ids.refill(connection)
         with connection.begin():
             batch.run(connection)
+        batch.remember()
         for call in batch.calls:
             assert isinstance(call.outcome, MessageSent), call.outcome
 

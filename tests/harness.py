@@ -23,7 +23,6 @@ import sqlalchemy as sa
 
 from bihak.cluster.base import Backplane, Deliver, Publication
 from bihak.cluster.local import LocalBackplane, LocalBus
-from bihak.core.context import Transaction
 from bihak.core.dispatcher import Dispatcher
 from bihak.core.feature import Feature, write
 from bihak.core.hub import GAP_HOLD_S
@@ -31,6 +30,7 @@ from bihak.core.identity import Authenticator
 from bihak.core.node import Node, NodeOptions
 from bihak.core.session import Session
 from bihak.core.sweep import EVERY_S
+from bihak.core.transaction import Transaction
 from bihak.errors import CloseCode
 from bihak.features.catalog import make_features, render_message
 from bihak.features.participants import SaveParticipant

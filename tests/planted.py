@@ -13,10 +13,11 @@ from typing import Any
 import pytest
 
 from bihak.cluster.envelope import Envelope
-from bihak.core.context import LockedConversation, Membership, Transaction
-from bihak.core.dispatcher import Dispatcher, WriteBatch
+from bihak.core.batch import WriteBatch
+from bihak.core.dispatcher import Dispatcher
 from bihak.core.hub import Hub
 from bihak.core.room import Room
+from bihak.core.transaction import LockedConversation, Membership, Transaction
 from bihak.features.conversations import ParticipantLeft
 from bihak.features.messages import sending
 from bihak.protocol.types import Participant
@@ -84,8 +85,8 @@ def no_membership_check(patch: pytest.MonkeyPatch) -> None:
 
     def let_in(self: Transaction, conversation_id: int, who: Participant) -> Any:
         place = find(self, conversation_id, who)
-        if place is None and conversation_id in self._conversations:
-            return self._conversations[conversation_id], Membership("member", 0, 0)
+        if place is None and conversation_id in self.conversations:
+            return self.conversations[conversation_id], Membership("member", 0, 0)
         return place
 
     patch.setattr(Transaction, "find_place", let_in)

@@ -85,6 +85,28 @@ def test_an_upsert_takes_over_the_columns_named_and_no_others(database: Database
     assert [tuple(row) for row in found] == [(1, "team", 1, 7), (2, "direct", 2, 8)]
 
 
+def test_an_upsert_whose_expression_is_null_is_refused_and_changes_no_row(database: Database) -> None:
+    c, new = conversations.c, database.dialect.incoming
+    only_from = {"last_seq": f"CASE WHEN last_seq = {new('created_ms')} THEN {new('last_seq')} END"}
+    clause = database.dialect.upsert_clause("id", ["last_seq", "member_count"], only_from)
+    columns = "id, conversation_type, created_ms, last_seq, member_count"
+
+    def upsert(*rows: str) -> None:
+        with database.writer_engine.begin() as connection:
+            run(connection, f"INSERT INTO conversations ({columns}) VALUES {','.join(rows)} {clause}")
+
+    with database.writer_engine.begin() as connection:
+        connection.execute(
+            conversations.insert(), [{"id": number, "last_seq": number, **CONVERSATION} for number in (1, 2, 3)]
+        )
+    upsert("(1,'team',1,7,5)", "(2,'team',2,8,5)")
+    with pytest.raises(sa.exc.IntegrityError):
+        upsert("(3,'team',3,9,6)", "(1,'team',1,9,6)")
+    with database.writer_engine.connect() as connection:
+        found = connection.execute(sa.select(c.id, c.last_seq, c.member_count).order_by(c.id)).all()
+    assert [tuple(row) for row in found] == [(1, 7, 5), (2, 8, 5), (3, 3, 0)]
+
+
 def test_what_is_wrong_with_a_statement_is_not_transient(database: Database) -> None:
     is_transient = database.dialect.is_transient
     for sql in ("SELECT * FROM nowhere", "nonsense", "INSERT INTO conversations (id) VALUES (NULL)"):

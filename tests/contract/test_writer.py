@@ -45,6 +45,7 @@ class Batch:
         self.jobs = jobs
         self._ids = ids
         self._last_id = 0
+        self._doubtful_ids: list[int] = []
 
     def run(self, connection: sa.Connection) -> None:
         for job in self.jobs:
@@ -64,8 +65,13 @@ class Batch:
     def take_care(self) -> bool:
         return False
 
+    def doubt(self) -> None:
+        self._doubtful_ids.append(self._last_id)
+
     def was_committed(self, connection: sa.Connection) -> bool:
-        return connection.execute(sa.select(rows.c.id).where(rows.c.id == self._last_id)).first() is not None
+        if not self._doubtful_ids:
+            return False
+        return connection.execute(sa.select(rows.c.id).where(rows.c.id.in_(self._doubtful_ids))).first() is not None
 
     def fail(self, error: ChatError) -> None:
         for job in self.jobs:

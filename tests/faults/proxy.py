@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 CHUNK_BYTES = 1 << 16
+LATE_S = 0.5
 _RESET = struct.pack("ii", 1, 0)
 
 
@@ -23,10 +24,12 @@ class Link:
         self.wrote_message = False
         """Whether its transaction holds a message."""
         self.loses_reply = False
+        self.late = b""
+        """What is to reach the server when the client has long been cut off."""
 
     def cut(self) -> None:
-        """Resets both sides, whatever is under way."""
-        for writer in (self.near, self.far):
+        """Resets both sides, whatever is under way; the client's alone where something is still to come."""
+        for writer in (self.near,) if self.late else (self.near, self.far):
             ends: socket.socket = writer.get_extra_info("socket")
             with contextlib.suppress(OSError):  # already closed
                 ends.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
@@ -120,6 +123,11 @@ class Proxy:
                 for each in (there, back):
                     each.cancel()
                 await asyncio.gather(there, back, return_exceptions=True)
+            if link.late:
+                await asyncio.sleep(self._rng.uniform(0, LATE_S))
+                far_writer.write(link.late)
+                with contextlib.suppress(OSError):
+                    await far_reader.read(CHUNK_BYTES)  # by then it has been carried out, or refused
         finally:
             self._links.remove(link)
             far_writer.transport.abort()
@@ -164,6 +172,8 @@ class CommitFault(Enum):
     """It is passed on and the connection cut at once: nobody knows."""
     REPLY_LOST = auto()
     """It is done, and the connection is cut in place of the reply."""
+    LATE = auto()
+    """The connection is cut before it, and it arrives all the same, up to `LATE_S` later."""
 
 
 class MariaDbProxy(Proxy):
@@ -185,22 +195,24 @@ class MariaDbProxy(Proxy):
 
     def sees_request(self, link: Link, chunk: bytes) -> bool:
         for command in link.commands.feed(chunk):
-            if command.startswith(b"INSERT INTO messages"):
+            if b"INSERT INTO messages " in command:  # what goes with the COMMIT comes behind the heads
                 link.wrote_message = True
             commits = command == b"COMMIT" or command.endswith(b";COMMIT")  # some go with what they commit
             if commits or command == b"ROLLBACK":
                 is_target = commits and link.wrote_message and self._armed
                 link.wrote_message = False
                 if is_target:
-                    return self._hit(link, self._armed.pop(0))
+                    return self._hit(link, self._armed.pop(0), chunk)
         return True
 
-    def _hit(self, link: Link, fault: CommitFault) -> bool:
+    def _hit(self, link: Link, fault: CommitFault, chunk: bytes) -> bool:
         self.hits += 1
+        if fault is CommitFault.LATE:
+            link.late = chunk
         if fault is CommitFault.RACED:
             self._raced.add(link)
         link.loses_reply = fault is CommitFault.REPLY_LOST
-        return fault is not CommitFault.UNSENT
+        return fault not in (CommitFault.UNSENT, CommitFault.LATE)
 
     def sees_reply(self, link: Link) -> bool:
         return not link.loses_reply

@@ -76,7 +76,13 @@ async def proxied(mariadb: MariaDb) -> AsyncIterator[tuple[MariaDbProxy, str]]:
 
 
 @pytest.mark.parametrize(
-    ("fault", "outcomes"), [(CommitFault.UNSENT, {0}), (CommitFault.REPLY_LOST, {1}), (CommitFault.RACED, {0, 1})]
+    ("fault", "outcomes"),
+    [
+        (CommitFault.UNSENT, {0}),
+        (CommitFault.REPLY_LOST, {1}),
+        (CommitFault.RACED, {0, 1}),
+        (CommitFault.LATE, {1}),
+    ],
 )
 @pytest.mark.parametrize("is_parting", [False, True])
 async def test_a_commit_that_is_hit_fails_for_the_client_and_ends_as_it_should(
@@ -105,4 +111,7 @@ async def test_a_commit_that_is_hit_fails_for_the_client_and_ends_as_it_should(
     with pytest.raises(pymysql.err.OperationalError):
         await asyncio.to_thread(insert)
     assert proxy.hits == 1
+    if fault is CommitFault.LATE:
+        while not await asyncio.to_thread(count):
+            await asyncio.sleep(0.01)
     assert await asyncio.to_thread(count) in outcomes

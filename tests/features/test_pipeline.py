@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import pytest
 import sqlalchemy as sa
 
-from bihak.core.context import Call, Transaction
+from bihak.core.context import Call
 from bihak.core.session import OUTBOX_BYTES
+from bihak.core.transaction import Transaction
 from bihak.core.visit import FULL_POLL_S
 from bihak.errors import Conflict
 from bihak.features.conversations import RenameConversation

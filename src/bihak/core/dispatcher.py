@@ -7,13 +7,14 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
-import sqlalchemy as sa
 import structlog
 
 from bihak.cluster.base import Backplane, Publication
 from bihak.cluster.envelope import Envelope, conversation_topic, participant_topic
-from bihak.core.context import Call, Query, Signal, Transaction
+from bihak.core.batch import WriteBatch, claims_of
+from bihak.core.context import Call, Query, Signal
 from bihak.core.feature import Command, Kind
+from bihak.core.heads import Heads
 from bihak.core.identity import Actor
 from bihak.core.limits import Limit, Limits
 from bihak.core.session import Session, Turn
@@ -31,100 +32,13 @@ from bihak.protocol.envelope import (
     encode,
     error_reply,
 )
-from bihak.storage.dialect import Database, Dialect
-from bihak.storage.ids import IdBlocks
+from bihak.storage.dialect import Database
 from bihak.storage.readers import Readers
-from bihak.storage.writer import BACKGROUND, Writer
+from bihak.storage.writer import Writer
 
 log = structlog.stdlib.get_logger("bihak")
 
 ONLY_CONNECTED = "This is for WebSocket connections only."
-
-
-class WriteBatch:
-    """The calls of one transaction. Implements the writer's `Batch`."""
-
-    def __init__(self, calls: Sequence[Call[Request]], dialect: Dialect, ids: IdBlocks) -> None:
-        self._runs = _runs(calls)
-        self.calls = [call for _, run in self._runs for call in run]
-        """In the order in which they are served, which is the order of their seqs."""
-        self._dialect = dialect
-        self._ids = ids
-        self._witness: tuple[str, int, int] | None = None
-        self._is_careful = False
-
-    def run(self, connection: sa.Connection) -> None:
-        for call in self.calls:
-            call.forget()
-        tx = Transaction(connection, self._dialect, self._ids)
-        tx.lock(
-            (conversation_id, call.actor.participant)
-            for call in self.calls
-            if (conversation_id := getattr(call.request, "conversation_id", None)) is not None
-        )
-        for at, (command, calls) in enumerate(self._runs, 1):
-            if command.kind is Kind.WRITE_MANY:
-                tx.is_last = at == len(self._runs) and not self._is_careful
-                command.handler(tx, calls)
-            else:
-                for call in calls:
-                    _run_one(tx, call)
-        tx.flush()
-        self._witness = tx.witness
-
-    def take_care(self) -> bool:
-        before, self._is_careful = self._is_careful, True
-        return not before
-
-    def was_committed(self, connection: sa.Connection) -> bool:
-        if self._witness is None:
-            return False  # nothing that a second run would double
-        table, row_id, conversation_id = self._witness
-        # Waits for the lock that the first try may still hold, so that its fate is known.
-        connection.exec_driver_sql(
-            f"SELECT id FROM conversations WHERE id = {conversation_id:d} {self._dialect.for_update}"
-        )
-        row = connection.exec_driver_sql(f"SELECT 1 FROM {table} WHERE id = {row_id:d}").first()
-        return row is not None
-
-    def fail(self, error: ChatError) -> None:
-        for call in self.calls:
-            call.forget()
-            call.outcome = error
-
-
-def _claims(call: Call[Request]) -> list[object]:
-    """Its connection, whose calls are served in order, and its conversation, whose row it would have to wait for."""
-    claims: list[object] = [BACKGROUND] if call.command.is_the_servers_own else []
-    if call.connection is not None:
-        claims.append(call.connection)
-    conversation_id = getattr(call.request, "conversation_id", None)
-    if conversation_id is not None:
-        claims.append(conversation_id)
-    return claims
-
-
-def _run_one(tx: Transaction, call: Call[Request]) -> None:
-    try:
-        with tx.savepoint(call):
-            call.outcome = call.command.handler(tx, call.request)
-    except ChatError as error:
-        call.outcome = error
-
-
-def _runs(calls: Sequence[Call[Request]]) -> list[tuple[Command, list[Call[Request]]]]:
-    """`calls` in runs of one command, as few as the order of each connection's own calls allows."""
-    runs: list[tuple[Command, list[Call[Request]]]] = []
-    latest: dict[object, int] = {}
-    for call in calls:
-        at = latest.get(call.connection, 0) if call.connection is not None else 0
-        while at < len(runs) and runs[at][0] is not call.command:
-            at += 1
-        if at == len(runs):
-            runs.append((call.command, []))
-        runs[at][1].append(call)
-        latest[call.connection] = at
-    return runs
 
 
 class _Awaited(Call[Request], kw_only=True):
@@ -170,11 +84,12 @@ class Dispatcher:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tells_of_events = True
         self._tasks: set[asyncio.Task[None]] = set()
+        self.heads = Heads()
         self.writer: Writer[Call[Request], WriteBatch] = Writer(
             database,
-            lambda calls, ids: WriteBatch(calls, database.dialect, ids),
+            lambda calls, ids: WriteBatch(calls, database.dialect, ids, self.heads),
             self._batch_done,
-            claims=_claims,
+            claims=claims_of,
             failpoint=failpoint,
         )
 
@@ -308,6 +223,7 @@ class Dispatcher:
     def _batch_done(self, batch: WriteBatch) -> None:
         """On the writer's thread, after COMMIT."""
         assert self._loop is not None
+        batch.remember()
         try:
             self._loop.call_soon_threadsafe(self._publish_and_answer, batch)
         except RuntimeError:

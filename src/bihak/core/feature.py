@@ -66,6 +66,8 @@ class Command:
     """Whether it shows that somebody is at the device."""
     reply: type[Reply] | None = None
     """What answers it, where the handler's return annotation does not tell."""
+    may_presume: bool = False
+    """Whether its places may be presumed, not locked: for each request that it does not refuse it records an event."""
     turn: Turn = field(init=False)
     """How it shares its connection with other requests."""
 
@@ -154,12 +156,15 @@ def write_many(
     internal: bool = False,
     limit: Limit = Limit.CHANGES,
     reply: type[Reply] | None = None,
+    may_presume: bool = False,
 ) -> Callable[[Any], Any]:
     """Declares `handler(self, tx, calls) -> None`, a `Kind.WRITE_MANY` command; it sets each call's outcome.
 
-    `reply` says what that is when it is no error.
+    `reply` says what that is when it is no error; `may_presume`: as in `Command`.
     """
-    return _declare(Kind.WRITE_MANY, request, route=route, internal=internal, limit=limit, reply=reply)
+    return _declare(
+        Kind.WRITE_MANY, request, route=route, internal=internal, limit=limit, reply=reply, may_presume=may_presume
+    )
 
 
 class Feature:

@@ -8,9 +8,10 @@ import msgspec
 import sqlalchemy as sa
 from msgspec import Meta
 
-from bihak.core.context import LockedConversation, Membership, Query, Signal, Transaction
+from bihak.core.context import Query, Signal
 from bihak.core.feature import Feature, Route, read, write
 from bihak.core.node import Node
+from bihak.core.transaction import LockedConversation, Membership, Transaction
 from bihak.errors import Conflict, Forbidden, InvalidField, NotFound
 from bihak.features.messages import Message, Messages, Ok, ReadCursor, count_unread, may_lead, select_messages
 from bihak.features.participants import among, parse_people, require_people

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 
-from bihak.core.context import Transaction
+from bihak.core.transaction import Transaction
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import word_literal
 from bihak.storage.schema import big, conversation_participants, conversations, table

@@ -8,10 +8,10 @@ import msgspec
 import sqlalchemy as sa
 import structlog
 
-from bihak.core.context import Transaction
 from bihak.core.feature import Feature, write
 from bihak.core.identity import Actor, Identity, is_revoked
 from bihak.core.node import SYSTEM, Node
+from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, InvalidField, InvalidToken, NotFound
 from bihak.protocol.envelope import Request
 from bihak.protocol.types import Participant

@@ -5,8 +5,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bihak.core.context import Query, Transaction
+from bihak.core.context import Query
 from bihak.core.feature import Feature, Route, read, write
+from bihak.core.transaction import Transaction
 from bihak.errors import Conflict
 from bihak.features.messages import Message, Messages, Ok, require_joined_seq, require_message, select_messages
 from bihak.protocol.envelope import DurableEvent, Reply, Request

@@ -6,9 +6,10 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from bihak.core.context import Call, Membership, Transaction
+from bihak.core.context import Call
 from bihak.core.feature import Feature, Route, write
 from bihak.core.node import SYSTEM, Node
+from bihak.core.transaction import Membership, Transaction
 from bihak.errors import ChatError, InvalidField, NotFound
 from bihak.features.messages import MessageSent, SendMessage
 from bihak.features.messages.sending import send_all

@@ -6,8 +6,8 @@ from typing import Any
 import regex
 import sqlalchemy as sa
 
-from bihak.core.context import Transaction
 from bihak.core.feature import Feature, Route, write
+from bihak.core.transaction import Transaction
 from bihak.errors import Conflict, InvalidField
 from bihak.features.messages import Message, Messages, Ok, Reaction, require_message
 from bihak.protocol.envelope import DurableEvent, Request

@@ -6,8 +6,9 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from bihak.core.context import LockedConversation, Membership, Query, Signal, Transaction
+from bihak.core.context import Query, Signal
 from bihak.core.feature import Feature, Route, read, write
+from bihak.core.transaction import LockedConversation, Membership, Transaction
 from bihak.errors import NotFound
 from bihak.features.messages import Ok, ReadCursor, count_unread, require_joined_seq
 from bihak.protocol.envelope import Event, Reply, Request

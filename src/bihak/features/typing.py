@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from bihak.cluster.envelope import Envelope
-from bihak.core.context import Call, Transaction
+from bihak.core.context import Call
 from bihak.core.feature import Feature, Route, live, write, write_many
 from bihak.core.identity import Actor
 from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.core.session import Session
+from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, NotFound
 from bihak.protocol.envelope import DurableEvent, Event, Request, encode
 from bihak.protocol.frames import text_frame

@@ -35,8 +35,15 @@ class Batch(Protocol):
         """The database refused what the latest `run` did: whether another one, which tries less at once, may do."""
         ...
 
+    def doubt(self) -> None:
+        """The COMMIT of the latest `run` was sent, and no answer came."""
+        ...
+
     def was_committed(self, connection: sa.Connection) -> bool:
-        """Whether the latest `run` is in the database; waits until its transaction has ended one way or the other."""
+        """Whether a `run` that is in doubt is in the database; then its answers are the batch's.
+
+        If not, none of them ever will be, once a further `run` in this transaction is.
+        """
         ...
 
     def fail(self, error: ChatError) -> None:
@@ -90,8 +97,6 @@ class Committer(Generic[Job, BatchT]):
         self.jobs = 0
         """Jobs in them."""
         self._connection: sa.Connection | None = None
-        self._in_doubt = False
-        """Whether a COMMIT was sent whose reply has not come."""
         self.thread = threading.Thread(target=self._loop, name=f"bihak-writer-{number}", daemon=True)
 
     def _loop(self) -> None:
@@ -139,7 +144,6 @@ class Committer(Generic[Job, BatchT]):
 
     def _commit(self, batch: BatchT) -> None:
         """Runs `batch` in a transaction, again after transient faults. Raises what could not be mended."""
-        self._in_doubt = False
         try:
             self._try(batch)
         except Exception as fault:
@@ -158,11 +162,6 @@ class Committer(Generic[Job, BatchT]):
     def _try(self, batch: BatchT) -> None:
         try:
             connection = self._connect()
-            if self._in_doubt:
-                with connection.begin():
-                    if batch.was_committed(connection):
-                        return
-                self._in_doubt = False
             self._ids.refill(connection)
             try:
                 self._run(connection, batch)
@@ -179,15 +178,17 @@ class Committer(Generic[Job, BatchT]):
 
     def _run(self, connection: sa.Connection, batch: BatchT) -> None:
         with connection.begin() as transaction:
+            if batch.was_committed(connection):
+                return
             batch.run(connection)
             self._failpoint("before_commit")
-            self._in_doubt = True
             try:
                 transaction.commit()
             except sa.exc.IntegrityError:
-                self._in_doubt = False  # a statement that came with the COMMIT was refused
+                raise  # a statement that came with the COMMIT was refused
+            except Exception:
+                batch.doubt()
                 raise
-            self._in_doubt = False
 
     def give_back_ids(self) -> None:
         """On this thread, when no other committer takes ids any more."""

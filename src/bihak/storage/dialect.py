@@ -1,12 +1,15 @@
 """The seam between the two databases: everything that SQLAlchemy cannot write once for both."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import sqlalchemy as sa
+
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class Dialect(Protocol):
@@ -37,8 +40,15 @@ class Dialect(Protocol):
         """The values in a row of `packed` columns, each as itself or as its text, whichever the driver gives sooner."""
         ...
 
-    def upsert_clause(self, key: str, columns: Sequence[str]) -> str:
-        """What follows an INSERT so that rows whose `key` exists take the new values of `columns` instead."""
+    def upsert_clause(self, key: str, columns: Sequence[str], instead: Mapping[str, str] = NOTHING) -> str:
+        """What follows an INSERT so that rows whose `key` exists take the new values of `columns` instead.
+
+        `instead`: an expression for some of them, over the row's columns as they are and those that are `incoming`.
+        """
+        ...
+
+    def incoming(self, column: str) -> str:
+        """What an upsert calls the new value of a column."""
         ...
 
 

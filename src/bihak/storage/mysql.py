@@ -1,12 +1,12 @@
 """MySQL 8 and MariaDB 10.6 or newer, through any SQLAlchemy driver for them (PyMySQL unless the URL names another)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sqlalchemy as sa
 
 from bihak.errors import SettingsError
-from bihak.storage.dialect import Database, TransientFault
+from bihak.storage.dialect import NOTHING, Database, TransientFault
 from bihak.storage.mysql_connection import MysqlConnection
 
 READERS = 8
@@ -77,10 +77,13 @@ class MysqlDialect:
         text: str = row[0]
         return text.split(" ")
 
-    def upsert_clause(self, key: str, columns: Sequence[str]) -> str:
-        # VALUES() is what both understand; MySQL 8.0.20 calls it deprecated, MariaDB knows no other.
-        sets = ", ".join(f"{column} = VALUES({column})" for column in columns)
+    def upsert_clause(self, key: str, columns: Sequence[str], instead: Mapping[str, str] = NOTHING) -> str:
+        sets = ", ".join(f"{column} = {instead.get(column) or self.incoming(column)}" for column in columns)
         return f"ON DUPLICATE KEY UPDATE {sets}"
+
+    def incoming(self, column: str) -> str:
+        # VALUES() is what both understand; MySQL 8.0.20 calls it deprecated, MariaDB knows no other.
+        return f"VALUES({column})"
 
 
 def open_mysql(url: sa.URL, *, accept_unsafe: bool) -> Database:

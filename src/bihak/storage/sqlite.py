@@ -1,7 +1,7 @@
 """SQLite: one file, one process, one writing connection (https://sqlite.org/wal.html)."""
 
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from bihak.errors import SettingsError
-from bihak.storage.dialect import Database, TransientFault
+from bihak.storage.dialect import NOTHING, Database, TransientFault
 from bihak.storage.statement import run
 
 READERS = 4
@@ -43,9 +43,12 @@ class SqliteDialect:
     def unpack(self, row: Sequence[Any]) -> Sequence[Any]:
         return row
 
-    def upsert_clause(self, key: str, columns: Sequence[str]) -> str:
-        sets = ", ".join(f"{column} = excluded.{column}" for column in columns)
+    def upsert_clause(self, key: str, columns: Sequence[str], instead: Mapping[str, str] = NOTHING) -> str:
+        sets = ", ".join(f"{column} = {instead.get(column) or self.incoming(column)}" for column in columns)
         return f"ON CONFLICT ({key}) DO UPDATE SET {sets}"
+
+    def incoming(self, column: str) -> str:
+        return f"excluded.{column}"
 
 
 def open_sqlite(path: Path) -> Database:

@@ -23,6 +23,8 @@ TEXTS = {
     "bihak_publications_total": "Events that came from this and other nodes.",
     "bihak_batches_total": "Transactions committed.",
     "bihak_writes_total": "Requests that went through the writer.",
+    "bihak_presumed_total": "Transactions that presumed the heads of their conversations in place of locking them.",
+    "bihak_presumed_wrong_total": "Of these, those that had to be run again, since somebody else wrote meanwhile.",
 }
 
 Figures = dict[str, float]
@@ -75,7 +77,7 @@ class NodeFigures(Collector):
             await asyncio.sleep(SHARE_EVERY_S)
 
     def _read(self) -> Figures:
-        node, writer = self._node, self._node.dispatcher.writer
+        node, writer, heads = self._node, self._node.dispatcher.writer, self._node.dispatcher.heads
         return {
             "bihak_connections": len(node.sessions),
             "bihak_participants": len(node.hub.participants),
@@ -86,4 +88,6 @@ class NodeFigures(Collector):
             "bihak_publications_total": node.hub.received,
             "bihak_batches_total": writer.batches,
             "bihak_writes_total": writer.jobs,
+            "bihak_presumed_total": heads.presumed,
+            "bihak_presumed_wrong_total": heads.wrong,
         }

@@ -5,10 +5,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bihak.core.context import Call, Query, Transaction
+from bihak.core.context import Call, Query
 from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.limits import Limit
 from bihak.core.log import read_heads
+from bihak.core.transaction import Transaction
 from bihak.errors import Conflict, Forbidden, InvalidField
 from bihak.features.messages.access import clean_content, may_lead, require_joined_seq, require_message
 from bihak.features.messages.mentions import dump_mentions, resolve_mentions
@@ -106,6 +107,7 @@ class Messages(Feature):
         route=Route("POST", "/conversations/{conversation_id}/messages", 201),
         limit=Limit.MESSAGES,
         reply=MessageSent,
+        may_presume=True,
     )
     def send(self, tx: Transaction, calls: Sequence[Call[SendMessage]]) -> None:
         """Stores all messages of a transaction with one INSERT."""

@@ -5,8 +5,9 @@ from typing import Any
 import regex
 import sqlalchemy as sa
 
-from bihak.core.context import LockedConversation, Membership, Query, Transaction
+from bihak.core.context import Query
 from bihak.core.identity import Actor
+from bihak.core.transaction import LockedConversation, Membership, Transaction
 from bihak.errors import InvalidField, NotFound, TooLarge
 from bihak.features.messages.wire import MAX_CONTENT
 from bihak.storage.schema import conversation_participants, messages

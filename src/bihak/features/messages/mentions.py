@@ -8,7 +8,7 @@ from typing import NamedTuple
 import regex
 import sqlalchemy as sa
 
-from bihak.core.context import Transaction
+from bihak.core.transaction import Transaction
 from bihak.protocol.types import Participant
 from bihak.storage.schema import conversation_participants, participants
 

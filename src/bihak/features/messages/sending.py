@@ -6,7 +6,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bihak.core.context import Call, LockedConversation, Membership, Transaction
+from bihak.core.context import Call
+from bihak.core.transaction import LockedConversation, Membership, Transaction
 from bihak.errors import ChatError, Conflict, Forbidden, NotFound
 from bihak.features.messages.access import clean_content, may_lead
 from bihak.features.messages.mentions import dump_mentions, resolve_mentions
@@ -109,7 +110,7 @@ def _insert(tx: Transaction, drafts: Sequence[_Draft]) -> None:
 def _try_insert(tx: Transaction, drafts: Sequence[_Draft]) -> bool:
     """One statement. False if it broke the unique index; then none of the rows is there.
 
-    As the transaction's last it may go with the COMMIT; should that be refused, all is served again without.
+    As the transaction's last it goes with the COMMIT; should that be refused, all is served again without.
     """
     if not drafts:
         return True

@@ -12,9 +12,10 @@ from typing import Annotated, Any
 import sqlalchemy as sa
 from msgspec import Meta
 
-from bihak.core.context import Call, Query, Transaction
+from bihak.core.context import Call, Query
 from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.node import Node
+from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, NotFound
 from bihak.features.backlog import AtOnce, Backlog, Due
 from bihak.features.deferred import Progress, deferred_progress

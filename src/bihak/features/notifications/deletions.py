@@ -4,7 +4,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bihak.core.context import Signal, Transaction
+from bihak.core.context import Signal
+from bihak.core.transaction import Transaction
 from bihak.features.notifications.news import MAX_SEQS, Sent
 from bihak.features.notifications.rows import close_all, notifications, notified
 from bihak.protocol.types import Participant

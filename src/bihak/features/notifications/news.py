@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
-from bihak.core.context import Transaction
+from bihak.core.transaction import Transaction
 from bihak.features.conversations import ParticipantJoined, ParticipantLeft
 from bihak.features.deferred import listed, within
 from bihak.features.messages import MessageDeleted, MessageEdited, NewMessage

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 import msgspec
 import sqlalchemy as sa
 
-from bihak.core.context import Signal, Transaction
+from bihak.core.context import Signal
+from bihak.core.transaction import Transaction
 from bihak.features.deferred import listed
 from bihak.protocol.envelope import Event
 from bihak.protocol.types import Participant, format_time, time_or_none

@@ -12,12 +12,13 @@ from typing import Any
 import sqlalchemy as sa
 import structlog
 
-from bihak.core.context import Call, Query, Signal, Transaction
+from bihak.core.context import Call, Query, Signal
 from bihak.core.deadlines import Deadlines
 from bihak.core.feature import Feature, Route, read, task, write, write_many
 from bihak.core.limits import Limit
 from bihak.core.node import Node
 from bihak.core.session import Session
+from bihak.core.transaction import Transaction
 from bihak.errors import ChatError
 from bihak.features.messages import Ok
 from bihak.features.participants import among, parse_people

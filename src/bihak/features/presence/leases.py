@@ -5,7 +5,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bihak.core.context import Transaction
+from bihak.core.transaction import Transaction
 from bihak.features.participants import among, among_literal
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import word_literal

@@ -11,10 +11,11 @@ from functools import partial
 import sqlalchemy as sa
 import structlog
 
-from bihak.core.context import Call, Query, Transaction
+from bihak.core.context import Call, Query
 from bihak.core.feature import Feature, Route, read, write, write_many
 from bihak.core.limits import Limit
 from bihak.core.node import Node
+from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, InvalidField
 from bihak.features.backlog import AtOnce, Backlog, Due
 from bihak.features.deferred import Progress

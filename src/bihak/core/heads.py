@@ -1,0 +1,125 @@
+"""The heads of the conversations this process wrote to last: what a transaction may presume in place of asking.
+
+A head that is remembered may have moved since, so whoever presumes it lets the database refuse the COMMIT if it has
+(`Transaction.presume`). Who is in a conversation, and as what, changes only with an event, so what was read beside a
+head holds for as long as that head does.
+"""
+
+import threading
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+
+from bihak.core.transaction import LockedConversation, Membership, Place, Transaction
+from bihak.protocol.types import Participant
+
+MAX_CONVERSATIONS = 10_000
+MAX_MEMBERS = 100
+"""Remembered of one conversation; those who write are few."""
+CLOCK_HOLDS_S = 60.0
+"""How long after the database was asked for the time its clock is taken to go as ours does."""
+REST = 20
+"""After a head that had moved so many transactions ask: where several nodes write to the same, most would fail."""
+SET_BACK_MS = 1000
+"""Our reckoning of the database's clock differs by less; one that is further behind than that was set."""
+
+
+@dataclass(slots=True)
+class _Head:
+    """Of a conversation, as it was committed."""
+
+    kind: str
+    created_ms: int
+    last_seq: int
+    last_message_ms: int
+    members: dict[Participant, Membership] = field(default_factory=dict)
+    """Who is known to be in it. How far they have read may be long past."""
+
+
+class Heads:
+    """For the threads of one writer."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._heads: dict[int, _Head] = {}
+        """The one written to longest ago comes first."""
+        self._resting = 0
+        self._ahead_ms = 0
+        """Of the database's clock, over ours."""
+        self._asked_at = float("-inf")
+        self._latest_ms = 0
+        self.presumed = 0
+        """Transactions that were given what is remembered."""
+        self.wrong = 0
+        """Of these, those that the database refused."""
+
+    def presume(self, tx: Transaction, places: Collection[Place]) -> bool:
+        """Gives `tx` these places as they are remembered. False, and nothing, where that cannot be."""
+        with self._lock:
+            if self._resting:
+                self._resting -= 1
+                return False
+            now = time.monotonic()
+            if now > self._asked_at + CLOCK_HOLDS_S:
+                return False
+            conversations: dict[int, LockedConversation] = {}
+            memberships: dict[Place, Membership | None] = {}
+            for place in places:
+                cid, who = place
+                head = self._heads.get(cid)
+                membership = None if head is None else head.members.get(who)
+                if head is None or membership is None:
+                    return False
+                memberships[place] = membership
+                if cid not in conversations:
+                    seq = head.last_seq
+                    conversations[cid] = LockedConversation(
+                        cid, head.kind, head.created_ms, seq, head.last_message_ms, seq, seq
+                    )
+            tx.presume(conversations, memberships, self._now_ms(now))
+            self.presumed += 1
+            return True
+
+    def _now_ms(self, now: float) -> int:
+        """The database's clock as reckoned from ours. It does not go back because an answer took longer to come."""
+        reckoned = int(now * 1000) + self._ahead_ms
+        if not self._latest_ms - SET_BACK_MS < reckoned < self._latest_ms:
+            self._latest_ms = reckoned
+        return self._latest_ms
+
+    def learn(self, tx: Transaction) -> None:
+        """Remembers the conversations of a transaction that was committed."""
+        changed = tx.changed
+        with self._lock:
+            if tx.asked_at is not None:
+                self._asked_at = tx.asked_at
+                self._ahead_ms = tx.now_ms - int(tx.asked_at * 1000)
+                self._now_ms(tx.asked_at)
+            heads = self._heads
+            for c in tx.conversations.values():
+                head = heads.pop(c.id, None)
+                if c.id in changed:
+                    continue
+                if head is None or head.last_seq != c.found_seq or len(head.members) >= MAX_MEMBERS:
+                    head = _Head(c.type, c.created_ms, c.last_seq, c.last_message_ms)
+                else:
+                    head.last_seq, head.last_message_ms = c.last_seq, c.last_message_ms
+                heads[c.id] = head
+            for (cid, who), membership in tx.memberships.items():
+                if membership is not None and cid not in changed:
+                    heads[cid].members[who] = membership
+            while len(heads) > MAX_CONVERSATIONS:
+                del heads[next(iter(heads))]
+
+    def forget(self, conversation_ids: Iterable[int]) -> None:
+        """What became of them is not known."""
+        with self._lock:
+            for cid in conversation_ids:
+                self._heads.pop(cid, None)
+
+    def have_moved(self, conversation_ids: Iterable[int]) -> None:
+        """The database refused what was presumed of them."""
+        self.forget(conversation_ids)
+        with self._lock:
+            self.wrong += 1
+            self._resting = REST

@@ -1,0 +1,353 @@
+"""A transaction as a writing handler sees it: what is locked or presumed, what is recorded, and written in the end."""
+
+import json
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
+
+import sqlalchemy as sa
+
+from bihak.core.context import Call, Signal
+from bihak.core.identity import Actor
+from bihak.core.log import stored_fields
+from bihak.errors import NotFound
+from bihak.protocol.envelope import DurableEvent, Request
+from bihak.protocol.types import Participant
+from bihak.storage.dialect import Dialect, word_literal
+from bihak.storage.ids import IdBlocks
+from bihak.storage.schema import conversation_events
+from bihak.storage.statement import run, run_at_commit, run_texts
+
+R = TypeVar("R", bound=Request)
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+@dataclass(slots=True)
+class LockedConversation:
+    """A conversation whose row this transaction holds: nobody else can add to its log until COMMIT."""
+
+    id: int
+    type: str
+    created_ms: int
+    last_seq: int
+    last_message_ms: int
+    recorded_seq: int = 0
+    """The last seq that has its event; behind `last_seq` only between taking a seq and recording its event."""
+    found_seq: int = 0
+    """The last seq before this transaction."""
+
+    def next_seq(self) -> int:
+        """Takes the next seq; the caller must record an event with it."""
+        self.last_seq += 1
+        return self.last_seq
+
+    def become(self, before: "LockedConversation") -> None:
+        """Takes back what happened since that copy was made."""
+        for each in fields(self):
+            setattr(self, each.name, getattr(before, each.name))
+
+
+class Membership(NamedTuple):
+    """A participant's place in a conversation it is in now."""
+
+    role: str
+    joined_seq: int
+    last_read_seq: int
+
+
+Place = tuple[int, Participant]
+
+
+class Transaction:
+    """What a writing handler works with: one transaction for many calls, of which `call` is the one being served."""
+
+    def __init__(self, connection: sa.Connection, dialect: Dialect, ids: IdBlocks) -> None:
+        self.connection = connection
+        self.dialect = dialect
+        self.call: Call[Request]
+        self.now_ms = 0
+        """The database's clock, milliseconds since the epoch; set by the first lock."""
+        self.witness: tuple[str, int, int] | None = None
+        """A row that exists if and only if this transaction was committed: table, id, its conversation."""
+        self.is_last = False
+        """Whether nothing else is served in this transaction, so that a last statement can go with the COMMIT.
+
+        Should that be refused, all is served again, and then this is false.
+        """
+        self.asked_at: float | None = None
+        """By `time.monotonic()`, seconds: when `now_ms` was read; None: it was not."""
+        self.conversations: dict[int, LockedConversation] = {}
+        """Those that are locked or presumed, for the server's own parts; handlers find theirs by `find_place`."""
+        self.memberships: dict[Place, Membership | None] = {}
+        """As `conversations`."""
+        self.is_presumed = False
+        """Whether its conversations are what was remembered of them, and not locked."""
+        self._ids = ids
+        self._last: list[tuple[str, Sequence[object]]] = []
+        self._touched: dict[int, LockedConversation] = {}
+        self._event_rows: list[dict[str, Any]] = []
+        self._undo: list[Callable[[], object]] | None = None
+        """What takes back, last first, what this object learnt since the savepoint; None: outside of one."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who asks, in the call being served."""
+        return self.call.actor
+
+    # Locks and membership
+
+    def lock(self, places: Iterable[Place]) -> None:
+        """Locks the conversations, in the order of their ids, and reads these people's memberships under the lock.
+
+        One statement for all that are not locked yet.
+        """
+        missing = sorted({place for place in places if place not in self.memberships})
+        if not missing:
+            return
+        dialect = self.dialect
+        sql = _select_place(dialect, *missing[0]) if len(missing) == 1 else _select_places(dialect, missing)
+        memberships, conversations = self.memberships, self.conversations
+        memberships.update(dict.fromkeys(missing))
+        new = {cid for cid, _ in missing if cid not in conversations}
+        self._on_undo(partial(_drop, memberships, missing), partial(_drop, conversations, new))
+        now: str | int = self.now_ms
+        rows = run_texts(self.connection, sql)
+        if rows:
+            self.asked_at = time.monotonic()
+        for row in rows:
+            at, kind, created, last_seq, last_message, role, joined, last_read, now = dialect.unpack(row)
+            place = missing[int(at)]
+            if place[0] not in conversations:
+                seq = int(last_seq)
+                conversations[place[0]] = LockedConversation(
+                    place[0], kind, int(created), seq, int(last_message), seq, seq
+                )
+            if role != "-":
+                memberships[place] = Membership(role, int(joined), int(last_read))
+        self.now_ms = max(self.now_ms, int(now))
+
+    def presume(
+        self, conversations: dict[int, LockedConversation], memberships: dict[Place, Membership | None], now_ms: int
+    ) -> None:
+        """Takes this for true in place of locking anything.
+
+        Should one of these conversations have another head when it is written, `flush` or the COMMIT raises
+        IntegrityError, and nothing is stored. So it holds for what records something in each conversation alone.
+        """
+        self.conversations, self.memberships, self.now_ms = conversations, memberships, now_ms
+        self.is_presumed = True
+
+    def find_place(self, conversation_id: int, who: Participant) -> tuple[LockedConversation, Membership] | None:
+        """The conversation, locked, and `who`'s membership in it; None where there is no such conversation or place."""
+        place = (conversation_id, who)
+        if place not in self.memberships:
+            self.lock([place])
+        membership = self.memberships[place]
+        if membership is None:
+            return None
+        return self._lend(self.conversations[conversation_id]), membership
+
+    def require_place(self, conversation_id: int) -> tuple[LockedConversation, Membership]:
+        """As `find_place`, for the one who asks. Raises NotFound."""
+        place = self.find_place(conversation_id, self.actor.participant)
+        if place is None:
+            raise NotFound("There is no such conversation, or you are not in it.")
+        return place
+
+    def find_conversation(self, conversation_id: int) -> LockedConversation | None:
+        """The conversation, locked, whoever is in it; None where there is none."""
+        self.lock([(conversation_id, self.actor.participant)])
+        conversation = self.conversations.get(conversation_id)
+        return None if conversation is None else self._lend(conversation)
+
+    def set_membership(self, conversation_id: int, who: Participant, membership: Membership | None) -> None:
+        """Tells this transaction of a membership that it has just written."""
+        place = (conversation_id, who)
+        if place in self.memberships:
+            self._on_undo(partial(self.memberships.__setitem__, place, self.memberships[place]))
+        else:
+            self._on_undo(partial(self.memberships.pop, place))
+        self.memberships[place] = membership
+
+    def open_conversation(self, conversation: LockedConversation) -> None:
+        """Tells this transaction of a conversation that it has just inserted."""
+        self._on_undo(partial(self.conversations.pop, conversation.id))
+        self.conversations[conversation.id] = conversation
+        self.witness = ("conversations", conversation.id, conversation.id)
+
+    def read_clock(self) -> int:
+        """The database's clock, for handlers that lock nothing."""
+        if not self.now_ms:
+            ((self.now_ms,),) = run(self.connection, f"SELECT {self.dialect.clock_ms}")
+        return self.now_ms
+
+    @property
+    def changed(self) -> set[int]:
+        """The conversations whose events, other than messages, are recorded here and not in the tables yet."""
+        return {row["conversation_id"] for row in self._event_rows}
+
+    # Effects
+
+    def take_id(self, table: str) -> int:
+        """An id for a new row of that table."""
+        return self._ids.take(table)
+
+    def record(self, conversation: LockedConversation, event: DurableEvent) -> None:
+        """Puts `event` into the log; it is delivered after COMMIT. Its seq must be the one taken last."""
+        event_id = self.take_id("conversation_events")
+        self._event_rows.append(
+            {
+                "conversation_id": conversation.id,
+                "seq": event.seq,
+                "id": event_id,
+                "kind": event.__struct_config__.tag,
+                "actor_type": self.actor.participant.type,
+                "actor_id": self.actor.participant.id,
+                "message_id": getattr(event, "message_id", None),
+                "data": json.dumps(stored_fields(event), ensure_ascii=False),
+                "created_ms": self.now_ms,
+            }
+        )
+        self.witness = ("conversation_events", event_id, conversation.id)
+        self._tell(self.call, conversation, event)
+
+    def record_message(self, call: Call[R], conversation: LockedConversation, event: DurableEvent, row_id: int) -> None:
+        """As `record`, for an event that is its own row of `messages`, which the caller inserts."""
+        self.witness = ("messages", row_id, conversation.id)
+        conversation.last_message_ms = max(conversation.last_message_ms, self.now_ms)
+        self._tell(call, conversation, event)
+
+    def run_last(self, sql: str, parameters: Sequence[object] = ()) -> None:
+        """Runs a statement after the heads are written if nothing else is served before that; else now.
+
+        As `run_at_commit` then.
+        """
+        if self.is_last:
+            self._last.append((sql, parameters))
+        else:
+            run(self.connection, sql, parameters)
+
+    def signal(self, signal: Signal) -> None:
+        """Sends an event, after COMMIT, to whoever listens then."""
+        self.call.signals.append(signal)
+
+    def _tell(self, call: Call[R], conversation: LockedConversation, event: DurableEvent) -> None:
+        if event.seq != conversation.recorded_seq + 1:
+            raise AssertionError(f"seq {event.seq} recorded after {conversation.recorded_seq}")
+        conversation.recorded_seq = event.seq
+        if conversation.id not in self._touched:
+            self._touched[conversation.id] = conversation
+            self._on_undo(partial(self._touched.pop, conversation.id))
+        call.recorded.append(event)
+
+    # The batch's own steps
+
+    @contextmanager
+    def savepoint(self, call: Call[Request]) -> Iterator[None]:
+        """Serves `call` inside; if that raises, the database and this object are as if it had not been."""
+        self.call = call
+        rows, witness = len(self._event_rows), self.witness
+        undo: list[Callable[[], object]] = []
+        self._undo = undo
+        try:
+            with self.connection.begin_nested():
+                yield
+        except BaseException:
+            for take_back in reversed(undo):
+                take_back()
+            self.witness = witness
+            del self._event_rows[rows:]
+            call.recorded.clear()
+            call.signals.clear()
+            raise
+        finally:
+            self._undo = None
+
+    def _on_undo(self, *steps: Callable[[], object]) -> None:
+        if self._undo is not None:
+            self._undo += steps
+
+    def _lend(self, conversation: LockedConversation) -> LockedConversation:
+        """`conversation`, for a handler to change."""
+        if self._undo is not None:
+            self._undo.append(partial(conversation.become, replace(conversation)))
+        return conversation
+
+    def flush(self) -> None:
+        """Writes what was recorded: the events, the new heads in one statement, and what was to be last."""
+        if self._event_rows:
+            self.connection.execute(conversation_events.insert(), self._event_rows)
+        if self._touched:
+            self._write_heads()
+        for sql, parameters in self._last:
+            run_at_commit(self.connection, sql, parameters)
+
+    def _write_heads(self) -> None:
+        """First of what goes with the COMMIT: where nothing is locked yet, this locks, and finds a head that moved."""
+        rows = []
+        for c in sorted(self._touched.values(), key=_id_of):
+            if c.recorded_seq != c.last_seq:
+                raise AssertionError(f"conversation {c.id}: seq {c.last_seq} was taken and has no event")
+            fifth = c.found_seq if self.is_presumed else self.now_ms
+            rows.append(
+                f"({c.id:d},{word_literal(c.type)},{c.created_ms:d},{c.last_seq:d},{c.last_message_ms:d},{fifth:d})"
+            )
+        # The rows exist, so this only ever updates; as an UPDATE it would be one statement for each.
+        run_at_commit(
+            self.connection,
+            f"INSERT INTO conversations ({_HEAD_KEY}, {', '.join(_HEADS)}) VALUES {','.join(rows)} "
+            + self.dialect.upsert_clause("id", _HEADS, _if_unmoved(self.dialect) if self.is_presumed else {}),
+        )
+
+
+_id_of = attrgetter("id")
+
+
+def _if_unmoved(dialect: Dialect) -> Mapping[str, str]:
+    """Where the row's seq is the one that comes as `changed_ms`; else last_seq becomes NULL, which is refused."""
+    new = dialect.incoming
+    return {
+        "last_seq": f"CASE WHEN last_seq = {new('changed_ms')} THEN {new('last_seq')} END",
+        "changed_ms": dialect.clock_ms,
+    }
+
+
+_HEAD_KEY = "id, conversation_type, created_ms"
+_HEADS = ("last_seq", "last_message_ms", "changed_ms")
+_LOCK_COLUMNS = (
+    *("c.conversation_type", "c.created_ms", "c.last_seq", "c.last_message_ms"),
+    *("COALESCE(p.role, '-')", "COALESCE(p.joined_seq, 0)", "COALESCE(p.last_read_seq, 0)"),
+)
+
+
+def _drop(entries: dict[K, V], keys: Iterable[K]) -> None:
+    for key in keys:
+        entries.pop(key, None)
+
+
+def _select_places(dialect: Dialect, places: Sequence[Place]) -> str:
+    rows = [f"{at},{cid:d},{word_literal(who.type)},{who.id:d}" for at, (cid, who) in enumerate(places)]
+    return f"""
+        WITH {dialect.values_table("v", ("n", "c", "t", "i"), rows)}
+        SELECT {dialect.packed(("v.n", *_LOCK_COLUMNS, dialect.clock_ms))}
+        FROM v {dialect.straight_join} conversations c ON c.id = v.c
+        LEFT JOIN conversation_participants p
+          ON p.conversation_id = v.c AND p.participant_type = v.t AND p.participant_id = v.i AND p.left_seq IS NULL
+        {dialect.for_update}
+    """
+
+
+def _select_place(dialect: Dialect, conversation_id: int, who: Participant) -> str:
+    """As `_select_places`, for one, as it mostly is where little is said: no table of constants has to be made."""
+    return f"""
+        SELECT {dialect.packed(("0", *_LOCK_COLUMNS, dialect.clock_ms))}
+        FROM conversations c LEFT JOIN conversation_participants p ON p.conversation_id = {conversation_id:d}
+          AND p.participant_type = {word_literal(who.type)} AND p.participant_id = {who.id:d} AND p.left_seq IS NULL
+        WHERE c.id = {conversation_id:d}
+        {dialect.for_update}
+    """
