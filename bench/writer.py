@@ -1,7 +1,8 @@
 """What a stored message costs, by how many share a transaction: ours, and the bare statements beside it.
 
-The bare statements are the least that the guarantee allows: lock the conversations with their memberships, insert the
-messages, move the heads, COMMIT; a plain loop over the driver, with no product around it.
+The bare statements are the least that the guarantee allows where nothing is known: lock the conversations with their
+memberships, insert the messages, move the heads, COMMIT; a plain loop over the driver, with no product around it. Ours
+knows after the first batch what the first of them would say (docs/decisions/0016).
 """
 
 import statistics

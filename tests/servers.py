@@ -42,6 +42,8 @@ class MariaDb:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._data = folder / "data"
+        # In a shared one, each server that starts removes the temporary tables of all others.
+        self._environment = {**os.environ, "TMPDIR": str(folder)}
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -50,7 +52,9 @@ class MariaDb:
         self._folder.mkdir(parents=True, exist_ok=True)
         command = [require_program("mariadb-install-db", "mariadb-server"), "--no-defaults", f"--datadir={self._data}"]
         command += ["--auth-root-authentication-method=normal", "--skip-test-db", *self._as_user()]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        subprocess.run(
+            command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self._environment
+        )
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
@@ -58,7 +62,7 @@ class MariaDb:
         command += [f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self._folder / 'sock'}"]
         command += [f"--pid-file={self._folder / 'pid'}", "--character-set-server=utf8mb4", *self._as_user()]
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
         deadline = time.monotonic() + START_WITHIN_S
         while True:
             try:

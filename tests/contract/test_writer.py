@@ -65,6 +65,10 @@ class Batch:
     def take_care(self) -> bool:
         return False
 
+    @property
+    def is_in_doubt(self) -> bool:
+        return bool(self._doubtful_ids)
+
     def doubt(self) -> None:
         self._doubtful_ids.append(self._last_id)
 

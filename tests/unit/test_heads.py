@@ -17,8 +17,13 @@ class Clock:
     def __init__(self) -> None:
         self.now_s = 1000.0
 
+        self.wall_ahead_s = 1e9
+
     def monotonic(self) -> float:
         return self.now_s
+
+    def time(self) -> float:
+        return self.now_s + self.wall_ahead_s
 
 
 @pytest.fixture
@@ -40,6 +45,7 @@ def wrote(
     for cid in conversation_ids:
         tx.conversations[cid] = LockedConversation(cid, "team", 1, head, 1, head, found)
         tx.memberships[cid, Participant("user", who)] = Membership("member", 0, 0)
+        tx._touched[cid] = tx.conversations[cid]
     tx.asked_at, tx.now_ms = at, now_ms
     return tx
 
@@ -66,6 +72,28 @@ def test_of_one_conversation_a_bounded_number_of_people_is_known(clock: Clock) -
         assert len(known._heads[1].members) <= MAX_MEMBERS
         assert knows(known, 1, who)
     assert not knows(known, 1, 0)
+    crowd = wrote([1], found=10 * MAX_MEMBERS, head=10 * MAX_MEMBERS + 1)
+    for who in range(4 * MAX_MEMBERS):
+        crowd.memberships[1, Participant("user", who)] = Membership("member", 0, 0)
+    known.learn(crowd)
+    assert len(known._heads[1].members) == MAX_MEMBERS
+
+
+def test_a_conversation_that_was_only_looked_at_is_not_remembered(clock: Clock) -> None:
+    known = Heads()
+    tx = wrote([1])
+    tx._touched.clear()
+    known.learn(tx)
+    assert not knows(known, 1)
+
+
+def test_a_membership_that_was_not_read_is_not_remembered(clock: Clock) -> None:
+    known = Heads()
+    tx = wrote([1])
+    tx.set_membership(1, Participant("user", 2), Membership("owner", 0, 0))
+    known.learn(tx)
+    assert knows(known, 1, 1)
+    assert not knows(known, 1, 2)
 
 
 def test_people_are_known_together_as_long_as_nobody_else_wrote(clock: Clock) -> None:
@@ -102,9 +130,8 @@ def test_nothing_is_presumed_of_several_unless_all_are_known(clock: Clock) -> No
 def test_after_a_head_that_moved_some_ask(clock: Clock) -> None:
     known = Heads()
     known.learn(wrote([1, 2]))
-    known.have_moved([1])
+    known.have_moved()
     assert [knows(known, 2) for _ in range(REST + 1)] == [False] * REST + [True]
-    assert not knows(known, 1)
 
 
 def test_the_databases_clock_is_reckoned_from_ours_and_asked_again_after_a_while(clock: Clock) -> None:
@@ -134,3 +161,12 @@ def test_an_answer_that_took_long_does_not_set_the_time_back_and_a_clock_that_wa
     assert now_ms() == 777_010
     known.learn(wrote([1], found=2, at=clock.now_s, now_ms=777_000 - SET_BACK_MS))
     assert now_ms() == 777_000 - SET_BACK_MS
+
+
+def test_a_machine_that_was_suspended_asks_for_the_time(clock: Clock) -> None:
+    known = Heads()
+    known.learn(wrote([1], at=clock.now_s, now_ms=777_000))
+    clock.wall_ahead_s += 5.0
+    assert not knows(known, 1)
+    known.learn(wrote([1], found=2, at=clock.now_s, now_ms=782_000))
+    assert knows(known, 1)

@@ -1,6 +1,6 @@
 """The requests of one transaction: how they are served, and tried again."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from bihak.core.context import Call, Result
 from bihak.core.feature import Command, Kind
 from bihak.core.heads import Heads
-from bihak.core.transaction import Transaction
+from bihak.core.transaction import Place, Transaction
 from bihak.errors import ChatError
 from bihak.protocol.envelope import Request
 from bihak.storage.dialect import Dialect
@@ -30,27 +30,50 @@ class WriteBatch:
         """Of the latest run; None: it is not known what the database has of it."""
         self._doubts: list[_Doubt] = []
         self._may_presume = len(self._runs) == 1 and self._runs[0][0].may_presume
+        self._refused: Transaction | None = None
+        """By the database, before the next run: for what it presumed, or for a key that was used before."""
+        self._was_run = False
         self._is_careful = False
 
+    @property
+    def is_in_doubt(self) -> bool:
+        return bool(self._doubts)
+
     def run(self, connection: sa.Connection) -> None:
+        refused, self._refused = self._refused, None
+        if self._was_run and refused is None:
+            self._heads.forget_all()  # there was a fault
         places = {
             (conversation_id, call.actor.participant)
             for call in self.calls
             if (conversation_id := getattr(call.request, "conversation_id", None)) is not None
         }
+        may_presume = self._may_presume and not self._was_run
+        self._was_run = True
+        if may_presume and self._run_presuming(connection, places):
+            return
         tx = self._tx = Transaction(connection, self._dialect, self._ids)
-        if self._may_presume:
-            self._may_presume = False
-            if self._heads.presume(tx, places):
-                self._serve(tx)
-                # Whoever is refused something is refused it by the database, not by what is remembered of it.
-                if not any(isinstance(call.outcome, ChatError) for call in self.calls):
-                    tx.flush()
-                    return
-                tx = self._tx = Transaction(connection, self._dialect, self._ids)
         tx.lock(places)
+        if refused is not None and refused.is_presumed:
+            self._look_what_moved(refused, tx)
         self._serve(tx)
         tx.flush()
+
+    def _run_presuming(self, connection: sa.Connection, places: Collection[Place]) -> bool:
+        tx = self._tx = Transaction(connection, self._dialect, self._ids)
+        if not self._heads.presume(tx, places):
+            return False
+        self._serve(tx)
+        # Whoever is refused something is refused it by the database, not by what is remembered of it.
+        if any(isinstance(call.outcome, ChatError) for call in self.calls):
+            return False
+        tx.flush()
+        return True
+
+    def _look_what_moved(self, presumed: Transaction, tx: Transaction) -> None:
+        locked = tx.conversations
+        if any(cid in locked and locked[cid].found_seq != c.found_seq for cid, c in presumed.conversations.items()):
+            self._heads.have_moved()
 
     def _serve(self, tx: Transaction) -> None:
         for call in self.calls:
@@ -64,18 +87,15 @@ class WriteBatch:
                     _run_one(tx, call)
 
     def take_care(self) -> bool:
-        before, self._is_careful = self._is_careful, True
-        if self._tx is not None and self._tx.is_presumed:
-            self._heads.have_moved(self._tx.conversations)
-        return not before
+        if self._is_careful:
+            return False
+        self._is_careful = True
+        self._refused = self._tx
+        return True
 
     def doubt(self) -> None:
-        tx = self._tx
-        if tx is None:
-            return
-        self._heads.forget(tx.conversations)
-        if tx.witness is not None:  # else a second run would double nothing
-            self._doubts.append(_Doubt(tx.witness, [call.result() for call in self.calls]))
+        if self._tx is not None and self._tx.witness is not None:  # else a second run would double nothing
+            self._doubts.append(_Doubt(self._tx.witness, [call.result() for call in self.calls]))
 
     def was_committed(self, connection: sa.Connection) -> bool:
         for doubt in self._doubts:

@@ -21,7 +21,9 @@ CLOCK_HOLDS_S = 60.0
 REST = 20
 """After a head that had moved so many transactions ask: where several nodes write to the same, most would fail."""
 SET_BACK_MS = 1000
-"""Our reckoning of the database's clock differs by less; one that is further behind than that was set."""
+"""Our reckonings of the database's clock differ by less; one that is further behind was set."""
+SUSPENDED_S = 1.0
+"""What `time.monotonic` counts falls behind other clocks by more than this only if the machine was suspended."""
 
 
 @dataclass(slots=True)
@@ -47,11 +49,13 @@ class Heads:
         self._ahead_ms = 0
         """Of the database's clock, over ours."""
         self._asked_at = float("-inf")
+        self._wall_ahead_s = 0.0
+        """Of our other clock, then."""
         self._latest_ms = 0
         self.presumed = 0
-        """Transactions that were given what is remembered."""
+        """Transactions that were committed with what is remembered."""
         self.wrong = 0
-        """Of these, those that the database refused."""
+        """Transactions that the database refused, since a head had moved."""
 
     def presume(self, tx: Transaction, places: Collection[Place]) -> bool:
         """Gives `tx` these places as they are remembered. False, and nothing, where that cannot be."""
@@ -60,7 +64,7 @@ class Heads:
                 self._resting -= 1
                 return False
             now = time.monotonic()
-            if now > self._asked_at + CLOCK_HOLDS_S:
+            if now > self._asked_at + CLOCK_HOLDS_S or abs(time.time() - now - self._wall_ahead_s) > SUSPENDED_S:
                 return False
             conversations: dict[int, LockedConversation] = {}
             memberships: dict[Place, Membership | None] = {}
@@ -77,7 +81,6 @@ class Heads:
                         cid, head.kind, head.created_ms, seq, head.last_message_ms, seq, seq
                     )
             tx.presume(conversations, memberships, self._now_ms(now))
-            self.presumed += 1
             return True
 
     def _now_ms(self, now: float) -> int:
@@ -88,28 +91,35 @@ class Heads:
         return self._latest_ms
 
     def learn(self, tx: Transaction) -> None:
-        """Remembers the conversations of a transaction that was committed."""
+        """Remembers the conversations that a transaction wrote to, and who it was told is in them. It is committed."""
         changed = tx.changed
         with self._lock:
+            self.presumed += tx.is_presumed
             if tx.asked_at is not None:
                 self._asked_at = tx.asked_at
                 self._ahead_ms = tx.now_ms - int(tx.asked_at * 1000)
+                self._wall_ahead_s = time.time() - time.monotonic()
                 self._now_ms(tx.asked_at)
-            heads = self._heads
-            for c in tx.conversations.values():
-                head = heads.pop(c.id, None)
+            written: dict[int, _Head] = {}
+            for c in tx.written:
+                head = self._heads.pop(c.id, None)
                 if c.id in changed:
                     continue
                 if head is None or head.last_seq != c.found_seq or len(head.members) >= MAX_MEMBERS:
                     head = _Head(c.type, c.created_ms, c.last_seq, c.last_message_ms)
                 else:
                     head.last_seq, head.last_message_ms = c.last_seq, c.last_message_ms
-                heads[c.id] = head
-            for (cid, who), membership in tx.memberships.items():
-                if membership is not None and cid not in changed:
-                    heads[cid].members[who] = membership
-            while len(heads) > MAX_CONVERSATIONS:
-                del heads[next(iter(heads))]
+                written[c.id] = head
+            for place, membership in tx.memberships.items():
+                cid, who = place
+                head = written.get(cid)
+                if head is None or membership is None or place in tx.set_here:
+                    continue
+                if len(head.members) < MAX_MEMBERS:
+                    head.members[who] = membership
+            self._heads |= written
+            while len(self._heads) > MAX_CONVERSATIONS:
+                del self._heads[next(iter(self._heads))]
 
     def forget(self, conversation_ids: Iterable[int]) -> None:
         """What became of them is not known."""
@@ -117,9 +127,13 @@ class Heads:
             for cid in conversation_ids:
                 self._heads.pop(cid, None)
 
-    def have_moved(self, conversation_ids: Iterable[int]) -> None:
-        """The database refused what was presumed of them."""
-        self.forget(conversation_ids)
+    def forget_all(self) -> None:
+        """The database may not be the one it was: after a failover seqs can come again, with other events."""
+        with self._lock:
+            self._heads.clear()
+
+    def have_moved(self) -> None:
+        """The database refused what was presumed of some."""
         with self._lock:
             self.wrong += 1
             self._resting = REST

@@ -29,7 +29,7 @@ V = TypeVar("V")
 
 @dataclass(slots=True)
 class LockedConversation:
-    """A conversation whose row this transaction holds: nobody else can add to its log until COMMIT."""
+    """A conversation to whose log nobody else can add until COMMIT: its row is locked, or presumed unmoved."""
 
     id: int
     type: str
@@ -62,6 +62,9 @@ class Membership(NamedTuple):
 
 Place = tuple[int, Participant]
 
+PROMPT_S = 0.25
+"""An answer that took longer tells little of the database's clock: it, or we, may have stood still."""
+
 
 class Transaction:
     """What a writing handler works with: one transaction for many calls, of which `call` is the one being served."""
@@ -71,7 +74,7 @@ class Transaction:
         self.dialect = dialect
         self.call: Call[Request]
         self.now_ms = 0
-        """The database's clock, milliseconds since the epoch; set by the first lock."""
+        """The database's clock, milliseconds since the epoch; 0 until it was asked for, or presumed."""
         self.witness: tuple[str, int, int] | None = None
         """A row that exists if and only if this transaction was committed: table, id, its conversation."""
         self.is_last = False
@@ -80,11 +83,13 @@ class Transaction:
         Should that be refused, all is served again, and then this is false.
         """
         self.asked_at: float | None = None
-        """By `time.monotonic()`, seconds: when `now_ms` was read; None: it was not."""
+        """By `time.monotonic()`, seconds: when `now_ms` was read; None: it was not, or the answer took too long."""
         self.conversations: dict[int, LockedConversation] = {}
         """Those that are locked or presumed, for the server's own parts; handlers find theirs by `find_place`."""
         self.memberships: dict[Place, Membership | None] = {}
         """As `conversations`."""
+        self.set_here: set[Place] = set()
+        """Those of `memberships` that are not as they were read."""
         self.is_presumed = False
         """Whether its conversations are what was remembered of them, and not locked."""
         self._ids = ids
@@ -116,9 +121,11 @@ class Transaction:
         new = {cid for cid, _ in missing if cid not in conversations}
         self._on_undo(partial(_drop, memberships, missing), partial(_drop, conversations, new))
         now: str | int = self.now_ms
+        asked_at = time.monotonic()
         rows = run_texts(self.connection, sql)
-        if rows:
-            self.asked_at = time.monotonic()
+        answered_at = time.monotonic()
+        if rows and answered_at - asked_at < PROMPT_S:
+            self.asked_at = answered_at
         for row in rows:
             at, kind, created, last_seq, last_message, role, joined, last_read, now = dialect.unpack(row)
             place = missing[int(at)]
@@ -143,7 +150,7 @@ class Transaction:
         self.is_presumed = True
 
     def find_place(self, conversation_id: int, who: Participant) -> tuple[LockedConversation, Membership] | None:
-        """The conversation, locked, and `who`'s membership in it; None where there is no such conversation or place."""
+        """The conversation and `who`'s membership in it; None where there is no such conversation or place."""
         place = (conversation_id, who)
         if place not in self.memberships:
             self.lock([place])
@@ -173,6 +180,7 @@ class Transaction:
         else:
             self._on_undo(partial(self.memberships.pop, place))
         self.memberships[place] = membership
+        self.set_here.add(place)
 
     def open_conversation(self, conversation: LockedConversation) -> None:
         """Tells this transaction of a conversation that it has just inserted."""
@@ -188,8 +196,13 @@ class Transaction:
 
     @property
     def changed(self) -> set[int]:
-        """The conversations whose events, other than messages, are recorded here and not in the tables yet."""
+        """The conversations with an event here that is no message; until `flush` it is not in the tables."""
         return {row["conversation_id"] for row in self._event_rows}
+
+    @property
+    def written(self) -> Iterable[LockedConversation]:
+        """The conversations with any event here."""
+        return self._touched.values()
 
     # Effects
 
@@ -293,10 +306,10 @@ class Transaction:
         for c in sorted(self._touched.values(), key=_id_of):
             if c.recorded_seq != c.last_seq:
                 raise AssertionError(f"conversation {c.id}: seq {c.last_seq} was taken and has no event")
-            fifth = c.found_seq if self.is_presumed else self.now_ms
-            rows.append(
-                f"({c.id:d},{word_literal(c.type)},{c.created_ms:d},{c.last_seq:d},{c.last_message_ms:d},{fifth:d})"
-            )
+            # Each row brings the seq to compare with in the place of a column that is not taken from it then.
+            changed_ms = c.found_seq if self.is_presumed else self.now_ms
+            heads = f"{c.last_seq:d},{c.last_message_ms:d},{changed_ms:d}"
+            rows.append(f"({c.id:d},{word_literal(c.type)},{c.created_ms:d},{heads})")
         # The rows exist, so this only ever updates; as an UPDATE it would be one statement for each.
         run_at_commit(
             self.connection,

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 
 import sqlalchemy as sa
@@ -31,23 +32,28 @@ class Batch(Protocol):
         """
         ...
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a `run` may be in the database without anybody knowing."""
+        ...
+
     def take_care(self) -> bool:
         """The database refused what the latest `run` did: whether another one, which tries less at once, may do."""
         ...
 
     def doubt(self) -> None:
-        """The COMMIT of the latest `run` was sent, and no answer came."""
+        """The COMMIT of the latest `run` was sent, and no answer came that says what became of it."""
         ...
 
     def was_committed(self, connection: sa.Connection) -> bool:
         """Whether a `run` that is in doubt is in the database; then its answers are the batch's.
 
-        If not, none of them ever will be, once a further `run` in this transaction is.
+        If not, none of them ever will be, once a further `run` is committed in this same transaction.
         """
         ...
 
     def fail(self, error: ChatError) -> None:
-        """Makes `error` the answer to every job: nothing of the batch is stored."""
+        """Makes `error` the answer to every job: nothing of the batch is stored, as far as anybody knows."""
         ...
 
 
@@ -110,7 +116,7 @@ class Committer(Generic[Job, BatchT]):
         try:
             self._commit(batch)
         except Exception as fault:  # whatever it is, every job gets its answer
-            if self._is_transient(fault):
+            if self._may_pass(batch, fault):
                 self._source.healthy = False
                 log.warning("database unavailable", jobs=len(jobs), error=_one_line(fault))
                 self.refuse(jobs + self._source.take_all())
@@ -148,13 +154,14 @@ class Committer(Generic[Job, BatchT]):
             self._try(batch)
         except Exception as fault:
             # While the database is away, say so soon.
-            if not self._is_transient(fault) or not self._source.healthy:
+            if not self._may_pass(batch, fault) or not self._source.healthy:
                 raise
         else:
             return
         # Made here, because it costs as much as a small transaction and leaves garbage in cycles.
+        may_pass = partial(self._may_pass, batch)
         for attempt in stamina.retry_context(
-            on=self._is_transient, attempts=RETRY_ATTEMPTS - 1, timeout=RETRY_FOR_S, wait_initial=0.02, wait_max=1.5
+            on=may_pass, attempts=RETRY_ATTEMPTS - 1, timeout=RETRY_FOR_S, wait_initial=0.02, wait_max=1.5
         ):
             with attempt:
                 self._try(batch)
@@ -185,7 +192,7 @@ class Committer(Generic[Job, BatchT]):
             try:
                 transaction.commit()
             except sa.exc.IntegrityError:
-                raise  # a statement that came with the COMMIT was refused
+                raise  # a statement that came with the COMMIT was refused: there is nothing to doubt
             except Exception:
                 batch.doubt()
                 raise
@@ -212,8 +219,9 @@ class Committer(Generic[Job, BatchT]):
         except sa.exc.SQLAlchemyError as fault:
             log.debug("closing a broken connection failed", error=_one_line(fault))
 
-    def _is_transient(self, fault: Exception) -> bool:
-        return self._database.dialect.is_transient(fault)
+    def _may_pass(self, batch: BatchT, fault: Exception) -> bool:
+        """Whether to try again. Who is in doubt must, whatever is wrong: other batches would know nothing of that."""
+        return batch.is_in_doubt or self._database.dialect.is_transient(fault)
 
 
 def _one_line(fault: Exception) -> str:

@@ -22,7 +22,7 @@ BLOCKS = {
     "conversation_events": BlockSize(4000, 1000),
     "conversations": BlockSize(2000, 1000),
 }
-"""No fewer are left than the requests of two batches, so that only a request that takes many can run out of them."""
+"""As many are left as two batches of requests take, so that hardly anything but one that takes many runs out."""
 
 
 class IdsExhausted(TransientFault):

@@ -20,13 +20,16 @@ GROUP_BYTES = 1 << 28
 READ_TIMEOUT_S = 6  # longer than a lock is waited for, so that a timeout here means the server is gone
 
 # Error numbers, https://mariadb.com/kb/en/mariadb-error-codes/ : a savepoint that a deadlock took along, deadlock, lock
-# wait timeout, too many connections, shutdown in progress, killed, cannot connect, server gone, connection lost,
-# read-only (failover), disk full.
+# wait timeout, too many connections (of all, of this user twice, failed ones of this host), shutdown in progress,
+# killed, cannot connect, server gone, connection lost, read-only (failover), disk full.
 _TRANSIENT_CODES = {
     1305,
     1213,
     1205,
     1040,
+    1203,
+    1226,
+    1129,
     1053,
     1317,
     1927,

@@ -23,8 +23,8 @@ TEXTS = {
     "bihak_publications_total": "Events that came from this and other nodes.",
     "bihak_batches_total": "Transactions committed.",
     "bihak_writes_total": "Requests that went through the writer.",
-    "bihak_presumed_total": "Transactions that presumed the heads of their conversations in place of locking them.",
-    "bihak_presumed_wrong_total": "Of these, those that had to be run again, since somebody else wrote meanwhile.",
+    "bihak_presumed_total": "Transactions that presumed the heads of their conversations in place of asking.",
+    "bihak_presumed_wrong_total": "Transactions that presumed so, and were run again since somebody else had written.",
 }
 
 Figures = dict[str, float]
