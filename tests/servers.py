@@ -52,9 +52,7 @@ class MariaDb:
         self._folder.mkdir(parents=True, exist_ok=True)
         command = [require_program("mariadb-install-db", "mariadb-server"), "--no-defaults", f"--datadir={self._data}"]
         command += ["--auth-root-authentication-method=normal", "--skip-test-db", *self._as_user()]
-        subprocess.run(
-            command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self._environment
-        )
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=self._environment)
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
