@@ -77,6 +77,7 @@ def measure_all(
                 result = runs.compare(scenario, databases, size.rounds, advance)
                 faults = faults or bool(result.faults)
                 results.put(scenario.name, result.as_json())
+                results.save()
                 console.print(tables.scenario_table(scenario.name, result.as_json()), "")
         if inside:
             _measure_inside(results, inside, Path(folder), is_quick=is_quick)

@@ -25,6 +25,7 @@ from bihak.storage.migrate import upgrade
 from bihak.storage.schema import conversation_participants, conversations
 
 CONVERSATIONS = 400
+"""Of each of the two, so that neither finds that somebody else has written to its own."""
 TEXT = "Good morning! Shall we look at the costs together on Thursday?"
 BATCHES = {1: 400, 8: 200, 32: 100, 400: 20}
 ROUNDS = 5
@@ -43,7 +44,7 @@ class Cost(NamedTuple):
 def prepare(database: Database) -> None:
     """Direct conversations, number n between user_n and mentor_n."""
     upgrade(database)
-    numbers = range(1, CONVERSATIONS + 1)
+    numbers = range(1, 2 * CONVERSATIONS + 1)
     with database.writer_engine.begin() as connection:
         connection.execute(
             conversations.insert(), [{"id": n, "conversation_type": "direct", "created_ms": 1} for n in numbers]
@@ -112,7 +113,7 @@ def bare(database: Database) -> RunBatch:
 
     def run(size: int) -> None:
         nonlocal next_id
-        numbers = range(1, size + 1)
+        numbers = range(CONVERSATIONS + 1, CONVERSATIONS + size + 1)
         cursor.execute(begin)
         rows = (f"{n}, 'user', {n}" for n in numbers)
         cursor.execute(
