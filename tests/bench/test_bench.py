@@ -8,15 +8,18 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+import sqlalchemy as sa
 from rich.console import Console
 from websockets.asyncio.server import ServerConnection, serve
 
-from bench import contestants, load, page, plots, runs, tables, visit
+from bench import contestants, load, page, plots, runs, tables, visit, writer
 from bench.capacity import Assumed, Constants, Scale, measured_gain, predicted_gain
 from bench.databases import Databases
 from bench.results import Results
 from bench.scenarios import Size, scenarios
 from bench.targets import judge
+from bihak.storage.mysql import open_mysql
+from bihak.storage.sqlite import open_sqlite
 from tests.servers import MariaDb
 
 TINY = Size(
@@ -67,6 +70,31 @@ def test_one_server_takes_every_load_and_has_stored_what_was_sent(databases: Dat
         with sqlite3.connect(where) as connection:
             stored = "SELECT COUNT(*) FROM messages WHERE conversation_id <= ?"
             assert connection.execute(stored, (TINY.pairs,)).fetchone() == (outcome.sent,)
+
+
+@pytest.mark.parametrize("kind", ["SQLite", "MariaDB"])
+def test_the_costs_of_the_writer_are_measured_on_each_database(
+    tmp_path: Path, mariadb: MariaDb, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(writer, "BATCHES", {1: 3, 8: 2})
+    monkeypatch.setattr(writer, "ROUNDS", 2)
+    if kind == "SQLite":
+        database = open_sqlite(tmp_path / "writer.db")
+    else:
+        database = open_mysql(sa.make_url(mariadb.url(mariadb.create_database())), accept_unsafe=False)
+    writer.prepare(database)
+    costs = writer.compare(database, None)
+    assert all(cost.python_us > 0 for pair in costs.values() for cost in pair)
+    with database.reader_engine.connect() as connection:
+        count, conversations, heads = connection.execute(
+            sa.text(
+                "SELECT COUNT(*), COUNT(DISTINCT conversation_id), (SELECT SUM(last_seq) FROM conversations) "
+                "FROM messages"
+            )
+        ).one()
+    assert (count, conversations) == (2 * 2 * (4 + 3 * 8), 2 * 8)
+    assert heads == count
+    database.close()
 
 
 async def test_a_lost_delivery_is_told() -> None:
