@@ -59,3 +59,16 @@ async def test_a_refused_password_is_told_at_the_start(password: str, tmp_path: 
         await backplane.start(lambda _publications: None, lambda: None)
         assert backplane.is_connected
         await backplane.close()
+
+
+async def test_a_refusal_behind_what_redis_took_is_noticed(tmp_path: Path) -> None:
+    with running_redis(tmp_path) as server:
+        connection = open_pool(server.url).make_connection()
+        await connection.send_command("ACL", "SETUSER", "default", "resetchannels", "&x:c1", "&x:node:*")
+        await connection.read_response()
+        await connection.disconnect()
+        listener = Listener(backplane_of(server.url, "x"))
+        await listener.backplane.start(listener.take, listener.recovered)
+        listener.backplane.publish([("c1", Envelope(b"taken")), ("c2", Envelope(b"refused"))])
+        await until(lambda: listener.recoveries)
+        await listener.backplane.close()

@@ -55,7 +55,7 @@ class WriteBatch:
         tx = self._tx = Transaction(connection, self._dialect, self._ids)
         tx.lock(places)
         if refused is not None and refused.is_presumed:
-            self._look_what_moved(refused, tx)
+            self._tell_if_moved(refused, tx)
         self._serve(tx)
         tx.flush()
 
@@ -70,7 +70,8 @@ class WriteBatch:
         tx.flush()
         return True
 
-    def _look_what_moved(self, presumed: Transaction, tx: Transaction) -> None:
+    def _tell_if_moved(self, presumed: Transaction, tx: Transaction) -> None:
+        """It may also have been a key that was used before."""
         locked = tx.conversations
         if any(cid in locked and locked[cid].found_seq != c.found_seq for cid, c in presumed.conversations.items()):
             self._heads.have_moved()
