@@ -9,7 +9,7 @@ from bihak.core.identity import Actor
 from bihak.features import presence
 from bihak.features.presence import AWAY_AFTER_S, OFFLINE_AFTER_S, STEADY_AFTER_S, leases
 from bihak.features.presence.leases import RENEW_EVERY_S, STALE_AFTER_MS
-from bihak.features.presence.wire import SetStatus
+from bihak.features.presence.wire import SavePresence, SetStatus
 from bihak.protocol.types import Participant, format_time
 from tests.harness import Cluster, Device, Place
 
@@ -230,6 +230,18 @@ async def test_appearing_offline_looks_like_having_gone_and_lasts(cluster: Clust
     await again.do("set_status", status="online")
     await cluster.settle()
     assert statuses(bob, "user_1") == ["online", "offline", "online"]
+
+
+async def test_appearing_offline_outlasts_what_is_said_of_the_connections_in_the_same_batch(cluster: Cluster) -> None:
+    bob = await neighbours(cluster)
+    alice = await cluster.connect("user_1", 0)
+    await cluster.settle()
+    with cluster.one_batch():
+        asked = alice.send("set_status", status="offline")
+        await cluster.clock.run_ready()
+        cluster.nodes[0].write(SavePresence(status="online"), Actor(Participant("user", 1), "user_1"))
+    await alice.answer(asked)
+    assert await shown(bob, "user_1") == "offline"
 
 
 async def test_statuses_are_answered_in_the_order_asked_and_with_last_seen(cluster: Cluster) -> None:

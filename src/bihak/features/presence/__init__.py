@@ -201,19 +201,24 @@ class Presence(Feature):
 
     @write_many(SavePresence, internal=True)
     def save(self, tx: Transaction, calls: Sequence[Call[SavePresence]]) -> None:
-        """A few statements for all who come and go at once; the last word about each counts."""
+        """A few statements for all who come and go at once; the last word about each counts, and the last on hiding."""
         now_ms = tx.read_clock()
         known = known_people(tx.connection, {call.actor.participant for call in calls})
         latest = {call.actor.participant: call for call in calls if call.actor.participant in known}
         if not latest:
             return
+        said = {
+            call.actor.participant: call.request.appears_offline
+            for call in calls
+            if call.request.appears_offline is not None
+        }
         before = lock_statuses(tx, latest, now_ms)
         self._save_leases(tx.connection, latest, now_ms)
         best = best_leases(tx.connection, latest, now_ms)
         rows: list[dict[str, Any]] = []
         telling: list[tuple[Call[SavePresence], str]] = []
         for who, call in latest.items():
-            old, hidden = before.get(who), call.request.appears_offline
+            old, hidden = before.get(who), said.get(who)
             if hidden is None:
                 hidden = old is not None and old.appears_offline
             status = best.get(who, "offline")
