@@ -39,11 +39,11 @@ def require_program(name: str, package: str) -> str:
 class MariaDb:
     """A private mariadbd with the defaults it ships with; may be killed, frozen and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, time_zone: str = "UTC") -> None:
         self._folder = folder
         self._data = folder / "data"
         # In a shared one, each server that starts removes the temporary tables of all others.
-        self._environment = {**os.environ, "TMPDIR": str(folder)}
+        self._environment = {**os.environ, "TMPDIR": str(folder), "TZ": time_zone}
         self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -123,9 +123,9 @@ class MariaDb:
 
 
 @contextmanager
-def running_mariadb(folder: Path) -> Iterator[MariaDb]:
-    """A private MariaDB, ended and forgotten afterwards."""
-    server = MariaDb(folder)
+def running_mariadb(folder: Path, time_zone: str = "UTC") -> Iterator[MariaDb]:
+    """A private MariaDB, ended and forgotten afterwards. Its time zone as in the environment variable TZ."""
+    server = MariaDb(folder, time_zone)
     server.install()
     server.start()
     try:

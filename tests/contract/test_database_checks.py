@@ -1,14 +1,16 @@
 """What a database server must promise before it is used."""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from bihak.errors import SettingsError
 from bihak.storage.mysql import open_mysql
-from tests.servers import MariaDb
+from tests.servers import MariaDb, running_mariadb
 
 
 @contextmanager
@@ -46,6 +48,19 @@ def test_a_server_that_cannot_be_reached_is_named_without_its_password(mariadb: 
     with pytest.raises(SettingsError, match="cannot be reached") as refusal:
         open_mysql(url, accept_unsafe=False)
     assert "a-password-to-hide" not in str(refusal.value)
+
+
+def test_the_clock_is_right_in_the_hour_that_comes_twice(tmp_path: Path) -> None:
+    """Where the machine's summer time ends in half an hour, its local time does not tell which hour this is."""
+    ends = time.gmtime(time.time() + 1800)
+    summer = f"WINTER0SUMMER,J1/0,{ends.tm_yday - 1}/{ends.tm_hour + 1}:{ends.tm_min}:{ends.tm_sec}"
+    with running_mariadb(tmp_path / "mariadb", summer) as server:
+        database = open_mysql(sa.make_url(server.url(server.create_database())), accept_unsafe=False)
+        for engine in (database.writer_engine, database.reader_engine):
+            with engine.connect() as connection:
+                now_ms = connection.exec_driver_sql(f"SELECT {database.dialect.clock_ms}").scalar_one()
+            assert abs(now_ms / 1000 - time.time()) < 60
+        database.close()
 
 
 def test_sessions_are_strict_and_wait_briefly_whatever_the_server_says(mariadb: MariaDb) -> None:

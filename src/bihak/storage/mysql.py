@@ -169,6 +169,7 @@ def _engine(url: sa.URL, isolation: Any, *, pool_size: int) -> sa.Engine:
     def configure(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
         cursor.execute("SET SESSION sql_mode = CONCAT(@@SESSION.sql_mode, ',STRICT_ALL_TABLES')")
+        cursor.execute("SET SESSION time_zone = '+00:00'")  # local time has an hour twice when summer ends
         cursor.execute(f"SET SESSION innodb_lock_wait_timeout = {LOCK_WAIT_S}")
         cursor.execute(f"SET SESSION group_concat_max_len = {GROUP_BYTES}")
         cursor.execute("SHOW VARIABLES LIKE 'idle_transaction_timeout'")
