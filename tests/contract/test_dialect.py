@@ -40,6 +40,18 @@ def test_the_clock_goes_on_inside_a_transaction(database: Database) -> None:
             pass
 
 
+def test_an_index_is_searched_by_the_time_of_the_statement(database: Database) -> None:
+    recent = f"SELECT id, last_seq FROM conversations WHERE changed_ms > {database.dialect.statement_ms} - 1000"
+    rows = [{"id": at, "changed_ms": at, **CONVERSATION} for at in range(1, 5000)]
+    with database.writer_engine.begin() as connection:
+        connection.execute(conversations.insert(), rows)
+    explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
+    with database.reader_engine.begin() as connection:
+        now_ms = connection.exec_driver_sql(f"SELECT {database.dialect.statement_ms}").scalar_one()
+        assert abs(now_ms / 1000 - time.time()) < 60
+        assert "ix_conversations_changed_ms" in str(connection.exec_driver_sql(f"{explain} {recent}").all())
+
+
 @pytest.mark.parametrize("count", [1, 2, 400])
 def test_a_table_of_values_has_the_rows_given(database: Database, count: int) -> None:
     given = [(number, f"text {number}") for number in range(count)]

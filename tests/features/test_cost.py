@@ -10,13 +10,13 @@ import sqlalchemy as sa
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Database
 from bihak.storage.schema import conversation_participants, conversations, messages, participants
-from tests.harness import Cluster, Place
+from tests.harness import Cluster, Place, running_cluster
+from tests.servers import MariaDb
 
 WORD = {"sender_type": "user", "sender_id": 2, "content": "a word", "created_ms": 1}
 
 
 OF_THE_NODE = (
-    "SELECT id, last_seq FROM conversations WHERE changed_ms",
     "SELECT conversations.id, conversations.last_seq, deferred_progress.seq AS done",
     "UPDATE presence_nodes",
 )
@@ -110,6 +110,30 @@ async def test_marking_a_thousand_messages_as_read_takes_what_marking_one_takes(
     assert len(moved) == 2, "the cursor, and one step of it"
     seen = await device.do("conversations")
     assert {each["conversation_id"]: each["unread"] for each in seen["conversations"]} == {1: 999, 2: 0}
+
+
+async def test_a_node_at_rest_reads_no_more_of_many_conversations_than_of_few(
+    mariadb: MariaDb, mariadb_place: Place
+) -> None:
+    async with running_cluster(mariadb_place) as cluster:
+        await cluster.connect("user_1")
+        rows = ({"id": at, "conversation_type": "team", "created_ms": 1, "changed_ms": at} for at in range(1, 20_001))
+        with mariadb_place.handles(3)[2].writer_engine.begin() as connection:
+            connection.execute(conversations.insert(), list(rows))
+        await cluster.settle()
+        before = rows_read(mariadb)
+        for _ in range(10):
+            await cluster.clock.advance(1.0)
+            await cluster.settle()
+        assert rows_read(mariadb) - before < 20_000
+
+
+def rows_read(mariadb: MariaDb) -> int:
+    """How many rows that server has read since it started, one after another."""
+    one_by_one = "'Handler_read_next', 'Handler_read_rnd_next'"
+    with mariadb.connect() as connection, connection.cursor() as cursor:
+        cursor.execute(f"SHOW GLOBAL STATUS WHERE Variable_name IN ({one_by_one})")
+        return sum(int(value) for _, value in cursor.fetchall())
 
 
 async def test_messages_leave_next_to_nothing_for_the_garbage_collector(cluster: Cluster) -> None:

@@ -223,9 +223,12 @@ async def test_a_slow_consumer_that_is_taken_out_and_in_meanwhile_hears_that_it_
 
     bob.tape.stalled = True
     text = "x" * 10_000
+    await say(alice, cid, text)
+    await cluster.settle()  # who has nothing waiting is offered whatever one transaction brings
     for _ in range(2 * OUTBOX_BYTES // len(text)):
         alice.send("message", conversation_id=cid, content=text)
     await cluster.settle()
+    assert bob.session.unread_bytes() <= OUTBOX_BYTES
     if at == "while it reads":
         monkeypatch.setattr(node, "read_log", read_later)
     else:

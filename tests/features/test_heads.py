@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import AsyncIterator, Callable, Collection
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,8 +17,9 @@ from bihak.core import heads, transaction
 from bihak.core.batch import WriteBatch
 from bihak.core.heads import REST, Heads
 from bihak.core.node import NodeOptions
+from bihak.core.sweep import WINDOW_MS
+from bihak.core.transaction import CHANGED_GRAIN_MS, LATE_MS, Transaction
 from bihak.core.transaction import Place as Seat
-from bihak.core.transaction import Transaction
 from bihak.features.platform import PostSystemMessage
 from bihak.storage.committer import Committer
 from bihak.storage.mysql_connection import MysqlConnection
@@ -293,17 +295,40 @@ async def test_the_time_of_a_message_is_stored_as_it_is_told_and_is_the_database
     assert [event["created_at"] for event in again.durable(cid)] == told
 
 
-async def test_what_the_sweep_looks_for_is_written_by_the_databases_own_clock(cluster: Cluster) -> None:
-    alice, _, cid = await two(cluster)
+async def test_what_comes_late_is_refused_and_done_again_by_the_databases_own_clock(cluster: Cluster) -> None:
+    """A packet that was held up would be where the sweep no longer looks."""
+    alice, bob, cid = await two(cluster)
+    other = await cluster.found(alice, "user_3")
+    await say(alice, other, "a")
     known = cluster.nodes[0].dispatcher.heads
-    known._ahead_ms -= 3_600_000
-    await say(alice, cid, "b")
-    assert presumed(cluster) == 1
+    known._ahead_ms -= LATE_MS + CHANGED_GRAIN_MS
+    known._latest_ms = 0
+    with cluster.one_batch():
+        asked = [alice.send("message", conversation_id=each, content="b") for each in (cid, other)]
+    for request_id in asked:
+        await alice.answer(request_id)
+    assert (presumed(cluster), wrong(cluster)) == (0, 0)
     clock = cluster.nodes[0].database.dialect.clock_ms
-    ((behind, message_behind),) = await cluster.stored(
-        f"SELECT {clock} - changed_ms, {clock} - m.created_ms FROM conversations, messages m WHERE seq = 2"
-    )
-    assert behind < 1_800_000 < message_behind
+    rows = await cluster.stored(f"SELECT {clock} - changed_ms, {clock} - last_message_ms, last_seq FROM conversations")
+    assert {last_seq for *_, last_seq in rows} == {2}
+    assert all(-1000 < behind < CHANGED_GRAIN_MS + LATE_MS and told < LATE_MS for behind, told, _ in rows), rows
+    await say(alice, cid, "c")
+    assert presumed(cluster) == 1, "it has learnt what time it is"
+    assert bob.seqs(cid) == [1, 2, 3]
+
+
+async def test_a_busy_conversation_keeps_its_place_in_the_index_of_what_changed(cluster: Cluster) -> None:
+    alice, _, cid = await two(cluster)
+    await say(alice, cid, "b")
+    clock = cluster.nodes[0].database.dialect.clock_ms
+    ((changed, now),) = await cluster.stored(f"SELECT changed_ms, {clock} FROM conversations")
+    assert changed % CHANGED_GRAIN_MS == 0
+    assert now - CHANGED_GRAIN_MS - LATE_MS < changed <= now
+    sweep = cluster.nodes[1].sweep
+    for seconds_ago, is_seen in ((11, True), (13, False)):
+        await cluster.write(f"UPDATE conversations SET changed_ms = {clock} - {seconds_ago * 1000}")
+        recent = await cluster.nodes[1].readers.run(partial(sweep._recent, window_ms=WINDOW_MS))
+        assert recent == ([(cid, 2)] if is_seen else [])
 
 
 async def test_an_answer_that_took_long_says_nothing_of_the_time(

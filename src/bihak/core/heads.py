@@ -7,7 +7,8 @@ head holds for as long as that head does.
 
 import threading
 import time
-from collections.abc import Collection, Iterable
+from collections import OrderedDict
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bihak.core.transaction import LockedConversation, Membership, Place, Transaction
@@ -43,7 +44,7 @@ class Heads:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heads: dict[int, _Head] = {}
+        self._heads: OrderedDict[int, _Head] = OrderedDict()
         """The one written to longest ago comes first."""
         self._resting = 0
         self._ahead_ms = 0
@@ -100,26 +101,23 @@ class Heads:
                 self._ahead_ms = tx.now_ms - int(tx.asked_at * 1000)
                 self._wall_ahead_s = time.time() - time.monotonic()
                 self._now_ms(tx.asked_at)
+            heads = self._heads
             written: dict[int, _Head] = {}
             for c in tx.written:
-                head = self._heads.pop(c.id, None)
                 if c.id in changed:
+                    heads.pop(c.id, None)
                     continue
-                if head is None or head.last_seq != c.found_seq or len(head.members) >= MAX_MEMBERS:
-                    head = _Head(c.type, c.created_ms, c.last_seq, c.last_message_ms)
+                head = heads.get(c.id)
+                if head is None or head.last_seq != c.found_seq:
+                    head = heads[c.id] = _Head(c.type, c.created_ms, c.last_seq, c.last_message_ms)
                 else:
                     head.last_seq, head.last_message_ms = c.last_seq, c.last_message_ms
+                heads.move_to_end(c.id)
                 written[c.id] = head
-            for place, membership in tx.memberships.items():
-                cid, who = place
-                head = written.get(cid)
-                if head is None or membership is None or place in tx.set_here:
-                    continue
-                if len(head.members) < MAX_MEMBERS:
-                    head.members[who] = membership
-            self._heads |= written
-            while len(self._heads) > MAX_CONVERSATIONS:
-                del self._heads[next(iter(self._heads))]
+            if not tx.is_presumed:
+                _learn_members(tx, written)
+            while len(heads) > MAX_CONVERSATIONS:
+                heads.popitem(last=False)
 
     def forget(self, conversation_ids: Iterable[int]) -> None:
         """What became of them is not known."""
@@ -137,3 +135,15 @@ class Heads:
         with self._lock:
             self.wrong += 1
             self._resting = REST
+
+
+def _learn_members(tx: Transaction, written: Mapping[int, _Head]) -> None:
+    """Those that `tx` was told of. Of too many to remember, those that come now count."""
+    for place, membership in tx.memberships.items():
+        cid, who = place
+        head = written.get(cid)
+        if head is None or membership is None or place in tx.set_here:
+            continue
+        if len(head.members) >= MAX_MEMBERS and who not in head.members:
+            head.members.clear()
+        head.members[who] = membership

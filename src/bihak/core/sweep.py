@@ -5,15 +5,18 @@ import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 
+import msgspec
 import sqlalchemy as sa
 import structlog
 
 from bihak.cluster.base import Backplane
 from bihak.core.hub import Hub
 from bihak.core.log import read_heads
+from bihak.core.transaction import CHANGED_GRAIN_MS
 from bihak.errors import ChatError
 from bihak.storage.dialect import Database
 from bihak.storage.readers import Readers
+from bihak.storage.statement import run_packed
 
 log = structlog.stdlib.get_logger("bihak.sweep")
 
@@ -28,7 +31,7 @@ class Sweep:
     """One indexed query a second, whatever the number of rooms."""
 
     def __init__(self, database: Database, readers: Readers, hub: Hub, backplane: Backplane) -> None:
-        self._clock_ms = database.dialect.clock_ms
+        self._now_ms = database.dialect.statement_ms
         self._readers = readers
         self._hub = hub
         self._backplane = backplane
@@ -77,10 +80,10 @@ class Sweep:
             await self.on_unknown(unknown[at : at + ROOMS_AT_ONCE])
 
     def _recent(self, connection: sa.Connection, window_ms: int) -> list[tuple[int, int]]:
-        rows = connection.exec_driver_sql(
-            f"SELECT id, last_seq FROM conversations WHERE changed_ms > {self._clock_ms} - {window_ms:d}"
-        )
-        return [(conversation_id, last_seq) for conversation_id, last_seq in rows]
+        since_ms = f"{self._now_ms} - {window_ms + CHANGED_GRAIN_MS:d}"
+        # One row: there are as many as were written to in ten seconds.
+        sql = f"SELECT GROUP_CONCAT(JSON_ARRAY(id, last_seq)) FROM conversations WHERE changed_ms > {since_ms}"
+        return run_packed(connection, sql, _recent_heads)
 
     async def _compare_all(self) -> None:
         ids = list(self._hub.rooms)
@@ -88,6 +91,9 @@ class Sweep:
             some = ids[at : at + ROOMS_AT_ONCE]
             heads = await self._readers.run(partial(read_heads, conversation_ids=some))
             self._hub.compare_heads(zip(some, heads, strict=True))
+
+
+_recent_heads = msgspec.json.Decoder(list[tuple[int, int]])
 
 
 async def _ignore(_conversation_ids: Sequence[int]) -> None:

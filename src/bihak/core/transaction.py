@@ -62,6 +62,10 @@ class Membership(NamedTuple):
 
 Place = tuple[int, Participant]
 
+CHANGED_GRAIN_MS = 2000
+"""`changed_ms` is rounded down to this: a conversation that is busy seldom gets another place in the index."""
+LATE_MS = 3000
+"""What is presumed at one time must reach the database within this, or it is refused."""
 PROMPT_S = 0.25
 """An answer that took longer tells little of the database's clock: it, or we, may have stood still."""
 
@@ -303,13 +307,14 @@ class Transaction:
     def _write_heads(self) -> None:
         """First of what goes with the COMMIT: where nothing is locked yet, this locks, and finds a head that moved."""
         rows = []
-        for c in sorted(self._touched.values(), key=_id_of):
+        changed_ms = self.now_ms - self.now_ms % CHANGED_GRAIN_MS
+        for at, c in enumerate(sorted(self._touched.values(), key=_id_of)):
             if c.recorded_seq != c.last_seq:
                 raise AssertionError(f"conversation {c.id}: seq {c.last_seq} was taken and has no event")
-            # Each row brings the seq to compare with in the place of a column that is not taken from it then.
-            changed_ms = c.found_seq if self.is_presumed else self.now_ms
+            # What a row brings for two columns is never stored: where it is presumed, what `_if_unmoved` compares with.
+            unused = f"{c.found_seq:d},{at == 0:d}" if self.is_presumed else f"{c.created_ms:d},0"
             heads = f"{c.last_seq:d},{c.last_message_ms:d},{changed_ms:d}"
-            rows.append(f"({c.id:d},{word_literal(c.type)},{c.created_ms:d},{heads})")
+            rows.append(f"({c.id:d},{word_literal(c.type)},{unused},{heads})")
         # The rows exist, so this only ever updates; as an UPDATE it would be one statement for each.
         run_at_commit(
             self.connection,
@@ -322,15 +327,17 @@ _id_of = attrgetter("id")
 
 
 def _if_unmoved(dialect: Dialect) -> Mapping[str, str]:
-    """Where the row's seq is the one that comes as `changed_ms`; else last_seq becomes NULL, which is refused."""
+    """The new head where the row's is the one that comes as `created_ms`; else NULL, which is refused.
+
+    So is what comes too late. The first row finds that out for all, since reading the clock takes a while.
+    """
     new = dialect.incoming
-    return {
-        "last_seq": f"CASE WHEN last_seq = {new('changed_ms')} THEN {new('last_seq')} END",
-        "changed_ms": dialect.clock_ms,
-    }
+    is_in_time = f"{dialect.clock_ms} < {new('changed_ms')} + {CHANGED_GRAIN_MS + LATE_MS:d}"
+    holds = f"last_seq = {new('created_ms')} AND ({new('member_count')} = 0 OR {is_in_time})"
+    return {"last_seq": f"CASE WHEN {holds} THEN {new('last_seq')} END"}
 
 
-_HEAD_KEY = "id, conversation_type, created_ms"
+_HEAD_KEY = "id, conversation_type, created_ms, member_count"
 _HEADS = ("last_seq", "last_message_ms", "changed_ms")
 _LOCK_COLUMNS = (
     *("c.conversation_type", "c.created_ms", "c.last_seq", "c.last_message_ms"),

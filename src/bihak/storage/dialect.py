@@ -19,6 +19,8 @@ class Dialect(Protocol):
     """The locking clause of a SELECT; empty where a transaction has the whole database to itself."""
     clock_ms: str
     """An SQL expression: the database's own clock, in milliseconds since the epoch."""
+    statement_ms: str
+    """As `clock_ms`, when the statement began: the same for every row, so that an index can be searched by it."""
     placeholder: str
     """How the driver marks a parameter in a statement given as text."""
     straight_join: str

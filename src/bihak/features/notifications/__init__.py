@@ -157,7 +157,7 @@ class Notifications(Feature):
     async def _look_for_new_conversations(self) -> None:
         """One indexed query every two seconds: no event tells of a new conversation. At start, also what was left."""
         c, done = conversations.c, deferred_progress.c.seq
-        now_ms: sa.ColumnElement[int] = sa.literal_column(self._node.database.dialect.clock_ms, sa.BigInteger)
+        now_ms: sa.ColumnElement[int] = sa.literal_column(self._node.database.dialect.statement_ms, sa.BigInteger)
         recent = self._progress.select().where(
             c.changed_ms > now_ms - RECENT_MS, sa.or_(done.is_(None), done < c.last_seq)
         )
