@@ -9,10 +9,10 @@ import sqlalchemy as sa
 import stamina
 
 from bihak.errors import Unavailable
-from bihak.storage.dialect import Database, TransientFault
+from bihak.storage.dialect import Database, TransientFault, word
 from bihak.storage.readers import GroupedRead, Readers
 from bihak.storage.schema import conversations
-from bihak.storage.statement import run
+from bihak.storage.statement import run, run_all
 from tests.harness import Place
 
 CONVERSATION = {"conversation_type": "team", "created_ms": 1}
@@ -80,6 +80,39 @@ def test_a_bare_statement_fails_as_an_ordinary_one_without_what_was_said(databas
         with pytest.raises(sa.exc.IntegrityError) as caught:
             connection.exec_driver_sql(sql, ("secret",))
         assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 64, 65, 127, 200])
+def test_an_insert_stores_every_row_as_it_is_given(database: Database, count: int) -> None:
+    columns = ("id", "conversation_id", "seq", "sender_type", "sender_id", "created_ms", "content", "body_digest")
+    texts = ["plain", "it's \\ 100 % \"quoted\" %s ?", "Grüße 👍", ""]
+    rows = [
+        (at, 1, at, word("user"), 2**53 - at, 1, texts[at % 4], None if at % 3 else bytes([at % 256, 0, 39, 92]))
+        for at in range(count)
+    ]
+    with database.writer_engine.begin() as connection:
+        run_all(connection, database.dialect.insert("messages", columns, rows))
+    with database.reader_engine.begin() as connection:
+        found = run(connection, f"SELECT {', '.join(columns)} FROM messages ORDER BY id")
+    assert [tuple(row) for row in found] == rows
+
+
+def test_an_insert_that_is_refused_stores_no_row_and_leaves_the_transaction_as_it_was(database: Database) -> None:
+    columns = ("id", "conversation_type", "created_ms")
+    rows = [(at, word("team"), 1) for at in range(100)]
+    with database.writer_engine.begin() as connection:
+        run_all(connection, database.dialect.insert("conversations", columns, rows[99:]))
+        with pytest.raises(sa.exc.IntegrityError):
+            run_all(connection, database.dialect.insert("conversations", columns, rows))
+        run_all(connection, database.dialect.insert("conversations", columns, rows[:1]))
+    with database.reader_engine.begin() as connection:
+        assert [row_id for (row_id,) in run(connection, "SELECT id FROM conversations ORDER BY id")] == [0, 99]
+
+
+@pytest.mark.parametrize("text", ["it's", "", "two words", "Ünder", "a\\", "%s"])
+def test_what_is_no_word_is_not_taken_for_one(text: str) -> None:
+    with pytest.raises(ValueError, match="not a word"):
+        word(text)
 
 
 def test_an_upsert_takes_over_the_columns_named_and_no_others(database: Database) -> None:

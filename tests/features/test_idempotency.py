@@ -152,6 +152,24 @@ async def test_a_repeat_among_new_messages_in_one_batch_leaves_no_hole(cluster: 
     ]
 
 
+async def test_a_repeat_behind_many_new_messages_leaves_each_of_them_new(cluster: Cluster) -> None:
+    """Whatever is refused of an INSERT, nothing of it may stay, however many statements it took."""
+    alice, bob, cid = await start(cluster)
+    first = await alice.do("message", conversation_id=cid, content="first", idempotency_key=KEY)
+    with cluster.one_batch():
+        asked = [
+            alice.send("message", conversation_id=cid, content=f"{at}", idempotency_key=f"of-many-{at:04}")
+            for at in range(100)
+        ]
+        repeat = alice.send("message", conversation_id=cid, content="first", idempotency_key=KEY)
+    replies = [await alice.answer(request_id) for request_id in asked]
+    assert {reply["duplicate"] for reply in replies} == {False}
+    assert [reply["seq"] for reply in replies] == list(range(2, 102))
+    assert facts(await alice.answer(repeat)) == facts(first)
+    await cluster.settle()
+    assert bob.seqs(cid) == list(range(1, 102))
+
+
 async def test_a_repeat_after_an_edit_is_still_a_repeat(cluster: Cluster) -> None:
     alice, _, cid = await start(cluster)
     first = await alice.do("message", conversation_id=cid, content="helo", idempotency_key=KEY)

@@ -17,10 +17,10 @@ from bihak.core.log import stored_fields
 from bihak.errors import NotFound
 from bihak.protocol.envelope import DurableEvent, Request
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import Dialect, word_literal
+from bihak.storage.dialect import Dialect, Statement, word, word_literal
 from bihak.storage.ids import IdBlocks
 from bihak.storage.schema import conversation_events
-from bihak.storage.statement import run, run_at_commit, run_texts
+from bihak.storage.statement import run, run_all, run_at_commit, run_texts
 
 R = TypeVar("R", bound=Request)
 K = TypeVar("K")
@@ -97,7 +97,7 @@ class Transaction:
         self.is_presumed = False
         """Whether its conversations are what was remembered of them, and not locked."""
         self._ids = ids
-        self._last: list[tuple[str, Sequence[object]]] = []
+        self._last: list[Statement] = []
         self._touched: dict[int, LockedConversation] = {}
         self._event_rows: list[dict[str, Any]] = []
         self._undo: list[Callable[[], object]] | None = None
@@ -239,15 +239,18 @@ class Transaction:
         conversation.last_message_ms = max(conversation.last_message_ms, self.now_ms)
         self._tell(call, conversation, event)
 
-    def run_last(self, sql: str, parameters: Sequence[object] = ()) -> None:
-        """Runs a statement after the heads are written if nothing else is served before that; else now.
+    def insert_last(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]], clause: str = ""
+    ) -> None:
+        """Inserts rows, all or none, after the heads are written if nothing else is served before that; else now.
 
-        As `run_at_commit` then.
+        As `run_at_commit` then. For `rows` see `Dialect.insert`.
         """
+        statements = self.dialect.insert(table, columns, rows, clause)
         if self.is_last:
-            self._last.append((sql, parameters))
+            self._last += statements
         else:
-            run(self.connection, sql, parameters)
+            run_all(self.connection, statements)
 
     def signal(self, signal: Signal) -> None:
         """Sends an event, after COMMIT, to whoever listens then."""
@@ -306,21 +309,18 @@ class Transaction:
 
     def _write_heads(self) -> None:
         """First of what goes with the COMMIT: where nothing is locked yet, this locks, and finds a head that moved."""
-        rows = []
+        rows: list[Sequence[object]] = []
         changed_ms = self.now_ms - self.now_ms % CHANGED_GRAIN_MS
         for at, c in enumerate(sorted(self._touched.values(), key=_id_of)):
             if c.recorded_seq != c.last_seq:
                 raise AssertionError(f"conversation {c.id}: seq {c.last_seq} was taken and has no event")
             # What a row brings for two columns is never stored: where it is presumed, what `_if_unmoved` compares with.
-            unused = f"{c.found_seq:d},{at == 0:d}" if self.is_presumed else f"{c.created_ms:d},0"
-            heads = f"{c.last_seq:d},{c.last_message_ms:d},{changed_ms:d}"
-            rows.append(f"({c.id:d},{word_literal(c.type)},{unused},{heads})")
+            unused = (c.found_seq, int(at == 0)) if self.is_presumed else (c.created_ms, 0)
+            rows.append((c.id, word(c.type), *unused, c.last_seq, c.last_message_ms, changed_ms))
         # The rows exist, so this only ever updates; as an UPDATE it would be one statement for each.
-        run_at_commit(
-            self.connection,
-            f"INSERT INTO conversations ({_HEAD_KEY}, {', '.join(_HEADS)}) VALUES {','.join(rows)} "
-            + self.dialect.upsert_clause("id", _HEADS, _if_unmoved(self.dialect) if self.is_presumed else {}),
-        )
+        clause = self.dialect.upsert_clause("id", _HEADS, _if_unmoved(self.dialect) if self.is_presumed else {})
+        for sql, parameters in self.dialect.insert("conversations", _HEAD_KEY + _HEADS, rows, clause):
+            run_at_commit(self.connection, sql, parameters)
 
 
 _id_of = attrgetter("id")
@@ -337,7 +337,7 @@ def _if_unmoved(dialect: Dialect) -> Mapping[str, str]:
     return {"last_seq": f"CASE WHEN {holds} THEN {new('last_seq')} END"}
 
 
-_HEAD_KEY = "id, conversation_type, created_ms, member_count"
+_HEAD_KEY = ("id", "conversation_type", "created_ms", "member_count")
 _HEADS = ("last_seq", "last_message_ms", "changed_ms")
 _LOCK_COLUMNS = (
     *("c.conversation_type", "c.created_ms", "c.last_seq", "c.last_message_ms"),

@@ -4,15 +4,15 @@ That is durable and moves in the transaction that does the work. So after a cras
 is still worked on, and once.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import sqlalchemy as sa
 
 from bihak.core.transaction import Transaction
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import word_literal
+from bihak.storage.dialect import word, word_literal
 from bihak.storage.schema import big, conversation_participants, conversations, table
-from bihak.storage.statement import run
+from bihak.storage.statement import run, run_all
 
 IDS_AT_ONCE = 5000
 
@@ -99,14 +99,17 @@ class Progress:
     def begin(self, tx: Transaction, conversation_ids: Iterable[int]) -> None:
         """Makes rows for conversations in which the task has not begun; those that have one stay as they are."""
         if new := dict.fromkeys(conversation_ids, 0):
-            run(tx.connection, self._upsert(tx, new, "task"))
+            run_all(tx.connection, tx.dialect.insert(*self._upsert(tx, new, "task")))
 
     def advance(self, tx: Transaction, seqs: Mapping[int, int]) -> None:
         """The task has come to that seq in each of these conversations. The last that its transaction does for it."""
         if seqs:
-            tx.run_last(self._upsert(tx, seqs, "seq"))
+            tx.insert_last(*self._upsert(tx, seqs, "seq"))
 
-    def _upsert(self, tx: Transaction, seqs: Mapping[int, int], column: str) -> str:
-        rows = ",".join(f"('{self.task}',{cid:d},{seq:d})" for cid, seq in sorted(seqs.items()))
+    def _upsert(
+        self, tx: Transaction, seqs: Mapping[int, int], column: str
+    ) -> tuple[str, Sequence[str], Sequence[Sequence[object]], str]:
+        """What `Dialect.insert` takes."""
+        rows = [(word(self.task), cid, seq) for cid, seq in sorted(seqs.items())]
         clause = tx.dialect.upsert_clause("task, conversation_id", (column,))
-        return f"INSERT INTO deferred_progress (task, conversation_id, seq) VALUES {rows} {clause}"
+        return "deferred_progress", ("task", "conversation_id", "seq"), rows, clause

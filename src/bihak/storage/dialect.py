@@ -11,6 +11,15 @@ import sqlalchemy as sa
 
 NOTHING: Mapping[str, str] = MappingProxyType({})
 
+Statement = tuple[str, Sequence[object]]
+"""SQL, and its parameters."""
+
+
+class Plain(str):
+    """Text that needs no escaping in any statement: ASCII letters, digits, `_` and spaces."""
+
+    __slots__ = ()
+
 
 class Dialect(Protocol):
     """What differs between SQLite and MySQL or MariaDB."""
@@ -40,6 +49,15 @@ class Dialect(Protocol):
 
     def unpack(self, row: Sequence[Any]) -> Sequence[Any]:
         """The values in a row of `packed` columns, each as itself or as its text, whichever the driver gives sooner."""
+        ...
+
+    def insert(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]], clause: str = ""
+    ) -> list[Statement]:
+        """What inserts these rows: statements in the form that is cheapest with many, `clause` at the end of each.
+
+        A value is a number, None, bytes or text; text that is `Plain` may be written into the statement.
+        """
         ...
 
     def upsert_clause(self, key: str, columns: Sequence[str], instead: Mapping[str, str] = NOTHING) -> str:
@@ -84,11 +102,17 @@ class Database:
 
 
 @lru_cache(maxsize=64)
-def word_literal(word: str) -> str:
-    """`word` as an SQL literal. Raises ValueError unless it is letters a to z, which need no escaping anywhere."""
-    if not re.fullmatch("[a-z]+", word):
-        raise ValueError(f"not a word: {word!r}")
-    return f"'{word}'"
+def word(text: str) -> Plain:
+    """`text`, known to be plain. Raises ValueError unless it is letters a to z."""
+    if not re.fullmatch("[a-z]+", text):
+        raise ValueError(f"not a word: {text!r}")
+    return Plain(text)
+
+
+@lru_cache(maxsize=64)
+def word_literal(text: str) -> str:
+    """`text` as an SQL literal. Raises ValueError unless it is letters a to z."""
+    return f"'{word(text)}'"
 
 
 class TransientFault(Exception):

@@ -6,7 +6,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bihak.errors import SettingsError
-from bihak.storage.dialect import NOTHING, Database, TransientFault
+from bihak.storage.dialect import NOTHING, Database, Plain, Statement, TransientFault
 from bihak.storage.mysql_connection import MysqlConnection
 
 READERS = 8
@@ -80,6 +80,28 @@ class MysqlDialect:
     def unpack(self, row: Sequence[Any]) -> Sequence[Any]:
         text: str = row[0]
         return text.split(" ")
+
+    def insert(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]], clause: str = ""
+    ) -> list[Statement]:
+        # One statement, and in its text what needs no escaping: a driver takes longer over a parameter than over a row.
+        texts: list[str] = []
+        parameters: list[object] = []
+        for row in rows:
+            cells = []
+            for value in row:
+                kind = type(value)
+                if kind is int:
+                    cells.append(str(value))
+                elif value is None:
+                    cells.append("NULL")
+                elif kind is Plain:
+                    cells.append(f"'{value}'")
+                else:
+                    cells.append("%s")
+                    parameters.append(value)
+            texts.append(",".join(cells))
+        return [(f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({'),('.join(texts)}) {clause}", parameters)]
 
     def upsert_clause(self, key: str, columns: Sequence[str], instead: Mapping[str, str] = NOTHING) -> str:
         sets = ", ".join(f"{column} = {instead.get(column) or self.incoming(column)}" for column in columns)

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ import sqlalchemy as sa
 from filelock import FileLock, Timeout
 
 from bihak.errors import SettingsError
-from bihak.storage.dialect import NOTHING, Database, TransientFault
+from bihak.storage.dialect import NOTHING, Database, Statement, TransientFault
 from bihak.storage.statement import run
 
 READERS = 4
 BUSY_TIMEOUT_S = 5.0
+ROWS_AT_ONCE = 64
+"""Of an INSERT; an SQLite that is older than 3.32 takes 999 parameters."""
 
 # "database or disk is full", "disk I/O error", "database is locked": the file is whole, and a later try may work.
 _TRANSIENT_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -43,6 +46,20 @@ class SqliteDialect:
 
     def unpack(self, row: Sequence[Any]) -> Sequence[Any]:
         return row
+
+    def insert(
+        self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]], clause: str = ""
+    ) -> list[Statement]:
+        head, row = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ", f"({','.join('?' * len(columns))})"
+        statements: list[Statement] = []
+        at = 0
+        while at < len(rows):
+            # Powers of two: SQLite has compiled the few statements that these are before, which is a third of the work.
+            count = min(ROWS_AT_ONCE, 1 << (len(rows) - at).bit_length() - 1)
+            values = tuple(chain.from_iterable(rows[at : at + count]))
+            statements.append((f"{head}{','.join([row] * count)} {clause}", values))
+            at += count
+        return statements
 
     def upsert_clause(self, key: str, columns: Sequence[str], instead: Mapping[str, str] = NOTHING) -> str:
         sets = ", ".join(f"{column} = {instead.get(column) or self.incoming(column)}" for column in columns)

@@ -6,6 +6,8 @@ from typing import Any, TypeVar, cast
 import msgspec
 import sqlalchemy as sa
 
+from bihak.storage.dialect import Statement
+
 T = TypeVar("T")
 
 
@@ -19,6 +21,16 @@ def run_at_commit(connection: sa.Connection, sql: str, parameters: Sequence[obje
         run(connection, sql, parameters)
     else:
         keep(sql, parameters)
+
+
+def run_all(connection: sa.Connection, statements: Sequence[Statement]) -> None:
+    """As `run`, of several: if one is refused, it is as if none had been run."""
+    if len(statements) == 1:
+        run(connection, *statements[0])
+        return
+    with connection.begin_nested():
+        for sql, parameters in statements:
+            run(connection, sql, parameters)
 
 
 def run_packed(connection: sa.Connection, sql: str, decoder: "msgspec.json.Decoder[list[T]]") -> list[T]:

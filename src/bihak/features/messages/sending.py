@@ -13,7 +13,7 @@ from bihak.features.messages.access import clean_content, may_lead
 from bihak.features.messages.mentions import dump_mentions, resolve_mentions
 from bihak.features.messages.wire import MessageSent, NewMessage, SendMessage
 from bihak.protocol.types import format_time
-from bihak.storage.dialect import word_literal
+from bihak.storage.dialect import word
 from bihak.storage.schema import messages
 
 Identity = tuple[int, str, int, bytes | None]
@@ -114,40 +114,36 @@ def _try_insert(tx: Transaction, drafts: Sequence[_Draft]) -> bool:
     """
     if not drafts:
         return True
-    now_ms, mark = tx.now_ms, tx.dialect.placeholder
     seqs: dict[int, int] = {}
-    rows: list[str] = []
-    values: list[object] = []
+    rows: list[tuple[object, ...]] = []
     for draft in drafts:
-        conversation, request, sender = draft.conversation, draft.call.request, draft.call.actor.participant
+        conversation, sender = draft.conversation, draft.call.actor.participant
         cid = conversation.id
         draft.seq = seqs[cid] = seqs.get(cid, conversation.last_seq) + 1
-        reply_to = "NULL" if request.reply_to_id is None else f"{request.reply_to_id:d}"
-        values.append(draft.content)
-        # What needs no escaping stands in the text: a driver takes longer over a parameter than over the whole row.
-        # So does NULL, which is what most messages have for these three.
-        marks = "NULL,NULL,NULL"
-        if draft.key is not None or draft.mentions:
-            optional = (draft.key, draft.digest, dump_mentions(draft.mentions))
-            marks = ",".join("NULL" if value is None else mark for value in optional)
-            values += (value for value in optional if value is not None)
-        rows.append(
-            f"({draft.message_id:d},{cid:d},{draft.seq:d},{word_literal(sender.type)},{sender.id:d},{now_ms:d},"
-            f"{reply_to},{mark},{marks})"
-        )
-    sql = f"INSERT INTO messages ({', '.join(_COLUMNS)}) VALUES {','.join(rows)}"
+        rows.append((draft.message_id, cid, draft.seq, word(sender.type), sender.id, tx.now_ms, draft.content))
+    columns: tuple[str, ...] = _COLUMNS
+    if any(map(_has_more, drafts)):
+        columns += _MORE_COLUMNS
+        rows = [(*row, *_more(draft)) for row, draft in zip(rows, drafts, strict=True)]
     try:
-        tx.run_last(sql, values)
+        tx.insert_last("messages", columns, rows)
     except sa.exc.IntegrityError:
         # Both databases undo the whole statement and keep the transaction with its locks.
         return False
     return True
 
 
-_COLUMNS = (
-    *("id", "conversation_id", "seq", "sender_type", "sender_id", "created_ms"),
-    *("reply_to_id", "content", "idempotency_key", "body_digest", "mentions"),
-)
+_COLUMNS = ("id", "conversation_id", "seq", "sender_type", "sender_id", "created_ms", "content")
+_MORE_COLUMNS = ("reply_to_id", "idempotency_key", "body_digest", "mentions")
+
+
+def _has_more(draft: _Draft) -> bool:
+    return draft.key is not None or bool(draft.mentions) or draft.call.request.reply_to_id is not None
+
+
+def _more(draft: _Draft) -> tuple[object, ...]:
+    """What `_MORE_COLUMNS` have of it."""
+    return draft.call.request.reply_to_id, draft.key, draft.digest, dump_mentions(draft.mentions)
 
 
 def _find_stored(tx: Transaction, drafts: Sequence[_Draft]) -> dict[Identity, Any]:

@@ -1,6 +1,6 @@
 """The rows of `notifications`: writing them, closing them, and the events that tell of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -11,12 +11,11 @@ from bihak.core.transaction import Transaction
 from bihak.features.deferred import listed
 from bihak.protocol.envelope import Event
 from bihak.protocol.types import Participant, format_time, time_or_none
-from bihak.storage.dialect import word_literal
+from bihak.storage.dialect import word
 from bihak.storage.schema import big, participant_type, table
-from bihak.storage.statement import run, run_texts
+from bihak.storage.statement import run_all, run_texts
 
 IDS_AT_ONCE = 1000
-ROWS_AT_ONCE = 500
 
 notifications = table(
     "notifications",
@@ -103,13 +102,11 @@ def save(tx: Transaction, drafts: Sequence[Draft]) -> list[Signal]:
             continue  # an edit mentions them again
         counted = before.counted if before is not None and not before.is_read and draft.kind == "message" else 0
         rows[place] = (draft, counted + draft.more)
-    upserts = list(_upserts(tx, list(rows.values())))
+    upsert = _upsert(tx, list(rows.values()))
     if rows.keys() <= stored.keys():
-        for sql in upserts:
-            tx.run_last(sql)
+        tx.insert_last(*upsert)
     else:
-        for sql in upserts:
-            run(tx.connection, sql)
+        run_all(tx.connection, tx.dialect.insert(*upsert))
         stored = _stored(tx, f"{here} AND created_ms = {tx.now_ms:d}")
     created_at = format_time(tx.now_ms)
     return [
@@ -154,17 +151,18 @@ def _stored(tx: Transaction, condition: str, locking: str = "") -> dict[Place, _
     return found
 
 
-def _upserts(tx: Transaction, rows: Sequence[tuple[Draft, int]]) -> Iterator[str]:
-    values = [
-        f"({word_literal(draft.who.type)},{draft.who.id:d},{draft.conversation_id:d},{word_literal(draft.kind)},"
-        f"{draft.once_key:d},{'NULL' if draft.message_id is None else f'{draft.message_id:d}'},{draft.seq:d},"
-        f"{count:d},{tx.now_ms:d},NULL)"
-        for draft, count in rows
+def _upsert(
+    tx: Transaction, drafts: Sequence[tuple[Draft, int]]
+) -> tuple[str, Sequence[str], Sequence[Sequence[object]], str]:
+    """What `Dialect.insert` takes."""
+    rows = [
+        (
+            *(word(draft.who.type), draft.who.id, draft.conversation_id, word(draft.kind), draft.once_key),
+            *(draft.message_id, draft.seq, count, tx.now_ms, None),
+        )
+        for draft, count in drafts
     ]
-    for start in range(0, len(values), ROWS_AT_ONCE):
-        some = ",".join(values[start : start + ROWS_AT_ONCE])
-        clause = tx.dialect.upsert_clause(", ".join(_KEY), _VALUES)
-        yield f"INSERT INTO notifications ({', '.join(_KEY + _VALUES)}) VALUES {some} {clause}"
+    return "notifications", _KEY + _VALUES, rows, tx.dialect.upsert_clause(", ".join(_KEY), _VALUES)
 
 
 _KEY = ("participant_type", "participant_id", "conversation_id", "kind", "once_key")

@@ -12,6 +12,7 @@ from bihak.features.messages import MessageDeleted, MessageEdited, NewMessage
 from bihak.features.search.words import in_conversation, plain_words, sent_by
 from bihak.protocol.envelope import Reply, Request
 from bihak.protocol.types import Participant
+from bihak.storage.dialect import Plain
 from bihak.storage.statement import run
 
 INSERT_BYTES = 500_000
@@ -107,9 +108,6 @@ def save(tx: Transaction, entries: Iterable[tuple[int, int, str]]) -> None:
 
 def _save_some(tx: Transaction, entries: Sequence[tuple[int, int, str]]) -> None:
     if entries:
-        # The words are ASCII letters, digits and `_`, which need no escaping anywhere.
-        rows = ",".join(f"({message_id:d},{edited_ms:d},'{words}')" for message_id, edited_ms, words in entries)
-        tx.run_last(
-            f"INSERT INTO message_words (message_id, edited_ms, words) VALUES {rows} "
-            + tx.dialect.upsert_clause("message_id", ("edited_ms", "words"))
-        )
+        rows = [(message_id, edited_ms, Plain(words)) for message_id, edited_ms, words in entries]
+        clause = tx.dialect.upsert_clause("message_id", ("edited_ms", "words"))
+        tx.insert_last("message_words", ("message_id", "edited_ms", "words"), rows, clause)
