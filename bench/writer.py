@@ -19,7 +19,7 @@ from bihak.core.heads import Heads
 from bihak.core.identity import Actor
 from bihak.features.messages import Messages, MessageSent, SendMessage
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import Database
+from bihak.storage.dialect import Database, word
 from bihak.storage.ids import IdBlocks
 from bihak.storage.migrate import upgrade
 from bihak.storage.schema import conversation_participants, conversations
@@ -124,20 +124,21 @@ def bare(database: Database) -> RunBatch:
         )
         seqs = {row[0]: row[1] + 1 for row in cursor.fetchall()}
         now_ms = time.time_ns() // 1_000_000
-        mark = dialect.placeholder
-        lines = ",".join(f"({next_id + n},{n},{seqs[n]},'user',{n},{mark},{now_ms})" for n in numbers)
-        cursor.execute(
-            "INSERT INTO messages (id, conversation_id, seq, sender_type, sender_id, content, created_ms) "
-            f"VALUES {lines}",
-            (TEXT,) * size,
-        )
+        columns = ("id", "conversation_id", "seq", "sender_type", "sender_id", "content", "created_ms")
+        lines = [(next_id + n, n, seqs[n], word("user"), n, TEXT, now_ms) for n in numbers]
         next_id += size + 1
-        columns = ("last_seq", "last_message_ms", "changed_ms")
-        heads = ",".join(f"({n},'direct',1,{seqs[n]},{now_ms},{now_ms})" for n in numbers)
-        cursor.execute(
-            f"INSERT INTO conversations (id, conversation_type, created_ms, {', '.join(columns)}) VALUES {heads} "
-            + dialect.upsert_clause("id", columns)
-        )
+        new = ("last_seq", "last_message_ms", "changed_ms")
+        heads = [(n, word("direct"), 1, seqs[n], now_ms, now_ms) for n in numbers]
+        for sql, parameters in (
+            *dialect.insert("messages", columns, lines),
+            *dialect.insert(
+                "conversations",
+                ("id", "conversation_type", "created_ms", *new),
+                heads,
+                dialect.upsert_clause("id", new),
+            ),
+        ):
+            cursor.execute(sql, tuple(parameters))
         cursor.execute("COMMIT")
 
     return run

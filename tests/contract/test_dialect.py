@@ -70,22 +70,24 @@ def test_packed_columns_are_unpacked_again(database: Database) -> None:
 
 
 def test_a_bare_statement_fails_as_an_ordinary_one_without_what_was_said(database: Database) -> None:
-    mark = database.dialect.placeholder
-    sql = f"INSERT INTO conversations (id, conversation_type, created_ms) VALUES (1, {mark}, 1)"
+    rows = [(1, text, 1) for text in ("team", "secret")]
+    columns = ("id", "conversation_type", "created_ms")
+    first, again = (database.dialect.insert("conversations", columns, [row]) for row in rows)
+    ((sql, parameters),) = again
     with database.writer_engine.begin() as connection:
-        run(connection, sql, ["team"])
+        run_all(connection, first)
         with pytest.raises(sa.exc.IntegrityError) as caught:
-            run(connection, sql, ["secret"])
+            run(connection, sql, parameters)
         assert "secret" not in str(caught.value)
         with pytest.raises(sa.exc.IntegrityError) as caught:
-            connection.exec_driver_sql(sql, ("secret",))
+            connection.exec_driver_sql(sql, tuple(parameters))
         assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 64, 65, 127, 200])
 def test_an_insert_stores_every_row_as_it_is_given(database: Database, count: int) -> None:
     columns = ("id", "conversation_id", "seq", "sender_type", "sender_id", "created_ms", "content", "body_digest")
-    texts = ["plain", "it's \\ 100 % \"quoted\" %s ?", "Grüße 👍", ""]
+    texts = ["plain", 'it\'s \\ 100 % "quoted" %s ?', "Grüße 👍", ""]
     rows = [
         (at, 1, at, word("user"), 2**53 - at, 1, texts[at % 4], None if at % 3 else bytes([at % 256, 0, 39, 92]))
         for at in range(count)
@@ -116,15 +118,12 @@ def test_what_is_no_word_is_not_taken_for_one(text: str) -> None:
 
 
 def test_an_upsert_takes_over_the_columns_named_and_no_others(database: Database) -> None:
-    mark = database.dialect.placeholder
-    sql = (
-        f"INSERT INTO conversations (id, conversation_type, created_ms, last_seq) VALUES ({', '.join([mark] * 4)}) "
-        + database.dialect.upsert_clause("id", ["last_seq"])
-    )
+    columns = ("id", "conversation_type", "created_ms", "last_seq")
+    rows = [(1, word("direct"), 2, 7), (2, word("direct"), 2, 8)]
+    clause = database.dialect.upsert_clause("id", ["last_seq"])
     with database.writer_engine.begin() as connection:
         connection.execute(conversations.insert().values(id=1, last_seq=1, **CONVERSATION))
-        connection.exec_driver_sql(sql, (1, "direct", 2, 7))
-        connection.exec_driver_sql(sql, (2, "direct", 2, 8))
+        run_all(connection, database.dialect.insert("conversations", columns, rows, clause))
         c = conversations.c
         found = connection.execute(sa.select(c.id, c.conversation_type, c.created_ms, c.last_seq).order_by(c.id)).all()
     assert [tuple(row) for row in found] == [(1, "team", 1, 7), (2, "direct", 2, 8)]

@@ -15,10 +15,10 @@ from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, InvalidField, InvalidToken, NotFound
 from bihak.protocol.envelope import Request
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import word_literal
+from bihak.storage.dialect import word, word_literal
 from bihak.storage.readers import GroupedRead
 from bihak.storage.schema import big, participant_type, participants, table
-from bihak.storage.statement import run_packed
+from bihak.storage.statement import run_all, run_packed
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -219,22 +219,16 @@ def save_people(tx: Transaction, told: dict[Participant, dict[str, str | None]])
         Participant(row.participant_type, row.participant_id): {field: getattr(row, field) for field in _FIELDS}
         for row in rows
     }
-    values: list[object] = []
-    count = 0
+    values: list[tuple[object, ...]] = []
     for who in sorted(told):
         before = stored.get(who)
         after = {"name": who.user_id, "avatar_url": None, "email": None, **(before or {}), **told[who]}
         if after != before:
-            values += (who.type, who.id, *(after[field] for field in _FIELDS), now, now)
-            count += 1
-    if count:
+            values.append((word(who.type), who.id, *(after[field] for field in _FIELDS), now, now))
+    if values:
         columns = ("participant_type", "participant_id", *_FIELDS, "created_ms", "updated_ms")
-        row = f"({', '.join([tx.dialect.placeholder] * len(columns))})"
-        tx.connection.exec_driver_sql(
-            f"INSERT INTO participants ({', '.join(columns)}) VALUES {', '.join([row] * count)} "
-            + tx.dialect.upsert_clause("participant_type, participant_id", (*_FIELDS, "updated_ms")),
-            tuple(values),
-        )
+        clause = tx.dialect.upsert_clause("participant_type, participant_id", (*_FIELDS, "updated_ms"))
+        run_all(tx.connection, tx.dialect.insert("participants", columns, values, clause))
 
 
 _FIELDS = ("name", "avatar_url", "email")

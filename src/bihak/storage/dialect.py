@@ -30,8 +30,6 @@ class Dialect(Protocol):
     """An SQL expression: the database's own clock, in milliseconds since the epoch."""
     statement_ms: str
     """As `clock_ms`, when the statement began: the same for every row, so that an index can be searched by it."""
-    placeholder: str
-    """How the driver marks a parameter in a statement given as text."""
     straight_join: str
     """The join that keeps the order of its tables, so that rows are locked in the order given."""
 

@@ -53,7 +53,6 @@ class MysqlDialect:
     for_update = "FOR UPDATE"
     clock_ms = "CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED)"
     statement_ms = "CAST(UNIX_TIMESTAMP(NOW(3)) * 1000 AS SIGNED)"
-    placeholder = "%s"
     straight_join = "STRAIGHT_JOIN"
 
     def __init__(self, *, is_mariadb: bool) -> None:

@@ -29,7 +29,6 @@ class SqliteDialect:
     for_update = ""  # BEGIN IMMEDIATE has locked the whole database
     clock_ms = "CAST(ROUND((julianday('now') - 2440587.5) * 86400000) AS INTEGER)"
     statement_ms = clock_ms
-    placeholder = "?"
     straight_join = "CROSS JOIN"  # keeps its order, https://sqlite.org/optoverview.html#crossjoin
 
     def is_transient(self, fault: BaseException) -> bool:

@@ -213,9 +213,9 @@ class Presence(Feature):
             if call.request.appears_offline is not None
         }
         before = lock_statuses(tx, latest, now_ms)
-        self._save_leases(tx.connection, latest, now_ms)
+        self._save_leases(tx, latest, now_ms)
         best = best_leases(tx.connection, latest, now_ms)
-        rows: list[dict[str, Any]] = []
+        rows: list[tuple[object, ...]] = []
         telling: list[tuple[Call[SavePresence], str]] = []
         for who, call in latest.items():
             old, hidden = before.get(who), said.get(who)
@@ -236,17 +236,15 @@ class Presence(Feature):
                 event = _change(call.actor.participant, shown, now_ms, now_ms)
                 call.signals.append(Signal(event, to_conversations=conversations, skip_user=call.actor.user_id))
 
-    def _save_leases(
-        self, connection: sa.Connection, calls: Mapping[Participant, Call[SavePresence]], now_ms: int
-    ) -> None:
+    def _save_leases(self, tx: Transaction, calls: Mapping[Participant, Call[SavePresence]], now_ms: int) -> None:
         lease = presence_leases.c
-        connection.execute(
+        tx.connection.execute(
             presence_leases.delete().where(
                 lease.node_id == self._node_id, among(lease.participant_type, lease.participant_id, calls)
             )
         )
         held = {who: call.request.status for who, call in calls.items() if call.request.status != "offline"}
-        insert_leases(connection, self._node_id, held, now_ms)
+        insert_leases(tx, self._node_id, held, now_ms)
 
     @write(RenewPresence, internal=True)
     def renew(self, tx: Transaction, request: RenewPresence) -> bool:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from bihak.core.transaction import Transaction
 from bihak.features.participants import among, among_literal
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import word_literal
+from bihak.storage.dialect import word
 from bihak.storage.schema import (
     big,
     conversation_participants,
@@ -17,7 +17,7 @@ from bihak.storage.schema import (
     table,
     user_online_status,
 )
-from bihak.storage.statement import run
+from bihak.storage.statement import run, run_all
 
 RENEW_EVERY_S = 2.5
 STALE_AFTER_MS = 9_000
@@ -100,11 +100,10 @@ def lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -
     missing = [who for who in wanted if who not in found]
     if missing:
         # What does not exist cannot be locked: two nodes would both take somebody's first connection for the first.
-        rows = ",".join(f"({word_literal(who.type)},{who.id:d},'offline',{now_ms:d},{now_ms:d})" for who in missing)
-        tx.connection.exec_driver_sql(
-            "INSERT INTO user_online_status (participant_type, participant_id, status, last_seen_ms, updated_ms) "
-            f"VALUES {rows} " + tx.dialect.upsert_clause("participant_type, participant_id", ("updated_ms",))
-        )
+        columns = (*_WHO, "status", "last_seen_ms", "updated_ms")
+        rows = [(word(who.type), who.id, word("offline"), now_ms, now_ms) for who in missing]
+        clause = tx.dialect.upsert_clause(", ".join(_WHO), ("updated_ms",))
+        run_all(tx.connection, tx.dialect.insert("user_online_status", columns, rows, clause))
         found |= _select_for_update(tx.connection, missing)
     return found
 
@@ -131,15 +130,11 @@ def best_leases(connection: sa.Connection, people: Iterable[Participant], now_ms
     return {Participant(kind, number): status for kind, number, status in rows}
 
 
-def insert_leases(connection: sa.Connection, node_id: int, held: Mapping[Participant, str], now_ms: int) -> None:
-    if not held:
-        return
-    values = ",".join(
-        f"({word_literal(who.type)},{who.id:d},{node_id:d},{word_literal(status)},{now_ms:d})"
-        for who, status in held.items()
-    )
-    columns = "participant_type, participant_id, node_id, status, renewed_ms"
-    run(connection, f"INSERT INTO presence_leases ({columns}) VALUES {values}")
+def insert_leases(tx: Transaction, node_id: int, held: Mapping[Participant, str], now_ms: int) -> None:
+    if held:
+        rows = [(word(who.type), who.id, node_id, word(status), now_ms) for who, status in held.items()]
+        columns = (*_WHO, "node_id", "status", "renewed_ms")
+        run_all(tx.connection, tx.dialect.insert("presence_leases", columns, rows))
 
 
 def dead_nodes(connection: sa.Connection, now_ms: int) -> list[int]:
@@ -151,31 +146,20 @@ def dead_nodes(connection: sa.Connection, now_ms: int) -> list[int]:
     return [*connection.execute(silent).scalars(), *connection.execute(unknown).scalars()]
 
 
-def status_row(who: Participant, status: str, now_ms: int, seen_ms: int, *, appears_offline: bool) -> dict[str, Any]:
-    return {
-        "participant_type": who.type,
-        "participant_id": who.id,
-        "status": status,
-        "appears_offline": appears_offline,
-        "last_seen_ms": seen_ms,
-        "updated_ms": now_ms,
-    }
+def status_row(
+    who: Participant, status: str, now_ms: int, seen_ms: int, *, appears_offline: bool
+) -> tuple[object, ...]:
+    return word(who.type), who.id, word(status), int(appears_offline), seen_ms, now_ms
 
 
-def write_statuses(tx: Transaction, rows: Sequence[dict[str, Any]]) -> None:
-    if not rows:
-        return
-    values = ",".join(
-        f"({word_literal(row['participant_type'])},{row['participant_id']:d},{word_literal(row['status'])},"
-        f"{row['appears_offline']:d},{row['last_seen_ms']:d},{row['updated_ms']:d})"
-        for row in rows
-    )
-    columns = ("status", "appears_offline", "last_seen_ms", "updated_ms")
-    run(
-        tx.connection,
-        f"INSERT INTO user_online_status (participant_type, participant_id, {', '.join(columns)}) VALUES {values} "
-        + tx.dialect.upsert_clause("participant_type, participant_id", columns),
-    )
+def write_statuses(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        clause = tx.dialect.upsert_clause(", ".join(_WHO), _STATUS)
+        run_all(tx.connection, tx.dialect.insert("user_online_status", _WHO + _STATUS, rows, clause))
+
+
+_WHO = ("participant_type", "participant_id")
+_STATUS = ("status", "appears_offline", "last_seen_ms", "updated_ms")
 
 
 def shared_conversations(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, list[int]]:
