@@ -71,6 +71,8 @@ class Dispatcher:
         """Called when a session that was idle sends a request that shows somebody is there."""
         self.session_of: Callable[[Actor], Awaitable[Session]] | None = None
         """Makes a session without a connection, for live commands that come over HTTP."""
+        self.now: Callable[[], float] = time.monotonic
+        """The event loop's clock."""
         self.draining = False
         """Whether clients' writes are refused because the node is about to end."""
         self.commands = {command.request: command for command in commands}
@@ -96,6 +98,7 @@ class Dispatcher:
     def start(self) -> None:
         """Must be called on the event loop that it is to serve."""
         self._loop = asyncio.get_running_loop()
+        self.now = self._loop.time
         self._tells_of_events = log.is_enabled_for(logging.INFO)
         self.writer.start()
 

@@ -23,6 +23,8 @@ class Services(Protocol):
     """What a visit needs of the dispatcher."""
 
     draining: bool
+    now: Callable[[], float]
+    """The event loop's clock: finding the loop first takes longer, since Python asks the system for its process id."""
 
     def guard(self, command: Command, actor: Actor | None, session: Session | None = None) -> None: ...
     def refuse(self, session: Session, error: ChatError, echo: Echo = NO_ECHO) -> None: ...
@@ -47,7 +49,7 @@ class Visit(Call[Request], kw_only=True):
         """Starts when its turn has come."""
         session = self.session
         if self.command.is_activity:
-            session.active_at = asyncio.get_running_loop().time()
+            session.active_at = self.services.now()
             if session.is_idle:
                 self.services.returned(session)
         session.lane.enter(self)
