@@ -7,23 +7,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import sqlalchemy as sa
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import history, page, plots, runs, tables, visit, writer
+from bench import cluster, history, page, plots, runs, tables, visit, writer
 from bench.databases import opened
 from bench.results import Results
 from bench.scenarios import FULL, QUICK, Scenario, Size, scenarios
 from bench.targets import judge
 from bihak.storage.mysql import open_mysql
 from bihak.storage.sqlite import open_sqlite
+from tests.redis_servers import running_redis
 from tests.servers import running_mariadb
 
 console = Console(file=sys.stdout, width=130)
 
-INSIDE = ("history", "writer")
+INSIDE = ("history", "writer", "cluster")
 """Tables that need no server."""
 
 
@@ -109,8 +109,8 @@ def _measure_inside(results: Results, words: Sequence[str], folder: Path, *, is_
         for database in databases.values():
             writer.prepare(database)
         if "writer" in words:
-            processes = {"MariaDB": psutil.Process(server.pid)}
-            costs = {n: writer.compare(d, processes.get(n)) for n, d in databases.items()}
+            pids = {"MariaDB": server.pid}
+            costs = {n: writer.compare(d, pids.get(n)) for n, d in databases.items()}
             for name, cost in costs.items():
                 console.print(tables.writer_table(name, cost), "")
             results.put("writer", writer.as_json(costs))
@@ -120,6 +120,12 @@ def _measure_inside(results: Results, words: Sequence[str], folder: Path, *, is_
             for name, found in pages.items():
                 console.print(tables.history_table(name, found), "")
             results.put("history", history.as_json(pages))
+        if "cluster" in words:
+            sweep = cluster.sweep_cost(databases["MariaDB"], server.pid)
+            with running_redis(folder / "redis") as redis:
+                publishing = cluster.publishing_costs(redis.url, redis.pid)
+            console.print(tables.cluster_table(publishing, sweep), "")
+            results.put("cluster", cluster.as_json(publishing, sweep))
         for database in databases.values():
             database.close()
 

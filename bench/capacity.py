@@ -51,6 +51,22 @@ class Constants:
     """A message at MariaDB, in batches of one or two, with all that is done behind it."""
     busy_store_us: float = 13
     resume_store_us: float = 300
+    publish_us: float = 90
+    """What a publication costs its node, where one comes alone."""
+    busy_publish_us: float = 2
+    """The same where a hundred come at once."""
+    hear_us: float = 17
+    """What a publication costs each node that it reaches, the one it comes from included."""
+    busy_hear_us: float = 1.5
+    redis_us: float = 40
+    """What it costs Redis, and for each node that it goes to `redis_hear_us`."""
+    redis_hear_us: float = 2
+    busy_redis_us: float = 1
+    busy_redis_hear_us: float = 0.2
+    sweep_us: float = 0.2
+    """What a conversation that has changed anywhere in the last ten seconds costs each node, each second."""
+    sweep_store_us: float = 0.5
+    """The same at the database."""
     connection_kib: float = 23
     node_mib: float = 100
     generator_us: float = 2.5
@@ -58,7 +74,7 @@ class Constants:
     @classmethod
     def measured(cls, scenarios: Json) -> "Constants":
         """From a file of results; what is not in it stays as it is here."""
-        found: dict[str, float] = {}
+        found: dict[str, float] = _cluster_costs(scenarios.get("cluster"))
         for field, scenario, figure in SOURCES:
             figures = scenarios.get(scenario, {}).get("figures", {}).get("MariaDB")
             if figures is not None:
@@ -87,18 +103,30 @@ SOURCES = (
 )
 
 
+def _cluster_costs(found: Json | None) -> dict[str, float]:
+    """The constants that `python -m bench cluster` measures."""
+    if found is None:
+        return {}
+    costs = {"sweep_us": found["sweep"]["python_us"], "sweep_store_us": found["sweep"]["server_us"]}
+    sizes = sorted(found["bursts"], key=int)
+    for prefix, size in (("", sizes[0]), ("busy_", sizes[-1])):
+        burst = found["bursts"][size]
+        costs |= {f"{prefix}{name}": burst[of][whose] for name, of, whose in CLUSTER_SOURCES}
+    return costs
+
+
+CLUSTER_SOURCES = (
+    ("publish_us", "sent", "python_us"),
+    ("redis_us", "sent", "server_us"),
+    ("hear_us", "heard", "python_us"),
+    ("redis_hear_us", "heard", "server_us"),
+)
+
+
 @dataclass(frozen=True)
 class Assumed:
     """What this benchmark cannot measure on one machine."""
 
-    sweep_us: float = 5
-    """What a conversation that has changed anywhere in the last ten seconds costs each node, each second."""
-    sweep_store_us: float = 2
-    """The same at the database."""
-    publish_us: float = 12
-    """What publishing to Redis costs a node, and what a publication costs a node that gets it."""
-    redis_us: float = 6
-    """A publication at Redis, and as much for each node that it goes to."""
     connections_a_node: int = 15_000
     """What one process is given; 19,000 are measured."""
     database_cores: int = 16
@@ -153,8 +181,8 @@ class Scale:
     def shared_cores(self) -> float:
         """Work that more nodes share."""
         c, spread = self.constants, self.habits.deliveries
-        cluster_us = self.assumed.publish_us * (1 + spread)
-        own_us = 0.0 if self.is_built else 2 * spread * self.assumed.sweep_us
+        cluster_us = c.publish_us + c.hear_us * spread
+        own_us = 0.0 if self.is_built else 2 * spread * c.sweep_us
         return (
             self.messages_a_second * (c.message_us + self.habits.signals * c.busy_message_us / 2 + own_us)
             + self.events_a_second * cluster_us
@@ -169,8 +197,8 @@ class Scale:
         """Work that every node has, however many there are: its sweep, and everybody's presence."""
         if not self.is_built:
             return 0
-        swept_us = 10 * self.messages_a_second * self.assumed.sweep_us
-        return (swept_us + self.comings_a_second * self.assumed.publish_us) / 1e6
+        swept_us = 10 * self.messages_a_second * self.constants.sweep_us
+        return (swept_us + self.comings_a_second * self.constants.hear_us) / 1e6
 
     @property
     def nodes(self) -> int:
@@ -184,15 +212,16 @@ class Scale:
     def redis_cores(self) -> float:
         if self.nodes == 1:
             return 0
-        reached = min(self.nodes, self.habits.deliveries)
-        presence = self.comings_a_second * (1 + (self.nodes if self.is_built else reached))
-        return (self.events_a_second * (1 + reached) + presence) * self.assumed.redis_us / 1e6
+        c, reached = self.constants, min(self.nodes, self.habits.deliveries)
+        events_us = self.events_a_second * (c.redis_us + reached * c.redis_hear_us)
+        told = self.nodes if self.is_built else reached
+        return (events_us + self.comings_a_second * (c.redis_us + told * c.redis_hear_us)) / 1e6
 
     @property
     def database_cores(self) -> float:
         c = self.constants
         sweeps = self.nodes * 10 if self.is_built else 2 * self.habits.deliveries
-        message_us = c.store_us + sweeps * self.assumed.sweep_store_us
+        message_us = c.store_us + sweeps * c.sweep_store_us
         return (self.messages_a_second * message_us + self.resumes_a_second * c.resume_store_us) / 1e6
 
     @property
@@ -227,14 +256,15 @@ class Scale:
         return max(by_nodes, by_databases)
 
 
-def predicted_gain(constants: Constants, assumed: Assumed = Assumed()) -> float:
+def predicted_gain(constants: Constants) -> float:
     """Two workers with Redis on two cores, over one worker on one: messages a second in direct conversations.
 
     Everything that works shares the cores in both: servers, MariaDB, Redis and the load generator.
     """
-    one_us = constants.busy_message_us + 2 * constants.delivery_us + constants.busy_store_us + constants.generator_us
-    # A message is published once, and half of the pairs sit on both workers: on average 1.5 get it.
-    cluster_us = assumed.publish_us * 2.5 + assumed.redis_us * 2.5
+    c = constants
+    one_us = c.busy_message_us + 2 * c.delivery_us + c.busy_store_us + c.generator_us
+    # A message is published once, and half of the pairs sit on both workers: on average it reaches 1.5 of them.
+    cluster_us = c.busy_publish_us + c.busy_redis_us + 1.5 * (c.busy_hear_us + c.busy_redis_hear_us)
     return 2 * one_us / (one_us + cluster_us)
 
 

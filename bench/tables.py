@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.table import Table
 
-from bench import history, writer
+from bench import cluster, history, writer
 from bench.contestants import OURS
 from bench.targets import Judged
 
@@ -49,6 +49,18 @@ def writer_table(name: str, found: dict[int, tuple[writer.Cost, writer.Cost]]) -
     for size, (ours, bare) in found.items():
         cells = [f"{value:.0f}" for value in (*ours, *bare)]
         table.add_row(str(size), *cells, f"{ours.wall_us / bare.wall_us:.2f}")
+    return table
+
+
+def cluster_table(publishing: dict[int, cluster.Publishing], sweep: cluster.Cost) -> Table:
+    """What being one of several nodes costs inside."""
+    table = Table(title="a cluster: CPU in microseconds")
+    for column in ("of", "ours", "of Redis, or the database"):
+        table.add_column(column, justify="right")
+    for size, found in publishing.items():
+        for what, cost in (("a publication", found.sent), ("each node that hears it", found.heard)):
+            table.add_row(f"{what}, {size} at once", *(f"{value:.2f}" for value in cost))
+    table.add_row("a changed conversation, in one sweep", *(f"{value:.2f}" for value in sweep))
     return table
 
 

@@ -10,8 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import psutil
-
+from bench.clocks import cpu_s
 from bihak.core.batch import WriteBatch
 from bihak.core.context import Call
 from bihak.core.feature import Command, Kind
@@ -59,7 +58,7 @@ def prepare(database: Database) -> None:
         )
 
 
-def compare(database: Database, server: psutil.Process | None) -> dict[int, tuple[Cost, Cost]]:
+def compare(database: Database, server_pid: int | None) -> dict[int, tuple[Cost, Cost]]:
     """For each size of batch: ours and the bare statements, medians of interleaved rounds."""
     contenders = (product(database), bare(database))
     found = {}
@@ -68,7 +67,7 @@ def compare(database: Database, server: psutil.Process | None) -> dict[int, tupl
         for _ in range(ROUNDS):
             for run, costs in zip(contenders, rounds, strict=True):
                 run(size)
-                costs.append(_measure(run, size, batches, server))
+                costs.append(_measure(run, size, batches, server_pid))
         found[size] = (_median(rounds[0]), _median(rounds[1]))
     return found
 
@@ -149,13 +148,13 @@ def _call(command: Command, number: int) -> Call[Any]:
     return Call(command, SendMessage(conversation_id=number, content=TEXT), actor, lambda _call: None)
 
 
-def _measure(run: RunBatch, size: int, batches: int, server: psutil.Process | None) -> Cost:
-    database_before, python_before, wall_before = _cpu_s(server), time.process_time(), time.perf_counter()
+def _measure(run: RunBatch, size: int, batches: int, server_pid: int | None) -> Cost:
+    database_before, python_before, wall_before = cpu_s(server_pid), time.process_time(), time.perf_counter()
     for _ in range(batches):
         run(size)
     spent = (
         time.process_time() - python_before,
-        _cpu_s(server) - database_before,
+        cpu_s(server_pid) - database_before,
         time.perf_counter() - wall_before,
     )
     return Cost(*(seconds / (batches * size) * 1e6 for seconds in spent))
@@ -163,11 +162,3 @@ def _measure(run: RunBatch, size: int, batches: int, server: psutil.Process | No
 
 def _median(costs: list[Cost]) -> Cost:
     return Cost(*(statistics.median(column) for column in zip(*costs, strict=True)))
-
-
-def _cpu_s(process: psutil.Process | None) -> float:
-    """User and system time so far; 0 where the database is in our own process."""
-    if process is None:
-        return 0.0
-    times = process.cpu_times()
-    return float(times.user + times.system)

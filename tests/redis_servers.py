@@ -28,6 +28,11 @@ class Redis:
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """As REDIS_URL."""
         return f"redis://127.0.0.1:{self.port}"

@@ -12,14 +12,16 @@ import sqlalchemy as sa
 from rich.console import Console
 from websockets.asyncio.server import ServerConnection, serve
 
-from bench import contestants, load, page, plots, runs, tables, visit, writer
-from bench.capacity import Assumed, Constants, Scale, measured_gain, predicted_gain
+from bench import cluster, contestants, load, page, plots, runs, tables, visit, writer
+from bench.capacity import Constants, Scale, measured_gain, predicted_gain
 from bench.databases import Databases
 from bench.results import Results
 from bench.scenarios import Size, scenarios
 from bench.targets import judge
+from bihak.storage.migrate import upgrade
 from bihak.storage.mysql import open_mysql
 from bihak.storage.sqlite import open_sqlite
+from tests.redis_servers import Redis
 from tests.servers import MariaDb
 
 TINY = Size(
@@ -97,6 +99,27 @@ def test_the_costs_of_the_writer_are_measured_on_each_database(
     database.close()
 
 
+def test_what_a_cluster_costs_is_measured_and_goes_into_the_model(
+    tmp_path: Path, mariadb: MariaDb, redis_server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "BURSTS", {1: 100, 20: 20})
+    monkeypatch.setattr(cluster, "CHANGED", 500)
+    database = open_mysql(sa.make_url(mariadb.url(mariadb.create_database())), accept_unsafe=False)
+    upgrade(database)
+    sweep = cluster.sweep_cost(database, mariadb.pid)
+    database.close()
+    publishing = cluster.publishing_costs(redis_server.url, redis_server.pid)
+    assert set(publishing) == {1, 20}
+    assert min(*sweep, *(cost for found in publishing.values() for cost in found.sent)) > 0
+    results = Results("cluster", tmp_path)
+    results.put("cluster", cluster.as_json(publishing, sweep))
+    results.save()
+    constants = Constants.measured(Results("cluster", tmp_path).scenarios)
+    assert constants.publish_us == publishing[1].sent.python_us
+    assert constants.busy_redis_hear_us == publishing[20].heard.server_us
+    assert (constants.sweep_us, constants.sweep_store_us) == sweep
+
+
 async def test_a_lost_delivery_is_told() -> None:
     everybody: list[ServerConnection] = []
 
@@ -171,9 +194,10 @@ def test_the_model_takes_what_was_measured_and_says_where_no_number_of_nodes_is_
     assert small.redises == 0
     assert large.nodes == 8  # 120,000 connections of 15,000 each
     assert large.redises == 1
-    assert Scale(100_000_000).nodes == 0
+    assert Scale(100_000_000, constants=Constants(sweep_us=1)).nodes == 0
     assert Scale(100_000_000, is_built=False).nodes == 800
     # Without any cost of being two, two cores do twice the work of one.
-    assert predicted_gain(constants, Assumed(publish_us=0, redis_us=0)) == 2
+    free = replace(constants, busy_publish_us=0, busy_hear_us=0, busy_redis_us=0, busy_redis_hear_us=0)
+    assert predicted_gain(free) == 2
     workers = {"one worker": {**figures, "per_s": 10.0}, "two workers": {**figures, "per_s": 15.0}}
     assert measured_gain({"workers": {"figures": workers}}) == (1.5, 2.0)
