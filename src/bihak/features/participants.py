@@ -148,7 +148,10 @@ def _recent_changes(node: Node, seen_ms: int) -> Callable[[sa.Connection], Chang
         p, r = participants.c, session_revocations.c
         now_ms, since_ms = node.clock_ms(connection), seen_ms - WATCH_BACK_MS
         renamed = connection.execute(
-            sa.select(p.participant_type, p.participant_id, p.name).where(p.updated_ms > since_ms)
+            # Not those who are new: nobody is here under another name of theirs, and a crowd of them may have come.
+            sa.select(p.participant_type, p.participant_id, p.name).where(
+                p.updated_ms > since_ms, p.updated_ms > p.created_ms
+            )
         )
         revoked = connection.execute(
             sa.select(r.participant_type, r.participant_id, r.revoked_before_ms).where(r.revoked_before_ms > since_ms)
