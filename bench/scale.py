@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from bench.capacity import SOURCES, Constants, Scale, measured_gain, predicted_gain
+from bench.capacity import CLUSTER_SOURCES, SOURCES, Constants, Scale, measured_gain, predicted_gain
 from bench.page import DOCS, markdown_table, replace_parts
 from bench.results import Results
 
@@ -46,6 +46,8 @@ def _rows(scales: list[Scale]) -> list[list[str]]:
 
 def _constants_table(constants: Constants) -> str:
     sources = {field: f"{scenario}, {figure}" for field, scenario, figure in SOURCES}
+    of_cluster = {f"{prefix}{name}": "cluster" for prefix in ("", "busy_") for name, *_ in CLUSTER_SOURCES}
+    sources |= of_cluster | {"sweep_us": "cluster", "sweep_store_us": "cluster"}
     rows = [(name, f"{value:.3g}", sources.get(name, "")) for name, value in vars(constants).items()]
     return markdown_table(("constant", "value", "scenario, figure"), rows)
 
