@@ -111,6 +111,13 @@ def test_an_insert_that_is_refused_stores_no_row_and_leaves_the_transaction_as_i
         assert [row_id for (row_id,) in run(connection, "SELECT id FROM conversations ORDER BY id")] == [0, 99]
 
 
+def test_an_insert_of_no_rows_is_no_statement(database: Database) -> None:
+    statements = database.dialect.insert("conversations", ("id", "conversation_type"), [])
+    assert statements == []
+    with database.writer_engine.begin() as connection:
+        run_all(connection, statements)
+
+
 @pytest.mark.parametrize("text", ["it's", "", "two words", "Ünder", "a\\", "%s"])
 def test_what_is_no_word_is_not_taken_for_one(text: str) -> None:
     with pytest.raises(ValueError, match="not a word"):

@@ -54,6 +54,8 @@ class Dialect(Protocol):
     ) -> list[Statement]:
         """What inserts these rows: statements in the form that is cheapest with many, `clause` at the end of each.
 
+        None for no rows.
+
         A value is a number, None, bytes or text; text that is `Plain` may be written into the statement.
         """
         ...

@@ -83,6 +83,8 @@ class MysqlDialect:
     def insert(
         self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]], clause: str = ""
     ) -> list[Statement]:
+        if not rows:
+            return []
         # One statement, and in its text what needs no escaping: a driver takes longer over a parameter than over a row.
         texts: list[str] = []
         parameters: list[object] = []

@@ -25,10 +25,11 @@ def run_at_commit(connection: sa.Connection, sql: str, parameters: Sequence[obje
 
 def run_all(connection: sa.Connection, statements: Sequence[Statement]) -> None:
     """As `run`, of several: if one is refused, it is as if none had been run."""
-    if len(statements) == 1:
-        run(connection, *statements[0])
-        return
-    with connection.begin_nested():
+    if len(statements) > 1:
+        with connection.begin_nested():
+            for sql, parameters in statements:
+                run(connection, sql, parameters)
+    else:
         for sql, parameters in statements:
             run(connection, sql, parameters)
 
