@@ -147,7 +147,9 @@ async def test_a_mention_is_told_once_whatever_is_edited_later(cluster: Cluster)
     ]
     assert await listed(alice) == []
     await alice.do("edit_message", message_id=mentioned, content="look again, @user_2")
-    await later(cluster)  # there is nothing to be written
+    await later(cluster)  # there is nothing to be written of it
+    done = "SELECT d.seq FROM deferred_progress d WHERE d.task = 'notify'"
+    assert await cluster.stored(done) == await cluster.stored("SELECT last_seq FROM conversations")
     await alice.do("edit_message", message_id=plain, content="not nobody: @user_2")
     await later(cluster)
     mentions = [n["message_id"] for n in told(bob) if n["kind"] == "mention"]
