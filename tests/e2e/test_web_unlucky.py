@@ -201,6 +201,7 @@ async def test_forced_colours_keep_what_is_told_by_colour_and_less_motion_is_non
     await expect(message(page, "Hello")).to_have_count(2)
     await page.get_by_role("button", name="Your status and settings").click()
     for selector in (".bubble", ".avatar", ".button", ".choice:has(:checked)", ".conversation[aria-current]"):
+        await expect(page.locator(selector).first).to_be_attached()  # the panel comes, and then what is chosen in it
         assert "solid" in await page.evaluate(SEEN, selector), selector
     assert "solid" not in await page.evaluate(SEEN, ".choice:not(:has(:checked))")
     knob = page.get_by_role("switch").first
