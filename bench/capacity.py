@@ -10,6 +10,7 @@ from typing import Any
 
 Json = Mapping[str, Any]
 DAY_S = 86_400
+SWEPT_S = 15
 BUSY = 0.6
 """How far a core is planned to be used at the peak; past that, waiting grows faster than work."""
 
@@ -64,7 +65,7 @@ class Constants:
     busy_redis_us: float = 1
     busy_redis_hear_us: float = 0.2
     sweep_us: float = 0.2
-    """What a conversation that has changed anywhere in the last ten seconds costs each node, each second."""
+    """What a conversation that has changed anywhere in the last `SWEPT_S` costs each node, each second."""
     sweep_store_us: float = 0.5
     """The same at the database."""
     connection_kib: float = 23
@@ -197,7 +198,7 @@ class Scale:
         """Work that every node has, however many there are: its sweep, and everybody's presence."""
         if not self.is_built:
             return 0
-        swept_us = 10 * self.messages_a_second * self.constants.sweep_us
+        swept_us = SWEPT_S * self.messages_a_second * self.constants.sweep_us
         return (swept_us + self.comings_a_second * self.constants.hear_us) / 1e6
 
     @property
@@ -220,7 +221,7 @@ class Scale:
     @property
     def database_cores(self) -> float:
         c = self.constants
-        sweeps = self.nodes * 10 if self.is_built else 2 * self.habits.deliveries
+        sweeps = self.nodes * SWEPT_S if self.is_built else 2 * self.habits.deliveries
         message_us = c.store_us + sweeps * c.sweep_store_us
         return (self.messages_a_second * message_us + self.resumes_a_second * c.resume_store_us) / 1e6
 

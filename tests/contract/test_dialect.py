@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -10,8 +11,10 @@ import stamina
 
 from bihak.errors import Unavailable
 from bihak.storage.dialect import Database, TransientFault, word
+from bihak.storage.migrate import upgrade
 from bihak.storage.readers import GroupedRead, Readers
 from bihak.storage.schema import conversations
+from bihak.storage.sqlite import open_sqlite
 from bihak.storage.statement import run, run_all
 from tests.harness import Place
 
@@ -109,6 +112,24 @@ def test_an_insert_that_is_refused_stores_no_row_and_leaves_the_transaction_as_i
         run_all(connection, database.dialect.insert("conversations", columns, rows[:1]))
     with database.reader_engine.begin() as connection:
         assert [row_id for (row_id,) in run(connection, "SELECT id FROM conversations ORDER BY id")] == [0, 99]
+
+
+@pytest.mark.parametrize("small", [0, 64])
+def test_a_disk_that_is_full_is_transient_however_many_statements_an_insert_takes(tmp_path: Path, small: int) -> None:
+    """At an INSERT of one row SQLite undoes the whole transaction, with the savepoint that `run_all` goes back to."""
+    database = open_sqlite(tmp_path / "full.db")
+    upgrade(database)
+    columns = ("id", "conversation_id", "seq", "sender_type", "sender_id", "created_ms", "content")
+    texts = [*["small"] * small, "x" * 1_000_000]
+    rows = [(at, 1, at, word("user"), 1, 1, text) for at, text in enumerate(texts)]
+    with database.writer_engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 100}")
+        with pytest.raises(sa.exc.OperationalError) as caught:
+            run_all(connection, database.dialect.insert("messages", columns, rows))
+        assert database.dialect.is_transient(caught.value)
+    assert not database.dialect.is_transient(sa.exc.OperationalError("", None, Exception("no such savepoint: a")))
+    database.close()
 
 
 def test_an_insert_of_no_rows_is_no_statement(database: Database) -> None:

@@ -17,10 +17,11 @@ from bihak.core import heads, transaction
 from bihak.core.batch import WriteBatch
 from bihak.core.heads import REST, Heads
 from bihak.core.node import NodeOptions
-from bihak.core.sweep import WINDOW_MS
+from bihak.core.sweep import IDS_A_ROW_BITS, WINDOW_MS
 from bihak.core.transaction import CHANGED_GRAIN_MS, LATE_MS, Transaction
 from bihak.core.transaction import Place as Seat
 from bihak.features.platform import PostSystemMessage
+from bihak.protocol.types import Participant
 from bihak.storage.committer import Committer
 from bihak.storage.mysql_connection import MysqlConnection
 from tests.harness import Cluster, Device, Place, running_cluster
@@ -325,10 +326,55 @@ async def test_a_busy_conversation_keeps_its_place_in_the_index_of_what_changed(
     assert changed % CHANGED_GRAIN_MS == 0
     assert now - CHANGED_GRAIN_MS - LATE_MS < changed <= now
     sweep = cluster.nodes[1].sweep
-    for seconds_ago, is_seen in ((11, True), (13, False)):
+    distant = cid + (1 << IDS_A_ROW_BITS)
+    await cluster.write(
+        f"INSERT INTO conversations (id, conversation_type, created_ms, last_seq) VALUES ({distant}, 'team', 1, 7)"
+    )
+    for seconds_ago, is_seen in ((14, True), (16, False)):
         await cluster.write(f"UPDATE conversations SET changed_ms = {clock} - {seconds_ago * 1000}")
         recent = await cluster.nodes[1].readers.run(partial(sweep._recent, window_ms=WINDOW_MS))
-        assert recent == ([(cid, 2)] if is_seen else [])
+        assert sorted(recent) == ([(cid, 2), (distant, 7)] if is_seen else [])
+
+
+async def test_a_time_that_was_refused_is_not_reckoned_again_before_it_is_asked_for(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, _, cid = await two(cluster)
+    await cluster.settle()
+    cluster.nodes[0].dispatcher.heads._ahead_ms -= LATE_MS + CHANGED_GRAIN_MS
+    cluster.nodes[0].dispatcher.heads._latest_ms = 0
+    monkeypatch.setattr(transaction, "PROMPT_S", 0.0)  # so slow that the answers tell nothing of the time
+    tried: list[Transaction] = []
+    presume = Transaction.presume
+
+    def noted(self: Transaction, *given: Any) -> None:
+        tried.append(self)
+        presume(self, *given)
+
+    monkeypatch.setattr(Transaction, "presume", noted)
+    await say(alice, cid, *"bcd")
+    assert len(tried) == 1
+    monkeypatch.setattr(transaction, "PROMPT_S", 10.0)
+    await say(alice, cid, *"ef")
+    assert presumed(cluster) == 1
+
+
+async def test_of_two_answers_the_one_that_took_long_says_nothing_of_the_time(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, _, cid = await two(cluster)
+    other = await cluster.found(alice, "user_3")
+    database = cluster.databases[1]
+    ids = cluster.nodes[1].dispatcher.writer._ids
+    with database.reader_engine.begin() as connection:
+        tx = Transaction(connection, database.dialect, ids)
+        monkeypatch.setattr(database.dialect, "for_update", "")
+        monkeypatch.setattr(transaction, "PROMPT_S", 10.0)
+        tx.lock([(cid, Participant("user", 1))])
+        assert tx.asked_at is not None
+        monkeypatch.setattr(transaction, "PROMPT_S", 0.0)
+        tx.lock([(other, Participant("user", 1))])
+        assert tx.asked_at is None
 
 
 async def test_an_answer_that_took_long_says_nothing_of_the_time(

@@ -1,7 +1,7 @@
 """Names that the platform changes while people are connected."""
 
-from bihak.core.identity import Actor
-from bihak.features.participants import WATCH_EVERY_S, SaveParticipant
+from bihak.core.identity import Actor, Identity
+from bihak.features.participants import WATCH_EVERY_S, Participants, SaveParticipant
 from bihak.protocol.types import Participant
 from tests.harness import Cluster
 
@@ -18,3 +18,19 @@ async def test_a_changed_name_is_in_the_next_live_event_on_every_node(cluster: C
     event = await bob.expect("new_message")
     (message,) = (await bob.do("history", conversation_id=cid))["messages"]
     assert event["sender_name"] == message["sender_name"] == "Alice the Second"
+
+
+async def test_a_name_that_comes_while_somebody_signs_in_for_the_first_time_is_theirs(cluster: Cluster) -> None:
+    """They were not known when the credential, which tells no name, was looked at; and then they were."""
+    alice = await cluster.connect("user_1")
+    await cluster.settle()
+    clock = cluster.nodes[0].database.dialect.clock_ms
+    await cluster.write(f"UPDATE participants SET name = 'Alice', created_ms = {clock}")
+    await cluster.write("UPDATE participants SET updated_ms = created_ms")
+    await cluster.nodes[0].feature(Participants).save_told(
+        Identity(Participant("user", 1)), Actor(Participant("user", 1), "user_1")
+    )
+    assert await cluster.stored("SELECT name FROM participants") == [("Alice",)]
+    await cluster.clock.advance(WATCH_EVERY_S * 1.1)
+    await cluster.settle()
+    assert alice.session.actor == Actor(Participant("user", 1), "Alice")

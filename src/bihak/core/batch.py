@@ -71,10 +71,12 @@ class WriteBatch:
         return True
 
     def _tell_if_moved(self, presumed: Transaction, tx: Transaction) -> None:
-        """It may also have been a key that was used before."""
+        """It may also have been a key that was used before, or the time, which is asked for then, not reckoned."""
         locked = tx.conversations
         if any(cid in locked and locked[cid].found_seq != c.found_seq for cid, c in presumed.conversations.items()):
             self._heads.have_moved()
+        else:
+            self._heads.forget_clock()
 
     def _serve(self, tx: Transaction) -> None:
         for call in self.calls:

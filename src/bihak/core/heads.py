@@ -130,6 +130,11 @@ class Heads:
         with self._lock:
             self._heads.clear()
 
+    def forget_clock(self) -> None:
+        """The database's clock may have been set."""
+        with self._lock:
+            self._asked_at = float("-inf")
+
     def have_moved(self) -> None:
         """The database refused what was presumed of some."""
         with self._lock:

@@ -12,7 +12,7 @@ import structlog
 from bihak.cluster.base import Backplane
 from bihak.core.hub import Hub
 from bihak.core.log import read_heads
-from bihak.core.transaction import CHANGED_GRAIN_MS
+from bihak.core.transaction import CHANGED_GRAIN_MS, LATE_MS
 from bihak.errors import ChatError
 from bihak.storage.dialect import Database
 from bihak.storage.readers import Readers
@@ -23,8 +23,10 @@ log = structlog.stdlib.get_logger("bihak.sweep")
 EVERY_S = 1.0
 EVERY_WITHOUT_BACKPLANE_S = 0.5
 WINDOW_MS = 10_000
-"""How far back a sweep looks; no transaction is open that long."""
+"""How far back a sweep looks from when a head was written; no transaction is open that long after it."""
 ROOMS_AT_ONCE = 1000
+IDS_A_ROW_BITS = 13
+"""The heads of 8192 ids that follow each other come as one row, of 200 kB at most."""
 
 
 class Sweep:
@@ -80,10 +82,15 @@ class Sweep:
             await self.on_unknown(unknown[at : at + ROOMS_AT_ONCE])
 
     def _recent(self, connection: sa.Connection, window_ms: int) -> list[tuple[int, int]]:
-        since_ms = f"{self._now_ms} - {window_ms + CHANGED_GRAIN_MS:d}"
-        # One row: there are as many as were written to in ten seconds.
-        sql = f"SELECT GROUP_CONCAT(JSON_ARRAY(id, last_seq)) FROM conversations WHERE changed_ms > {since_ms}"
-        return run_packed(connection, sql, _recent_heads)
+        # `changed_ms` may be so much before the head was written; from there on the window counts.
+        since_ms = f"{self._now_ms} - {window_ms + CHANGED_GRAIN_MS + LATE_MS:d}"
+        # Few rows, each of a size that no limit of the database's cuts.
+        return run_packed(
+            connection,
+            "SELECT GROUP_CONCAT(JSON_ARRAY(id, last_seq)) FROM conversations "
+            f"WHERE changed_ms > {since_ms} GROUP BY id >> {IDS_A_ROW_BITS:d}",
+            _recent_heads,
+        )
 
     async def _compare_all(self) -> None:
         ids = list(self._hub.rooms)

@@ -65,7 +65,7 @@ Place = tuple[int, Participant]
 CHANGED_GRAIN_MS = 2000
 """`changed_ms` is rounded down to this: a conversation that is busy seldom gets another place in the index."""
 LATE_MS = 3000
-"""What is presumed at one time must reach the database within this, or it is refused."""
+"""What is presumed at one time must reach the database within this and the rounding, or it is refused."""
 PROMPT_S = 0.25
 """An answer that took longer tells little of the database's clock: it, or we, may have stood still."""
 
@@ -128,8 +128,8 @@ class Transaction:
         asked_at = time.monotonic()
         rows = run_texts(self.connection, sql)
         answered_at = time.monotonic()
-        if rows and answered_at - asked_at < PROMPT_S:
-            self.asked_at = answered_at
+        if rows:
+            self.asked_at = answered_at if answered_at - asked_at < PROMPT_S else None
         for row in rows:
             at, kind, created, last_seq, last_message, role, joined, last_read, now = dialect.unpack(row)
             place = missing[int(at)]
@@ -147,8 +147,8 @@ class Transaction:
     ) -> None:
         """Takes this for true in place of locking anything.
 
-        Should one of these conversations have another head when it is written, `flush` or the COMMIT raises
-        IntegrityError, and nothing is stored. So it holds for what records something in each conversation alone.
+        Should one of these conversations have another head when it is written, or should that be late, `flush` or the
+        COMMIT raises IntegrityError, and nothing is stored. So it is for what records something in each of them alone.
         """
         self.conversations, self.memberships, self.now_ms = conversations, memberships, now_ms
         self.is_presumed = True
@@ -239,18 +239,18 @@ class Transaction:
         conversation.last_message_ms = max(conversation.last_message_ms, self.now_ms)
         self._tell(call, conversation, event)
 
+    def insert(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]], clause: str = "") -> None:
+        """Inserts rows, all or none. For `rows` and `clause` see `Dialect.insert`."""
+        run_all(self.connection, self.dialect.insert(table, columns, rows, clause))
+
     def insert_last(
         self, table: str, columns: Sequence[str], rows: Sequence[Sequence[object]], clause: str = ""
     ) -> None:
-        """Inserts rows, all or none, after the heads are written if nothing else is served before that; else now.
-
-        As `run_at_commit` then. For `rows` see `Dialect.insert`.
-        """
-        statements = self.dialect.insert(table, columns, rows, clause)
+        """As `insert`, but after the heads are written, as `run_at_commit` does, if nothing else is served before."""
         if self.is_last:
-            self._last += statements
+            self._last += self.dialect.insert(table, columns, rows, clause)
         else:
-            run_all(self.connection, statements)
+            self.insert(table, columns, rows, clause)
 
     def signal(self, signal: Signal) -> None:
         """Sends an event, after COMMIT, to whoever listens then."""
@@ -299,7 +299,7 @@ class Transaction:
         return conversation
 
     def flush(self) -> None:
-        """Writes what was recorded: the events, the new heads in one statement, and what was to be last."""
+        """Writes what was recorded: the events, the new heads, and what was to be last."""
         if self._event_rows:
             self.connection.execute(conversation_events.insert(), self._event_rows)
         if self._touched:

@@ -12,7 +12,7 @@ from bihak.core.transaction import Transaction
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import word, word_literal
 from bihak.storage.schema import big, conversation_participants, conversations, table
-from bihak.storage.statement import run, run_all
+from bihak.storage.statement import run
 
 IDS_AT_ONCE = 5000
 
@@ -99,7 +99,7 @@ class Progress:
     def begin(self, tx: Transaction, conversation_ids: Iterable[int]) -> None:
         """Makes rows for conversations in which the task has not begun; those that have one stay as they are."""
         if new := dict.fromkeys(conversation_ids, 0):
-            run_all(tx.connection, tx.dialect.insert(*self._upsert(tx, new, "task")))
+            tx.insert(*self._upsert(tx, new, "task"))
 
     def advance(self, tx: Transaction, seqs: Mapping[int, int]) -> None:
         """The task has come to that seq in each of these conversations. The last that its transaction does for it."""
@@ -109,7 +109,7 @@ class Progress:
     def _upsert(
         self, tx: Transaction, seqs: Mapping[int, int], column: str
     ) -> tuple[str, Sequence[str], Sequence[Sequence[object]], str]:
-        """What `Dialect.insert` takes."""
+        """What `Transaction.insert` takes."""
         rows = [(word(self.task), cid, seq) for cid, seq in sorted(seqs.items())]
         clause = tx.dialect.upsert_clause("task, conversation_id", (column,))
         return "deferred_progress", ("task", "conversation_id", "seq"), rows, clause

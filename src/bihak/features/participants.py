@@ -18,7 +18,7 @@ from bihak.protocol.types import Participant
 from bihak.storage.dialect import word, word_literal
 from bihak.storage.readers import GroupedRead
 from bihak.storage.schema import big, participant_type, participants, table
-from bihak.storage.statement import run_all, run_packed
+from bihak.storage.statement import run_packed
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -81,7 +81,7 @@ class Participants(Feature):
     async def save_told(self, identity: Identity, actor: Actor) -> None:
         """Stores what a credential tells, of somebody who was recognised by it."""
         told = {"avatar_url": identity.avatar_url, "email": identity.email}
-        await self._node.call(SaveParticipant(participant=actor.participant, name=actor.name, **told))
+        await self._node.call(SaveParticipant(participant=actor.participant, name=identity.name, **told))
 
     async def require(self, who: Participant) -> Actor:
         """Somebody whom the platform has told of. Raises NotFound."""
@@ -138,6 +138,7 @@ class Participants(Feature):
                 session.actor = _actor(who, name)
 
 
+_names = msgspec.json.Decoder(list[tuple[str, int, str]])
 Changes = tuple[int, list[tuple[Participant, str]], list[tuple[Participant, int]]]
 
 
@@ -145,13 +146,14 @@ def _recent_changes(node: Node, seen_ms: int) -> Callable[[sa.Connection], Chang
     """Reads the database's clock, and who was named anew, and revoked, since shortly before `seen_ms`."""
 
     def read(connection: sa.Connection) -> Changes:
-        p, r = participants.c, session_revocations.c
+        r = session_revocations.c
         now_ms, since_ms = node.clock_ms(connection), seen_ms - WATCH_BACK_MS
-        renamed = connection.execute(
-            # Not those who are new: nobody is here under another name of theirs, and a crowd of them may have come.
-            sa.select(p.participant_type, p.participant_id, p.name).where(
-                p.updated_ms > since_ms, p.updated_ms > p.created_ms
-            )
+        # Few rows, since a crowd of new people may have come; of those, too, somebody may be here under another name.
+        renamed = run_packed(
+            connection,
+            "SELECT GROUP_CONCAT(JSON_ARRAY(participant_type, participant_id, name)) FROM participants "
+            f"WHERE updated_ms > {since_ms:d} GROUP BY participant_id >> 7",
+            _names,
         )
         revoked = connection.execute(
             sa.select(r.participant_type, r.participant_id, r.revoked_before_ms).where(r.revoked_before_ms > since_ms)
@@ -209,7 +211,7 @@ def revoke_tokens(tx: Transaction, who: Participant) -> int:
 def save_people(tx: Transaction, told: dict[Participant, dict[str, str | None]]) -> None:
     """Creates or updates each; fields that are not told stay as they are, a new participant is called by its user_id.
 
-    Three statements at most, however many people.
+    A few statements, however many people.
     """
     c = participants.c
     now = tx.read_clock()
@@ -231,7 +233,7 @@ def save_people(tx: Transaction, told: dict[Participant, dict[str, str | None]])
     if values:
         columns = ("participant_type", "participant_id", *_FIELDS, "created_ms", "updated_ms")
         clause = tx.dialect.upsert_clause("participant_type, participant_id", (*_FIELDS, "updated_ms"))
-        run_all(tx.connection, tx.dialect.insert("participants", columns, values, clause))
+        tx.insert("participants", columns, values, clause)
 
 
 _FIELDS = ("name", "avatar_url", "email")

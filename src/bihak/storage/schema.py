@@ -90,7 +90,7 @@ conversations = table(
     big("last_message_ms", default="0"),
     # Of memberships that last; presence is not told in large conversations.
     sa.Column("member_count", sa.Integer, nullable=False, server_default="0"),
-    # By the database's clock; what the sweep looks for.
+    # By the database's clock, rounded down (`CHANGED_GRAIN_MS`); what the sweep looks for.
     big("changed_ms", default="0"),
     big("created_ms"),
     sa.Index(None, "changed_ms"),

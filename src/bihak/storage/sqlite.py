@@ -34,6 +34,9 @@ class SqliteDialect:
     def is_transient(self, fault: BaseException) -> bool:
         if isinstance(fault, TransientFault):
             return True
+        if "no such savepoint" in str(fault) and fault.__context__ is not None:
+            # A full disk undoes all of the transaction, and going back to a savepoint in it fails then.
+            return self.is_transient(fault.__context__)
         code = getattr(getattr(fault, "orig", None) or fault, "sqlite_errorcode", None)
         return isinstance(code, int) and code & 0xFF in _TRANSIENT_CODES  # the low byte is the primary code
 

@@ -108,7 +108,7 @@ def _insert(tx: Transaction, drafts: Sequence[_Draft]) -> None:
 
 
 def _try_insert(tx: Transaction, drafts: Sequence[_Draft]) -> bool:
-    """One statement. False if it broke the unique index; then none of the rows is there.
+    """False if it broke the unique index; then none of the rows is there.
 
     As the transaction's last it goes with the COMMIT; should that be refused, all is served again without.
     """
@@ -128,7 +128,7 @@ def _try_insert(tx: Transaction, drafts: Sequence[_Draft]) -> bool:
     try:
         tx.insert_last("messages", columns, rows)
     except sa.exc.IntegrityError:
-        # Both databases undo the whole statement and keep the transaction with its locks.
+        # All of the INSERT is undone, and the transaction goes on with its locks.
         return False
     return True
 

@@ -13,7 +13,7 @@ from bihak.protocol.envelope import Event
 from bihak.protocol.types import Participant, format_time, time_or_none
 from bihak.storage.dialect import word
 from bihak.storage.schema import big, participant_type, table
-from bihak.storage.statement import run_all, run_texts
+from bihak.storage.statement import run_texts
 
 IDS_AT_ONCE = 1000
 
@@ -106,7 +106,7 @@ def save(tx: Transaction, drafts: Sequence[Draft]) -> list[Signal]:
     if rows.keys() <= stored.keys():
         tx.insert_last(*upsert)
     else:
-        run_all(tx.connection, tx.dialect.insert(*upsert))
+        tx.insert(*upsert)
         stored = _stored(tx, f"{here} AND created_ms = {tx.now_ms:d}")
     created_at = format_time(tx.now_ms)
     return [
@@ -154,7 +154,7 @@ def _stored(tx: Transaction, condition: str, locking: str = "") -> dict[Place, _
 def _upsert(
     tx: Transaction, drafts: Sequence[tuple[Draft, int]]
 ) -> tuple[str, Sequence[str], Sequence[Sequence[object]], str]:
-    """What `Dialect.insert` takes."""
+    """What `Transaction.insert` takes."""
     rows = [
         (
             *(word(draft.who.type), draft.who.id, draft.conversation_id, word(draft.kind), draft.once_key),

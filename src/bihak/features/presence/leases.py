@@ -17,7 +17,7 @@ from bihak.storage.schema import (
     table,
     user_online_status,
 )
-from bihak.storage.statement import run, run_all
+from bihak.storage.statement import run
 
 RENEW_EVERY_S = 2.5
 STALE_AFTER_MS = 9_000
@@ -103,7 +103,7 @@ def lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -
         columns = (*_WHO, "status", "last_seen_ms", "updated_ms")
         rows = [(word(who.type), who.id, word("offline"), now_ms, now_ms) for who in missing]
         clause = tx.dialect.upsert_clause(", ".join(_WHO), ("updated_ms",))
-        run_all(tx.connection, tx.dialect.insert("user_online_status", columns, rows, clause))
+        tx.insert("user_online_status", columns, rows, clause)
         found |= _select_for_update(tx.connection, missing)
     return found
 
@@ -134,7 +134,7 @@ def insert_leases(tx: Transaction, node_id: int, held: Mapping[Participant, str]
     if held:
         rows = [(word(who.type), who.id, node_id, word(status), now_ms) for who, status in held.items()]
         columns = (*_WHO, "node_id", "status", "renewed_ms")
-        run_all(tx.connection, tx.dialect.insert("presence_leases", columns, rows))
+        tx.insert("presence_leases", columns, rows)
 
 
 def dead_nodes(connection: sa.Connection, now_ms: int) -> list[int]:
@@ -157,7 +157,7 @@ def status_row(
 def write_statuses(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
     if rows:
         clause = tx.dialect.upsert_clause(", ".join(_WHO), _STATUS)
-        run_all(tx.connection, tx.dialect.insert("user_online_status", _WHO + _STATUS, rows, clause))
+        tx.insert("user_online_status", _WHO + _STATUS, rows, clause)
 
 
 _WHO = ("participant_type", "participant_id")

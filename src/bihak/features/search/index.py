@@ -94,7 +94,7 @@ def read_changes(
 
 
 def save(tx: Transaction, entries: Iterable[tuple[int, int, str]]) -> None:
-    """Writes entries, over those there are; one statement for about so many bytes. Nothing in `tx` may read them."""
+    """Writes entries, over those there are; about so many bytes at once. Nothing in `tx` may read them."""
     some: list[tuple[int, int, str]] = []
     size = 0
     for entry in entries:
