@@ -43,7 +43,7 @@ class SaveParticipant(Request, tag="save_participant", kw_only=True):
     """The server's own: creates a participant, or takes over what changed."""
 
     participant: Participant
-    name: str
+    name: str | None = None
     avatar_url: str | None = None
     email: str | None = None
 
