@@ -37,6 +37,7 @@ QUIET_S = 3.0
 REPLY_WITHIN_S = 15.0
 SETTLED_AFTER_S = 1.0
 """So long after a resume what changed during it may still be told: whoever was taken out and in then was away."""
+ASK_AGAIN_AFTER_S = 0.2
 PAGE = 100
 SMALL_RECEIVE_BUFFER = 1 << 14
 
@@ -345,12 +346,10 @@ class Device:
             asked: Frame = {"type": "history", "conversation_id": conversation_id, "limit": PAGE}
             try:
                 page = await self.ask(**asked, **({"before": before} if before else {}))
-            except Answered as error:
-                if not error.retryable:
+            except (Answered, Lost, TimeoutError, ConnectionError) as error:
+                if isinstance(error, Answered) and not error.retryable:
                     return  # the membership has ended
-                await asyncio.sleep(0.2)
-                continue
-            except (Lost, TimeoutError, ConnectionError):
+                await asyncio.sleep(ASK_AGAIN_AFTER_S)  # or a connection that is closing would fail at once, for ever
                 continue
             for message in page["messages"]:
                 self._write(
