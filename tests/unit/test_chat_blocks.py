@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
@@ -103,10 +103,11 @@ def test_typing_ends_by_itself_and_with_the_message() -> None:
     assert state.people.writing_in(1) == []
 
 
-TEXTS = st.text(st.sampled_from("ab 日本\n👍🏽é\u200d"), max_size=80)
+TEXTS = st.text(st.sampled_from("ab 日本\n👍🏽é\u200d\u200c\ufe0f☎\u0301"), max_size=80)
 
 
 @settings(max_examples=150)
+@example("\u200d\u200d日aa日", "a \u200d\u200d日", 20, ME)
 @given(TEXTS, TEXTS, st.integers(20, 130), st.sampled_from([ME, ERIC]))
 def test_no_line_is_wider_than_the_screen(text: str, quoted: str, width: int, sender: str) -> None:
     state = after(said(1, content=quoted), said(2, sender, content=text, reply_to_id=101))
