@@ -24,17 +24,12 @@ NODE_TABLES = (
 )
 
 
-MANY = 10_000
-"""Conversations that take long to plant."""
-
-
 class Databases:
     """Kept for a whole benchmark."""
 
     def __init__(self, folder: Path, mariadb: MariaDb) -> None:
         self.folder = folder
         self._mariadb = mariadb
-        self._planted: dict[tuple[str, Seed], str] = {}
         self._count = 0
 
     @property
@@ -42,16 +37,12 @@ class Databases:
         return self._mariadb.pid
 
     def planted(self, store: str, seed: Seed) -> str:
-        """The URL of a database of that kind with what the seed says.
+        """The URL of a new database of that kind with what the seed says.
 
-        It is a new one, so that a run does not find what the one before it left to do. Where there are very many
-        conversations, it is the one that earlier runs have used.
+        A run would else find what the one before it left to do.
         """
-        key = (store, seed)
-        if key not in self._planted or seed.conversation_count < MANY:
-            self._count += 1
-            self._planted[key] = {"sqlite": self._sqlite, "mariadb": self._on_mariadb, "node": self._node}[store](seed)
-        return self._planted[key]
+        self._count += 1
+        return {"sqlite": self._sqlite, "mariadb": self._on_mariadb, "node": self._node}[store](seed)
 
     def questions(self) -> int:
         """How many statements MariaDB has been sent so far."""

@@ -4,17 +4,24 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import psutil
 
 from bench import contestants, load
+from bench.clocks import cpu_s
 from bench.databases import Databases
 from bench.load import Outcome
 from bench.scenarios import Scenario, Unit
 
 Told = Callable[[str], None]
+
+AT_REST_S = 5
+"""A server that does next to nothing for so long is done: what it puts off waits for two seconds, at times for four."""
+AT_REST_SHARE = 0.15
+"""Of a processor, with its database: three times what both take when nothing happens, and a third of when it works."""
+DONE_WITHIN_S = 300
 
 
 @dataclass(frozen=True)
@@ -93,18 +100,39 @@ def measure(scenario: Scenario, name: str, databases: Databases) -> tuple[Figure
         watched = [*server.processes, *server.stores]
         memory = [_memory_bytes(server.processes)]
         questions: list[int] = []
+        before: list[float] = []
 
         def opened() -> None:
             time.sleep(scenario.load["settle"] / 2)
             memory.append(_memory_bytes(server.processes))
             questions.append(databases.questions())
+            before.extend(map(cpu_s, watched))
 
         options = {**scenario.load, **scenario.other_load.get(name, {})}
         outcome = load.run(server.port, options, watched, opened, places=server.places)
         asked = databases.questions() - questions[0] if scenario.name == "storm" and server.stores else 0
         memory.append(_memory_bytes(server.processes))
+        if scenario.is_paid_in_full:
+            spent = [after - at_first for after, at_first in zip(_when_at_rest(watched), before, strict=True)]
+            outcome = replace(outcome, cpu_s=[each * outcome.operations / outcome.sent for each in spent])
         figures = figures_of(scenario, outcome, len(server.processes), memory, asked)
     return figures, outcome.fault
+
+
+def _when_at_rest(watched: Sequence[int]) -> list[float]:
+    """The CPU that each process had used when it was done, seconds. Raises LoadFailed."""
+    spent = [cpu_s(pid) for pid in watched]
+    rested_s = 0
+    for _ in range(DONE_WITHIN_S):
+        time.sleep(1)
+        now = [cpu_s(pid) for pid in watched]
+        if sum(now) - sum(spent) < AT_REST_SHARE * (rested_s + 1):
+            rested_s += 1
+            if rested_s == AT_REST_S:
+                return spent
+        else:
+            spent, rested_s = now, 0
+    raise load.LoadFailed(f"the server was not done after {DONE_WITHIN_S} seconds")
 
 
 def median(found: list[Figures]) -> Figures:
