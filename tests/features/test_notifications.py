@@ -1,6 +1,7 @@
 """People are told what they missed, once, and no longer when they have read it."""
 
 import asyncio
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -172,6 +173,25 @@ async def test_being_taken_in_is_told_but_not_to_who_did_it(cluster: Cluster) ->
     await say(alice, direct, "hello")
     await later(cluster)
     assert [(n["kind"], n["conversation_id"]) for n in told(bob)][1:] == [("message", direct)]
+
+
+async def test_being_in_a_group_for_long_is_no_news_once_something_is_said_there(
+    place: Place, cluster: Cluster
+) -> None:
+    alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
+    with place.handles(3)[2].writer_engine.begin() as connection:  # by a program that knew of no notifications
+        connection.exec_driver_sql(
+            "INSERT INTO conversations (id, conversation_type, created_ms, last_seq, member_count, last_message_ms, "
+            "changed_ms) VALUES (77, 'team', 1, 0, 2, 0, 1)"
+        )
+        connection.exec_driver_sql(
+            "INSERT INTO conversation_participants (conversation_id, participant_type, participant_id, joined_ms, "
+            "joined_seq, last_read_seq, role) "
+            "VALUES (77, 'user', 1, 1, 0, 0, 'member'), (77, 'user', 2, 1, 0, 0, 'member')"
+        )
+    await say(alice, 77, "hello")
+    await later(cluster)
+    assert [kind for kind, *_ in await listed(bob)] == ["message"]
 
 
 async def test_what_was_said_before_somebody_came_is_no_news_to_them(cluster: Cluster) -> None:
@@ -360,7 +380,13 @@ async def test_messages_that_this_node_has_just_stored_are_not_read_again(
 ) -> None:
     alice, bob, cid = await team(cluster)
     reads: list[Any] = []
-    monkeypatch.setattr(news, "_read_messages", lambda _tx, spans, *_: reads.extend(spans))
+
+    def read(_tx: object, spans: Iterable[int], *_: object) -> Sequence[Any]:
+        reads.extend(spans)
+        return ()
+
+    monkeypatch.setattr(news, "_read_messages", read)
+    monkeypatch.setattr(news, "_read_changes", read)
     *_, last = await say(alice, cid, "one", "two @user_2", "three")
     await later(cluster)
     assert sorted((kind, message_id == last, count) for kind, message_id, count, _ in await listed(bob)) == [

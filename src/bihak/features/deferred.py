@@ -12,7 +12,7 @@ from bihak.core.transaction import Transaction
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import word, word_literal
 from bihak.storage.schema import big, conversation_participants, conversations, table
-from bihak.storage.statement import run
+from bihak.storage.statement import run_texts
 
 IDS_AT_ONCE = 5000
 
@@ -89,12 +89,12 @@ class Progress:
         locking = tx.dialect.for_update
         if locking and not wait:
             locking += " SKIP LOCKED"
-        rows = run(
+        rows = run_texts(
             tx.connection,
-            f"SELECT conversation_id, seq FROM deferred_progress "
+            f"SELECT {tx.dialect.packed(('conversation_id', 'seq'))} FROM deferred_progress "
             f"WHERE task = {word_literal(self.task)} AND conversation_id IN ({ids}) {locking}",
         )
-        return dict(rows)
+        return {int(cid): int(seq) for cid, seq in map(tx.dialect.unpack, rows)}
 
     def begin(self, tx: Transaction, conversation_ids: Iterable[int]) -> None:
         """Makes rows for conversations in which the task has not begun; those that have one stay as they are."""

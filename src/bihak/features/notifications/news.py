@@ -2,11 +2,9 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
-
-import sqlalchemy as sa
 
 from bihak.core.transaction import Transaction
 from bihak.features.conversations import ParticipantJoined, ParticipantLeft
@@ -16,8 +14,7 @@ from bihak.features.messages.mentions import load_mentions
 from bihak.features.notifications.rows import Draft
 from bihak.protocol.envelope import DurableEvent
 from bihak.protocol.types import MAX_ID, Participant
-from bihak.storage.schema import conversations
-from bihak.storage.statement import run
+from bihak.storage.statement import run, run_texts
 
 RECENT_MS = 86_400_000
 """What is older when a node starts, or is only then heard of, is no news."""
@@ -84,23 +81,10 @@ def read_news(
 ) -> dict[int, News]:
     """What happened in these spans. `events` are what this node has of them; messages in them are not read again."""
     news = {cid: News() for cid in spans}
-    members = run(
-        tx.connection,
-        "SELECT conversation_id, participant_type, participant_id, role, joined_seq, last_read_seq "
-        f"FROM conversation_participants WHERE conversation_id IN ({listed(spans)}) AND left_seq IS NULL",
-    )
-    for cid, kind, number, *where in members:
-        news[cid].members[Participant(kind, number)] = Member(*where)
+    _read_members(tx, news)
     edited: set[int] = set()
     known = {cid: sent for cid, span in spans.items() if (sent := _sent_in(events.get(cid, ()), span)) is not None}
-    # Up to now: what was deleted a moment ago is no news.
-    kinds = f"'{_EDITED}', '{_DELETED}', '{_JOINED}', '{_LEFT}'"
-    changes = run(
-        tx.connection,
-        "SELECT e.conversation_id, e.seq, e.kind, e.message_id, e.data FROM conversation_events e "
-        f"WHERE ({within('e', [(cid, span.after + 1, MAX_ID) for cid, span in spans.items()])}) "
-        f"AND e.kind IN ({kinds}) ORDER BY e.seq",
-    )
+    changes = _read_changes(tx, {cid: span for cid, span in spans.items() if not _is_all(tx, cid, span, known)})
     for cid in {*tx.changed, *(cid for cid, *_ in changes)}:
         known.pop(cid, None)
     for cid, seq, kind, message_id, data in changes:
@@ -122,7 +106,7 @@ def read_news(
             if message.mentions:
                 news[cid].mentions.append((message.seq, message.message_id, sender, message.mentions, False))
     _read_messages(tx, {cid: span for cid, span in spans.items() if cid not in known}, edited, news)
-    _add_founding(tx, [cid for cid, span in spans.items() if span.done is None], news)
+    _add_founding(tx, (cid for cid, span in spans.items() if span.done is None), news)
     return news
 
 
@@ -131,6 +115,41 @@ def _sent_in(events: Sequence[DurableEvent], span: Span) -> list[NewMessage] | N
     if not events or events[0].seq > span.after + 1 or events[-1].seq != span.through:
         return None
     return [event for event in events if isinstance(event, NewMessage) and event.seq > span.after]
+
+
+def _read_members(tx: Transaction, news: Mapping[int, News]) -> None:
+    columns = ("conversation_id", "participant_type", "participant_id", "role", "joined_seq", "last_read_seq")
+    rows = run_texts(
+        tx.connection,
+        f"SELECT {tx.dialect.packed(columns)} FROM conversation_participants "
+        f"WHERE conversation_id IN ({listed(news)}) AND left_seq IS NULL",
+    )
+    for row in rows:
+        cid, kind, number, role, joined_seq, last_read_seq = tx.dialect.unpack(row)
+        news[int(cid)].members[Participant(kind, int(number))] = Member(role, int(joined_seq), int(last_read_seq))
+
+
+def _is_all(tx: Transaction, conversation_id: int, span: Span, known: Mapping[int, Sequence[NewMessage]]) -> bool:
+    """Whether the span is nothing but messages that are known, and nothing has happened since."""
+    conversation, sent = tx.conversations.get(conversation_id), known.get(conversation_id, ())
+    is_still = conversation is not None and conversation.last_seq == span.through
+    return is_still and len(sent) == span.through - span.after
+
+
+def _read_changes(tx: Transaction, spans: Mapping[int, Span]) -> Sequence[tuple[int, int, str, int, str]]:
+    """What happened in these spans beside messages, and after them up to now: what is deleted is no news.
+
+    As (conversation_id, seq, kind, message_id, data).
+    """
+    if not spans:
+        return ()
+    kinds = f"'{_EDITED}', '{_DELETED}', '{_JOINED}', '{_LEFT}'"
+    return run(
+        tx.connection,
+        "SELECT e.conversation_id, e.seq, e.kind, e.message_id, e.data FROM conversation_events e "
+        f"WHERE ({within('e', [(cid, span.after + 1, MAX_ID) for cid, span in spans.items()])}) "
+        f"AND e.kind IN ({kinds}) ORDER BY e.seq",
+    )
 
 
 def _read_messages(tx: Transaction, spans: Mapping[int, Span], edited: set[int], news: dict[int, News]) -> None:
@@ -152,17 +171,12 @@ def _read_messages(tx: Transaction, spans: Mapping[int, Span], edited: set[int],
             news[cid].mentions.append((seq, message_id, sender, load_mentions(mentions), not is_new))
 
 
-def _add_founding(tx: Transaction, conversation_ids: Sequence[int], news: dict[int, News]) -> None:
+def _add_founding(tx: Transaction, conversation_ids: Iterable[int], news: Mapping[int, News]) -> None:
     """Those who are in a new group since it was made, but for its owner. A direct one is news once it has a message."""
-    if not conversation_ids:
-        return
-    c = conversations.c
-    groups = tx.connection.execute(
-        sa.select(c.id).where(
-            c.id.in_(conversation_ids), c.conversation_type != "direct", c.created_ms > tx.now_ms - RECENT_MS
-        )
-    ).scalars()
-    for cid in groups:
+    for cid in conversation_ids:
+        conversation = tx.conversations.get(cid)
+        if conversation is None or conversation.type == "direct" or conversation.created_ms <= tx.now_ms - RECENT_MS:
+            continue
         for who, member in news[cid].members.items():
             if member.joined_seq == 0 and member.role != "owner":
                 news[cid].added.setdefault(who, 0)
