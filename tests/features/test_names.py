@@ -28,7 +28,7 @@ async def test_a_name_that_comes_while_somebody_signs_in_for_the_first_time_is_t
     await cluster.write(f"UPDATE participants SET name = 'Alice', created_ms = {clock}")
     await cluster.write("UPDATE participants SET updated_ms = created_ms")
     participants = cluster.nodes[0].feature(Participants)
-    await participants.save_told(Identity(Participant("user", 1)), Actor(Participant("user", 1), "user_1"))
+    await participants.save_told(Identity(Participant("user", 1)))
     assert await cluster.stored("SELECT name FROM participants") == [("Alice",)]
     await cluster.clock.advance(WATCH_EVERY_S * 1.1)
     await cluster.settle()

@@ -75,13 +75,13 @@ class Participants(Feature):
         stored = await self._profiles.load(identity.participant)
         actor = recognise(identity, stored)
         if needs_saving(identity, stored):
-            await self.save_told(identity, actor)
+            await self.save_told(identity)
         return actor
 
-    async def save_told(self, identity: Identity, actor: Actor) -> None:
+    async def save_told(self, identity: Identity) -> None:
         """Stores what a credential tells, of somebody who was recognised by it."""
         told = {"avatar_url": identity.avatar_url, "email": identity.email}
-        await self._node.call(SaveParticipant(participant=actor.participant, name=identity.name, **told))
+        await self._node.call(SaveParticipant(participant=identity.participant, name=identity.name, **told))
 
     async def require(self, who: Participant) -> Actor:
         """Somebody whom the platform has told of. Raises NotFound."""

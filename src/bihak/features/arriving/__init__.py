@@ -146,15 +146,15 @@ class Arrivals:
         session = visit.session
         found = await self._found.load(Arrival(identity.participant))
         actor = self._recognise(session, identity, found)
-        await self._save(identity, actor, found)
+        await self._save(identity, found)
         session.actor = actor
         session.expires_at, session.issued_at = identity.expires_at, identity.issued_at
         self._refreshed(session)
         visit.finish(self._success(actor, found.current.values()))
 
-    async def _save(self, identity: Identity, actor: Actor, found: Found) -> None:
+    async def _save(self, identity: Identity, found: Found) -> None:
         if needs_saving(identity, found.profile):
-            await self._node.feature(Participants).save_told(identity, actor)
+            await self._node.feature(Participants).save_told(identity)
 
     # What is read of them
 
@@ -193,7 +193,7 @@ class Arrivals:
     async def _complete(self, entrance: Entrance, actor: Actor, found: Found) -> None:
         """Also what is not in the logs of the conversations they are in: new ones, and the end of others."""
         session = entrance.session
-        await self._save(entrance.identity, actor, found)
+        await self._save(entrance.identity, found)
         if not found.current.keys() <= session.conversations:
             found = await self._look_again(entrance, found)
         while True:
