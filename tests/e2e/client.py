@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import aiohttp
 
-HEAR_WITHIN_S = 10.0
+HEAR_WITHIN_S = 60.0
+"""As long as whoever comes back after several attempts may take; a client of ours waits for up to 15 s between two."""
 
 Frame = dict[str, Any]
 
