@@ -12,7 +12,7 @@ from tests.e2e.browser import People
 from tests.e2e.conftest import make_conversation
 from tests.e2e.server import ServerProcess
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=45_000)
 
 Pair = tuple[str, str, int]
 

@@ -13,7 +13,7 @@ from tests.e2e.conftest import StartServer
 from tests.e2e.server import SECRET, ServerProcess, run_bihak
 from tools.first_load import load_first
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=45_000)
 
 Pair = tuple[str, str, int]
 

@@ -14,7 +14,7 @@ from tests.e2e.conftest import make_conversation
 from tests.e2e.longtalk import COUNT, QUOTED, QUOTING, READ_BY_SECOND, write_long_talk
 from tests.e2e.server import ServerProcess
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=45_000)
 
 Pair = tuple[str, str, int]
 

@@ -11,7 +11,7 @@ from tests.e2e.browser import Person
 from tests.e2e.conftest import StartServer
 from tests.e2e.server import SECRET
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=45_000)
 
 # Which of these the browser keeps, in databases or in storage, once it has had time to forget.
 STILL_KEPT = """

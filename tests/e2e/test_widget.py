@@ -17,7 +17,7 @@ from tests.e2e.server import SECRET, ServerProcess, run_bihak
 from tests.servers import free_port
 from tests.waiting import until
 
-expect.set_options(timeout=15_000)
+expect.set_options(timeout=45_000)
 
 ROOT = Path(__file__).parent.parent.parent
 WEB = ROOT / "src" / "bihak" / "web"
