@@ -13,6 +13,7 @@ from bihak.core.log import LogEntry, Span
 from bihak.core.session import DRAINED_BYTES, OUTBOX_BYTES
 from bihak.errors import CloseCode
 from bihak.features.conversations import AddParticipants, RemoveParticipant
+from bihak.features.notifications import NOTIFY_AFTER_S
 from bihak.storage.dialect import TransientFault
 from tests.harness import Cluster, Device, Fate
 from tests.waiting import Stubborn
@@ -240,6 +241,28 @@ async def test_a_slow_consumer_that_is_taken_out_and_in_meanwhile_hears_that_it_
         await cluster.settle()
     (out,) = [frame["seq"] for frame in bob.heard("participant_left")]
     assert [seq for seq in bob.seqs(cid) if seq <= out] == list(range(1, out + 1))
+
+
+async def test_a_notification_waits_for_a_slow_consumer(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    bob.tape.stalled = True
+    text = "x" * 10_000
+    await say(alice, cid, *[text] * (DRAINED_BYTES // len(text) - 3))
+    for _ in range(hub.CATCH_UP_PAGE):
+        alice.send("message", conversation_id=cid, content=text)
+    await cluster.settle()
+    for _ in range(3):  # a page of the log comes first, and fills its outbox
+        await cluster.clock.advance(0.1)
+        await cluster.settle()
+    for _ in range(3):
+        await cluster.clock.advance(NOTIFY_AFTER_S * 1.5)
+        await cluster.settle()
+        await asyncio.sleep(0.05)  # what the work rests in real time
+    assert bob.is_open
+    assert bob.session.unread_bytes() > OUTBOX_BYTES
+    assert (await cluster.stored("SELECT COUNT(*) FROM notifications WHERE kind = 'message'")) == [(1,)]
+    bob.tape.read_on()
+    assert "message" in [frame["notification"]["kind"] for frame in bob.heard("notification")]
 
 
 async def test_a_consumer_that_reads_nothing_for_too_long_is_closed_and_resumes(cluster: Cluster) -> None:

@@ -19,7 +19,7 @@ from bihak.cluster.envelope import (
 from bihak.core.identity import is_revoked
 from bihak.core.log import Coverage, LogEntry, Span
 from bihak.core.room import JOINING, Room, Wait
-from bihak.core.session import EPHEMERAL_BYTES, Flusher, Session, offer_to_all
+from bihak.core.session import EPHEMERAL_BYTES, PERSONAL_BYTES, Flusher, Session, offer_to_all
 from bihak.errors import ChatError, CloseCode
 from bihak.protocol.frames import text_frame
 from bihak.protocol.types import Participant
@@ -454,7 +454,7 @@ class Hub:
         self._spawn(self._enter(session, envelope, *envelope.joins))
 
     def _offer_personal(self, session: Session, envelope: Envelope) -> None:
-        if not session.offer(text_frame(envelope.body)):
+        if not session.offer(text_frame(envelope.body), PERSONAL_BYTES):
             # It is not in any conversation's log, but a resume tells of it.
             session.close(CloseCode.SLOW_CONSUMER, "reads too slowly")
 

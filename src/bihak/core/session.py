@@ -15,6 +15,8 @@ from bihak.protocol.frames import text_frame
 OUTBOX_BYTES = 1 << 20
 EPHEMERAL_BYTES = OUTBOX_BYTES // 2
 DRAINED_BYTES = OUTBOX_BYTES // 8
+PERSONAL_BYTES = OUTBOX_BYTES * 16
+"""For events that are in no log, and small: more than a page of a log, behind which they may have to wait."""
 
 _numbers = itertools.count(1)
 
