@@ -7,7 +7,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from bench.seeds import CHUNK, Seed, plant
+from bench.seeds import CHUNK, TASKS, Seed, plant
+from bihak.features.deferred import Progress
 from bihak.storage.mysql import open_mysql
 from bihak.storage.sqlite import open_sqlite
 from tests.servers import MariaDb, running_mariadb
@@ -51,6 +52,19 @@ class Databases:
             found = cursor.fetchone()
             assert found is not None
             return int(found[1])
+
+    def deferred(self, url: str) -> int:
+        """In how many conversations of a MariaDB database something is still to be told or indexed."""
+        database = open_mysql(sa.make_url(url), accept_unsafe=False)
+        behind = 0
+        with database.reader_engine.connect() as connection:
+            for task in TASKS:
+                after_id: int | None = 0
+                while after_id is not None:
+                    found, after_id = Progress(task).behind(connection, after_id)
+                    behind += len(found)
+        database.close()
+        return behind
 
     def _sqlite(self, seed: Seed) -> str:
         path = self.folder / f"{self._count}.db"

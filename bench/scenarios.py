@@ -45,7 +45,7 @@ class Scenario:
     """What is different for one contestant."""
     is_crowded: bool = False
     """Whether its connections are what it is about, so that memory is worth a column."""
-    is_paid_in_full: bool = False
+    counts_deferred: bool = False
     """Whether what is put off until after the replies is waited for, and its CPU counts."""
 
     @property
@@ -149,7 +149,7 @@ def _growth(size: Size) -> list[Scenario]:
             ("MariaDB",),
             # Signing in reads all conversations of a person; here one person after the other.
             _load(size, "pairs", seed, senders=10, window=1, connecting=1),
-            is_paid_in_full=True,
+            counts_deferred=True,
         )
         for name, talks in (("growth-few", 1), ("growth-many", size.talks))
         for seed in (Seed("pairs", 20, talks),)

@@ -264,6 +264,19 @@ async def test_a_notification_waits_for_a_slow_consumer(cluster: Cluster) -> Non
     assert "message" in [frame["notification"]["kind"] for frame in bob.heard("notification")]
 
 
+async def test_what_is_in_no_log_does_not_wait_without_bound(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "PERSONAL_BYTES", 20_000)
+    alice, bob, cid = await two(cluster)
+    bob.tape.stalled = True
+    await say(alice, cid, "x" * 10_000, "x" * 10_000)
+    for _ in range(3):
+        await cluster.clock.advance(NOTIFY_AFTER_S * 1.5)
+        await cluster.settle()
+        await asyncio.sleep(0.05)  # what the work rests in real time
+    assert bob.tape.closed is not None
+    assert bob.tape.closed[0] is CloseCode.SLOW_CONSUMER
+
+
 async def test_a_consumer_that_reads_nothing_for_too_long_is_closed_and_resumes(cluster: Cluster) -> None:
     alice, bob, cid = await two(cluster)
     bob.tape.stalled = True

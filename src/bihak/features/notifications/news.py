@@ -84,7 +84,7 @@ def read_news(
     _read_members(tx, news)
     edited: set[int] = set()
     known = {cid: sent for cid, span in spans.items() if (sent := _sent_in(events.get(cid, ()), span)) is not None}
-    changes = _read_changes(tx, {cid: span for cid, span in spans.items() if not _is_all(tx, cid, span, known)})
+    changes = _read_changes(tx, {cid: span for cid, span in spans.items() if not _is_known_whole(tx, cid, span, known)})
     for cid in {*tx.changed, *(cid for cid, *_ in changes)}:
         known.pop(cid, None)
     for cid, seq, kind, message_id, data in changes:
@@ -129,7 +129,9 @@ def _read_members(tx: Transaction, news: Mapping[int, News]) -> None:
         news[int(cid)].members[Participant(kind, int(number))] = Member(role, int(joined_seq), int(last_read_seq))
 
 
-def _is_all(tx: Transaction, conversation_id: int, span: Span, known: Mapping[int, Sequence[NewMessage]]) -> bool:
+def _is_known_whole(
+    tx: Transaction, conversation_id: int, span: Span, known: Mapping[int, Sequence[NewMessage]]
+) -> bool:
     """Whether the span is nothing but messages that are known, and nothing has happened since."""
     conversation, sent = tx.conversations.get(conversation_id), known.get(conversation_id, ())
     is_still = conversation is not None and conversation.last_seq == span.through
