@@ -11,7 +11,14 @@ from bihak.core.session import Session
 from bihak.protocol.frames import PING_FRAME
 from bihak.protocol.types import Participant
 from bihak.transports.connection import Connection
-from bihak.transports.heartbeat import ANSWER_WITHIN_S, BEGIN_WITHIN_S, PING_EVERY_S, Watch
+from bihak.transports.heartbeat import (
+    ANSWER_WITHIN_S,
+    AT_ONCE,
+    BEGIN_WITHIN_S,
+    GO_ON_AFTER_S,
+    PING_EVERY_S,
+    Watch,
+)
 from tests.e2e.raw import PONG, frame
 from tests.harness import Clock
 
@@ -152,3 +159,42 @@ async def test_any_number_of_connections_takes_one_timer_and_none_takes_none(clo
         one.connection.connection_lost(None)
     await clock.advance(BEGIN_WITHIN_S + LATE_S)
     assert not any(not timer.cancelled() for timer in timers)
+
+
+class Counted:
+    """Somebody who is looked at twice. Implements `Newcomer` and `Watched`."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+
+    @property
+    def watched(self) -> "Counted":
+        return self
+
+    def look(self) -> float:
+        self.looks += 1
+        return PING_EVERY_S if self.looks == 1 else 0.0
+
+
+async def test_who_came_in_a_rush_is_looked_at_in_turns(clock: Clock, watch: Watch) -> None:
+    rush = [Counted() for _ in range(2 * AT_ONCE + 1)]
+    for one in rush:
+        watch.add(one)
+    for looks, wait_s in enumerate((BEGIN_WITHIN_S, PING_EVERY_S)):
+        seen = []
+        await clock.advance(wait_s + LATE_S)
+        for _ in range(4):
+            seen.append(sum(one.looks - looks for one in rush))
+            await clock.advance(GO_ON_AFTER_S)
+        assert seen == [AT_ONCE, 2 * AT_ONCE, len(rush), len(rush)]
+    watch.close()
+
+
+async def test_who_comes_in_a_rush_and_begins_nothing_is_ended_even_if_the_server_ends(
+    clock: Clock, watch: Watch
+) -> None:
+    rush = [Silent(watch) for _ in range(2 * AT_ONCE)]
+    await clock.advance(BEGIN_WITHIN_S + LATE_S)
+    assert sum(one.said == ["close"] for one in rush) == AT_ONCE
+    watch.close()
+    assert all(one.said == ["close"] for one in rush)
