@@ -215,6 +215,15 @@ static void opened(connection *c) {
     dial_next();
 }
 
+/* It was missed; whoever is cut off again must not ask for it once more. */
+static void replayed(connection *c, const char *text, size_t size) {
+    total.replayed++;
+    int64_t id = scan_number(text, size, "\"conversation_id\":", 0), seq = scan_number(text, size, "\"seq\":", 0);
+    for (int i = 0; i < c->conversation_count; i++)
+        if (c->conversations[i].id == id && c->conversations[i].head < seq)
+            c->conversations[i].head = seq;
+}
+
 static void signing_in(connection *c, const char *text, size_t size) {
     const char *type = scan_field(text, size, "\"type\":");
     if (type == NULL)
@@ -229,7 +238,7 @@ static void signing_in(connection *c, const char *text, size_t size) {
     } else if (scan_is(type, "resumed")) {
         opened(c);
     } else if (scan_is(type, "new_message")) {
-        total.replayed++;
+        replayed(c, text, size);
     }
 }
 
