@@ -13,7 +13,7 @@ from bihak.core.feature import Feature, Route, read, write
 from bihak.core.node import Node
 from bihak.core.transaction import LockedConversation, Membership, Transaction
 from bihak.errors import Conflict, Forbidden, InvalidField, NotFound
-from bihak.features.messages import Message, Messages, Ok, ReadCursor, count_unread, may_lead, select_messages
+from bihak.features.messages import Message, Messages, Ok, ReadCursor, count_unread, may_lead, read_messages_of
 from bihak.features.participants import among, parse_people, require_people
 from bihak.features.presence import shown_status
 from bihak.protocol.envelope import DurableEvent, Event, Reply, Request
@@ -358,8 +358,8 @@ class Conversations(Feature):
         cursors = [ReadCursor(viewer, row.id, row.last_read_seq, row.last_seq) for row in rows]
         unread = dict(zip((row.id for row in rows), count_unread(connection, self._dialect, cursors), strict=True))
         last = [row.last_message_id for row in rows if row.last_message_id is not None]
-        found_last = connection.execute(select_messages().where(m.id.in_(last))).all()
-        last_messages = {message.conversation_id: message for message in self._messages.load(connection, found_last)}
+        loaded = self._messages.load(connection, read_messages_of(connection, last))
+        last_messages = {message.conversation_id: message for message in loaded}
         found = {
             row.id: Conversation(
                 conversation_id=row.id,

@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from bihak.core.context import Signal
 from bihak.core.transaction import Transaction
 from bihak.features.deferred import listed
+from bihak.features.receipts import Reading
 from bihak.protocol.envelope import Event
 from bihak.protocol.types import Participant, format_time, time_or_none
-from bihak.storage.dialect import word
+from bihak.storage.dialect import word, word_literal
 from bihak.storage.schema import big, participant_type, table
-from bihak.storage.statement import run_texts
+from bihak.storage.statement import run, run_texts
 
 IDS_AT_ONCE = 1000
 
@@ -179,15 +180,65 @@ def close(
         .where(whose, n.read_ms.is_(None), *which)
         .with_for_update()
     ).all()
-    now_ms = tx.read_clock() if rows else 0
-    signals = []
-    for start in range(0, len(rows), IDS_AT_ONCE):
-        some = rows[start : start + IDS_AT_ONCE]
-        ids = [row.id for row in some]
-        tx.connection.execute(notifications.update().where(n.id.in_(ids)).values(read_ms=now_ms))
-        event = NotificationsRead(notification_ids=ids, conversation_id=conversation_id, read_at=format_time(now_ms))
-        signals.append(Signal(event, to_user=Participant(some[0].participant_type, some[0].participant_id).user_id))
-    return signals
+    if not rows:
+        return []
+    now_ms, ids = tx.read_clock(), [row.id for row in rows]
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        some = ids[start : start + IDS_AT_ONCE]
+        tx.connection.execute(notifications.update().where(n.id.in_(some)).values(read_ms=now_ms))
+    whom = Participant(rows[0].participant_type, rows[0].participant_id)
+    return _told_read(ids, whom, conversation_id, now_ms)
+
+
+def close_read(tx: Transaction, readings: Sequence[Reading]) -> None:
+    """As `close`, of what they read: whatever is told of a conversation up to there. One query for all of them."""
+    if not readings:
+        return
+    spans = (
+        f"(n.participant_type = {word_literal(who.type)} AND n.participant_id = {who.id:d} "
+        f"AND n.conversation_id = {cid:d} AND n.seq <= {seq:d})"
+        for (cid, who), seq in _furthest(readings).items()
+    )
+    packed = tx.dialect.packed(("n.id", "n.participant_type", "n.participant_id", "n.conversation_id", "n.seq"))
+    condition = f"n.read_ms IS NULL AND ({' OR '.join(spans)})"
+    rows = run_texts(tx.connection, f"SELECT {packed} FROM notifications n WHERE {condition} {tx.dialect.for_update}")
+    if not rows:
+        return
+    unread: dict[tuple[int, Participant], list[tuple[int, int]]] = {}
+    for row_id, kind, number, cid, seq in map(tx.dialect.unpack, rows):
+        unread.setdefault((int(cid), Participant(kind, int(number))), []).append((int(row_id), int(seq)))
+    ids = listed(row_id for found in unread.values() for row_id, _ in found)
+    now_ms = tx.read_clock()
+    run(tx.connection, f"UPDATE notifications SET read_ms = {now_ms:d} WHERE id IN ({ids})")
+    for reading in readings:
+        place = (reading.conversation_id, reading.who)
+        found = unread.get(place, [])
+        its = [row_id for row_id, seq in found if seq <= reading.seq]
+        unread[place] = [(row_id, seq) for row_id, seq in found if seq > reading.seq]
+        reading.call.signals += _told_read(its, reading.who, reading.conversation_id, now_ms)
+
+
+def _furthest(readings: Sequence[Reading]) -> dict[tuple[int, Participant], int]:
+    furthest: dict[tuple[int, Participant], int] = {}
+    for reading in readings:
+        place = (reading.conversation_id, reading.who)
+        furthest[place] = max(reading.seq, furthest.get(place, 0))
+    return furthest
+
+
+def _told_read(ids: Sequence[int], who: Participant, conversation_id: int | None, now_ms: int) -> list[Signal]:
+    read_at = format_time(now_ms)
+    return [
+        Signal(
+            NotificationsRead(
+                notification_ids=list(ids[start : start + IDS_AT_ONCE]),
+                conversation_id=conversation_id,
+                read_at=read_at,
+            ),
+            to_user=who.user_id,
+        )
+        for start in range(0, len(ids), IDS_AT_ONCE)
+    ]
 
 
 def of(who: Participant) -> sa.ColumnElement[bool]:

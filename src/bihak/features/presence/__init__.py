@@ -7,7 +7,6 @@ A node that lives renews its own row in `presence_nodes`; the leases of one that
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -26,8 +25,10 @@ from bihak.features.presence.here import Here
 from bihak.features.presence.leases import (
     RENEW_EVERY_S,
     STALE_AFTER_MS,
+    StoredStatus,
     best_leases,
     dead_nodes,
+    end_leases,
     ended_leases,
     everyone_offline,
     insert_leases,
@@ -37,7 +38,6 @@ from bihak.features.presence.leases import (
     presence_leases,
     presence_nodes,
     shared_conversations,
-    shown_of,
     small_conversations,
     status_row,
     write_statuses,
@@ -203,7 +203,7 @@ class Presence(Feature):
     def save(self, tx: Transaction, calls: Sequence[Call[SavePresence]]) -> None:
         """A few statements for all who come and go at once; the last word about each counts, and the last on hiding."""
         now_ms = tx.read_clock()
-        known = known_people(tx.connection, {call.actor.participant for call in calls})
+        known = known_people(tx, {call.actor.participant for call in calls})
         latest = {call.actor.participant: call for call in calls if call.actor.participant in known}
         if not latest:
             return
@@ -214,7 +214,7 @@ class Presence(Feature):
         }
         before = lock_statuses(tx, latest, now_ms)
         self._save_leases(tx, latest, now_ms)
-        best = best_leases(tx.connection, latest, now_ms)
+        best = best_leases(tx, latest, now_ms)
         rows: list[tuple[object, ...]] = []
         telling: list[tuple[Call[SavePresence], str]] = []
         for who, call in latest.items():
@@ -226,10 +226,10 @@ class Presence(Feature):
             # Nobody who appears offline gives themselves away by a later last-seen.
             seen_ms = old.last_seen_ms if hidden and old is not None and old.appears_offline else now_ms
             rows.append(status_row(who, status, now_ms, seen_ms, appears_offline=hidden))
-            if shown != (shown_of(old) if old is not None else "offline"):
+            if shown != (old.shown if old is not None else "offline"):
                 telling.append((call, shown))
-        write_statuses(tx, rows)
         small = small_conversations(tx.connection, [cid for call, _ in telling for cid in call.request.conversations])
+        write_statuses(tx, rows)
         for call, shown in telling:
             conversations = tuple(cid for cid in call.request.conversations if cid in small)
             if conversations:
@@ -237,12 +237,7 @@ class Presence(Feature):
                 call.signals.append(Signal(event, to_conversations=conversations, skip_user=call.actor.user_id))
 
     def _save_leases(self, tx: Transaction, calls: Mapping[Participant, Call[SavePresence]], now_ms: int) -> None:
-        lease = presence_leases.c
-        tx.connection.execute(
-            presence_leases.delete().where(
-                lease.node_id == self._node_id, among(lease.participant_type, lease.participant_id, calls)
-            )
-        )
+        end_leases(tx, self._node_id, calls)
         held = {who: call.request.status for who, call in calls.items() if call.request.status != "offline"}
         insert_leases(tx, self._node_id, held, now_ms)
 
@@ -305,10 +300,10 @@ class Presence(Feature):
         return len(seen)
 
     def _tell_of(
-        self, tx: Transaction, before: Mapping[Participant, Any], seen: Mapping[Participant, int], now_ms: int
+        self, tx: Transaction, before: Mapping[Participant, StoredStatus], seen: Mapping[Participant, int], now_ms: int
     ) -> None:
         """Stores and tells what has become of these people, some of whose leases have ended."""
-        best = best_leases(tx.connection, before, now_ms)
+        best = best_leases(tx, before, now_ms)
         changed = [who for who, old in before.items() if best.get(who, "offline") != old.status]
         write_statuses(
             tx,
