@@ -4,15 +4,16 @@ import gc
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pymysql
+import sqlalchemy as sa
 
 OF_TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET ", "SHOW ")
 OF_THE_NODE = (
     "SELECT conversations.id, conversations.last_seq, deferred_progress.seq AS done",
-    "SELECT GROUP_CONCAT(JSON_ARRAY(id, last_seq)) FROM conversations",
+    "SELECT GROUP_CONCAT(JSON_ARRAY(id, last_seq)) FROM conversations WHERE changed_ms",
     "SELECT CAST(",
     "SELECT presence_nodes",
     "SELECT anon_N.node_id",
@@ -41,13 +42,24 @@ def counted(besides: tuple[str, ...] = ()) -> Iterator[list[str]]:
         note(sql if isinstance(sql, str) else sql.decode())
         ask(connection, command, sql)
 
-    files = [each for each in gc.get_objects() if isinstance(each, sqlite3.Connection)]
-    for each in files:
-        each.set_trace_callback(note)
+    def watch(connection: Any, _record: object = None) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            with suppress(sqlite3.ProgrammingError):  # it is closed
+                connection.set_trace_callback(note)
+
+    sa.event.listen(sa.Engine, "connect", watch)
+    for each in _files():
+        watch(each)
     pymysql.connections.Connection._execute_command = noted  # type: ignore[attr-defined]
     try:
         yield statements
     finally:
         pymysql.connections.Connection._execute_command = ask  # type: ignore[attr-defined]
-        for each in files:
-            each.set_trace_callback(None)
+        sa.event.remove(sa.Engine, "connect", watch)
+        for each in _files():
+            with suppress(sqlite3.ProgrammingError):
+                each.set_trace_callback(None)
+
+
+def _files() -> list[sqlite3.Connection]:
+    return [each for each in gc.get_objects() if isinstance(each, sqlite3.Connection)]

@@ -1,6 +1,5 @@
 """What a transaction does with a call that is refused, on each database."""
 
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -11,8 +10,7 @@ from bihak.core.transaction import Transaction
 from bihak.errors import Conflict
 from bihak.storage.dialect import Database, word
 from bihak.storage.ids import IdBlocks
-from bihak.storage.migrate import upgrade
-from bihak.storage.sqlite import open_sqlite
+from bihak.storage.schema import conversations
 from bihak.storage.statement import run
 from tests.harness import Place
 
@@ -60,17 +58,36 @@ def test_of_a_call_that_is_alone_and_refused_nothing_stays(database: Database) -
     assert stored(database) == []
 
 
-@pytest.mark.parametrize("is_only", [True, False])
-def test_a_disk_that_is_full_is_transient_in_a_call_too(tmp_path: Path, is_only: bool) -> None:
-    """SQLite has undone the whole transaction by then, and there is nothing to roll back."""
-    database = open_sqlite(tmp_path / "full.db")
-    upgrade(database)
-    columns = ("id", "conversation_type", "name", "created_ms")
-    with database.writer_engine.connect() as connection:
+def lose(database: Database, connection: sa.Connection) -> None:
+    """The connection, or the whole transaction where there is none to lose: an INSERT finds the disk full."""
+    if connection.dialect.name == "sqlite":
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages + 100}")
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    else:
+        number = connection.exec_driver_sql("SELECT CONNECTION_ID()").scalar_one()
+        with database.reader_engine.connect() as other:
+            other.exec_driver_sql(f"KILL {number}")
+
+
+def write_much(tx: Transaction, *, by_driver: bool) -> None:
+    for row_id in range(1000):
+        row = {"id": row_id, "conversation_type": "team", "name": "x" * 200, "created_ms": 1}
+        if by_driver:
+            tx.insert("conversations", list(row), [list(row.values())])
+        else:
+            tx.connection.execute(conversations.insert(), row)
+
+
+@pytest.mark.parametrize("is_only", [True, False])
+@pytest.mark.parametrize("by_driver", [True, False])
+def test_a_fault_in_a_call_is_as_transient_as_it_was(database: Database, *, is_only: bool, by_driver: bool) -> None:
+    """By then there is nothing to undo, and what would come of trying must not hide the fault."""
+    with database.writer_engine.connect() as connection:
+        connection.begin()
         tx = Transaction(connection, database.dialect, IdBlocks())
+        lose(database, connection)
         with pytest.raises(sa.exc.OperationalError) as caught, tx.savepoint(a_call(), is_only=is_only):
-            tx.insert("conversations", columns, [(1, word("team"), "x" * 1_000_000, 1)])
-        assert database.dialect.is_transient(caught.value)
-    database.close()
+            write_much(tx, by_driver=by_driver)
+        connection.invalidate()
+    assert database.dialect.is_transient(caught.value)
+    database.writer_engine.dispose()

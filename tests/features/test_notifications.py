@@ -392,6 +392,19 @@ async def test_reading_on_clears_a_mention_by_an_edit_of_what_was_read(cluster: 
     assert (await bob.do("notifications"))["unread"] == 0
 
 
+async def test_reading_what_lies_behind_the_cursor_clears_what_was_read_before_it(cluster: Cluster) -> None:
+    alice, bob, cid = await team(cluster)
+    first, second, last = await say(alice, cid, "one", "two", "three")
+    await bob.do("mark_read", conversation_id=cid, message_id=last)
+    await later(cluster)
+    await alice.do("edit_message", message_id=second, content="two, @user_2")
+    await later(cluster)
+    assert (await bob.do("notifications"))["unread"] == 1
+    await bob.do("mark_read", conversation_id=cid, message_id=first)  # by a device that is behind
+    assert (await bob.do("notifications"))["unread"] == 0
+    assert (await bob.do("get_conversation", conversation_id=cid))["conversation"]["last_read_message_id"] == last
+
+
 async def test_opening_a_conversation_in_which_nothing_was_said_clears_being_taken_in(cluster: Cluster) -> None:
     alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
     cid = await cluster.found(alice, "user_2")

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.harness import Cluster, Device, everyone
 
 
@@ -91,6 +93,37 @@ async def test_of_many_who_read_in_one_batch_each_has_their_own_answer_and_their
         "user_3": ids[2],
     }
     assert (await cursor(bob, cid), await cursor(carol, cid)) == ((ids[1], 1), (ids[2], 0))
+
+
+@pytest.mark.parametrize("reads_first", [True, False])
+async def test_what_is_said_in_the_same_batch_can_be_read_in_it(cluster: Cluster, reads_first: bool) -> None:
+    """Whoever marks all as read, whatever its id, has read what was stored before their request was served."""
+    alice, bob, cid, ids = await three_messages(cluster)
+    carol = await cluster.connect("user_1", 1)
+    with cluster.one_batch(1):
+        for reads in (reads_first, not reads_first):
+            if reads:
+                read = bob.send("mark_read", conversation_id=cid, message_id=2**53 - 1)
+            else:
+                said = carol.send("message", conversation_id=cid, content="now")
+    last = (await carol.answer(said))["message_id"]
+    assert (await bob.answer(read))["type"] == "ok"
+    await cluster.settle()
+    assert await cursor(bob, cid) == ((ids[2], 1) if reads_first else (last, 0))
+    assert alice.seqs(cid) == bob.seqs(cid)
+
+
+async def test_whoever_leaves_or_hides_in_the_same_batch_is_read_no_further_or_in_private(cluster: Cluster) -> None:
+    alice, bob, cid, ids = await three_messages(cluster)
+    with cluster.one_batch(1):
+        bob.send("update_settings", read_receipts=False)
+        bob.send("mark_read", conversation_id=cid, message_id=ids[0])
+        bob.send("leave_conversation", conversation_id=cid)
+        late = bob.send("mark_read", conversation_id=cid, message_id=ids[2])
+    assert (await bob.answer(late))["code"] == "not_found"
+    await alice.quiet("message_read")
+    assert await cluster.stored("SELECT message_id, is_private FROM message_read_receipts") == [(ids[0], 1)]
+    assert await cluster.stored("SELECT COUNT(*) FROM conversation_participants WHERE left_seq IS NULL") == [(1,)]
 
 
 async def test_what_was_read_openly_stays_shown_when_more_is_read_in_private(cluster: Cluster) -> None:

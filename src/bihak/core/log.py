@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from bihak.protocol.envelope import DurableEvent, encode
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import Dialect, word_literal
+from bihak.storage.dialect import Dialect, listed, word_literal
 from bihak.storage.schema import conversation_participants, conversations
 from bihak.storage.statement import run_packed
 
@@ -183,7 +183,7 @@ _EVENTS = """
 
 def read_heads(connection: sa.Connection, conversation_ids: Sequence[int]) -> list[int]:
     """The last seq of each; 0 where there is no such conversation."""
-    wanted = ",".join(map(str, set(conversation_ids)))
+    wanted = listed(set(conversation_ids))
     if not wanted:
         return []
     sql = f"SELECT GROUP_CONCAT(JSON_ARRAY(id, last_seq)) FROM conversations WHERE id IN ({wanted})"

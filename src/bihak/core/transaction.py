@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from bihak.core.context import Call, Signal
 from bihak.core.identity import Actor
 from bihak.core.log import stored_fields
-from bihak.errors import NotFound
+from bihak.errors import ChatError, NotFound
 from bihak.protocol.envelope import DurableEvent, Request
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect, Statement, word, word_literal
@@ -271,9 +271,10 @@ class Transaction:
 
     @contextmanager
     def savepoint(self, call: Call[Request], *, is_only: bool) -> Iterator[None]:
-        """Serves `call` inside; if that raises, the database and this object are as if it had not been.
+        """Serves `call` inside; if that raises a ChatError, the database and this object are as if it had not been.
 
-        `is_only`: nothing else is served in this transaction, so all of it can go, and two round trips are saved.
+        After any other fault the transaction must end. `is_only`: nothing else is served in it, so all of it can go,
+        and two round trips are saved.
         """
         self.call = call
         rows, witness = len(self._event_rows), self.witness
@@ -285,7 +286,7 @@ class Transaction:
             yield
             if not is_only:
                 run(self.connection, "RELEASE SAVEPOINT one_call")
-        except BaseException:
+        except ChatError:
             run(self.connection, "ROLLBACK" if is_only else "ROLLBACK TO SAVEPOINT one_call")
             for take_back in reversed(undo):
                 take_back()

@@ -13,6 +13,7 @@ from bihak.errors import Conflict
 from bihak.features.messages import Message, Messages, Ok, read_messages, require_joined_seq, require_message
 from bihak.protocol.envelope import DurableEvent, Reply, Request
 from bihak.protocol.types import ConversationId, MessageId
+from bihak.storage.dialect import listed
 from bihak.storage.schema import big, participant_type, table
 from bihak.storage.statement import run_packed
 
@@ -151,7 +152,7 @@ _ids = msgspec.json.Decoder(list[int])
 
 def add_pins(connection: sa.Connection, page: Sequence[Message]) -> None:
     """Says of each message whether it is pinned; one query for all."""
-    ids = ",".join(str(message.message_id) for message in page)
+    ids = listed(message.message_id for message in page)
     sql = f"SELECT GROUP_CONCAT(message_id) FROM message_pins WHERE message_id IN ({ids})"
     pinned = set(run_packed(connection, sql, _ids))
     for message in page:

@@ -13,6 +13,7 @@ from bihak.errors import Conflict, InvalidField
 from bihak.features.messages import Message, Messages, Ok, Reaction, require_message
 from bihak.protocol.envelope import DurableEvent, Request
 from bihak.protocol.types import MessageId, Participant
+from bihak.storage.dialect import listed
 from bihak.storage.schema import big, exact_bytes, participant_type, table
 from bihak.storage.statement import run_packed
 
@@ -151,7 +152,7 @@ _OF_MESSAGES = """
 
 def add_reactions(connection: sa.Connection, page: Sequence[Message]) -> None:
     """Adds its reactions to each message, in the order in which they were first used; one query for all."""
-    ids = ",".join(str(message.message_id) for message in page)
+    ids = listed(message.message_id for message in page)
     rows = run_packed(connection, _OF_MESSAGES.format(ids=ids), _reactions)
     by_message: dict[int, dict[str, list[str]]] = {}
     for message_id, emoji, kind, number in rows:

@@ -22,8 +22,6 @@ ROWS_AT_ONCE = 64
 # "database or disk is full", "disk I/O error", "database is locked": the file is whole, and a later try may work.
 _TRANSIENT_CODES = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
-_NOTHING_TO_UNDO = ("no such savepoint", "no transaction is active")
-
 
 class SqliteDialect:
     """Implements `Dialect`."""
@@ -36,14 +34,17 @@ class SqliteDialect:
     def is_transient(self, fault: BaseException) -> bool:
         if isinstance(fault, TransientFault):
             return True
-        if any(words in str(fault) for words in _NOTHING_TO_UNDO) and fault.__context__ is not None:
-            # A full disk undoes all of the transaction, and going back, to a savepoint or altogether, fails then.
+        if "no such savepoint" in str(fault) and fault.__context__ is not None:
+            # A full disk undoes all of the transaction, and going back to a savepoint in it fails then.
             return self.is_transient(fault.__context__)
         code = getattr(getattr(fault, "orig", None) or fault, "sqlite_errorcode", None)
         return isinstance(code, int) and code & 0xFF in _TRANSIENT_CODES  # the low byte is the primary code
 
     def values_table(self, name: str, columns: Sequence[str], rows: Iterable[str]) -> str:
         return f"{name}({', '.join(columns)}) AS (VALUES ({'), ('.join(rows)}))"
+
+    def by_index(self, name: str) -> str:
+        return f"INDEXED BY {name}"
 
     def packed(self, expressions: Sequence[str]) -> str:
         return ", ".join(expressions)

@@ -11,7 +11,7 @@ from bihak.core.identity import Actor
 from bihak.core.transaction import LockedConversation, Membership, Transaction
 from bihak.errors import InvalidField, NotFound, TooLarge
 from bihak.features.messages.wire import MAX_CONTENT
-from bihak.storage.dialect import word_literal
+from bihak.storage.dialect import listed, word_literal
 from bihak.storage.schema import messages
 from bihak.storage.statement import run_texts
 
@@ -71,7 +71,7 @@ def require_joined_seq(query: Query, conversation_id: int) -> int:
 
 def places_of(tx: Transaction, message_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
     """Conversation and seq of each that there is."""
-    wanted = ",".join(map(str, set(message_ids)))
+    wanted = listed(set(message_ids))
     if not wanted:
         return {}
     packed = tx.dialect.packed(("id", "conversation_id", "seq"))

@@ -12,7 +12,7 @@ from bihak.errors import NotFound
 from bihak.features.messages.mentions import load_mentions
 from bihak.features.messages.wire import Message, NewMessage
 from bihak.protocol.types import Participant, format_time, time_or_none
-from bihak.storage.dialect import Dialect, word_literal
+from bihak.storage.dialect import Dialect, listed, word_literal
 from bihak.storage.schema import messages
 from bihak.storage.statement import run_packed
 
@@ -33,6 +33,8 @@ _page_rows = msgspec.json.Decoder(list[PageRow])
 def read_messages(connection: sa.Connection, where: str, *, join: str = "", order: str = "") -> list[PageRow]:
     """Messages, in SQL `x`, for which `where` holds; with what one may `join` to it, and an `order` that may end early.
 
+    All three are SQL: nothing that somebody wrote may get into them.
+
     As JSON: a driver in Python takes four times as long over the thirteen columns of a row.
     """
     columns = f"{MESSAGE_COLUMNS}, x.edited_ms, x.deleted_ms"
@@ -42,7 +44,7 @@ def read_messages(connection: sa.Connection, where: str, *, join: str = "", orde
 
 def read_messages_of(connection: sa.Connection, ids: Iterable[int]) -> list[PageRow]:
     """Those of these ids that there are, in any order."""
-    wanted = ",".join(map(str, ids))
+    wanted = listed(ids)
     return read_messages(connection, f"x.id IN ({wanted})") if wanted else []
 
 

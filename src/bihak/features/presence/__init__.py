@@ -33,6 +33,7 @@ from bihak.features.presence.leases import (
     everyone_offline,
     insert_leases,
     known_people,
+    load_statuses,
     lock_statuses,
     note_seen,
     presence_leases,
@@ -55,7 +56,7 @@ from bihak.features.presence.wire import (
     StatusOf,
     SweepPresence,
 )
-from bihak.protocol.types import Participant, format_time, time_or_none
+from bihak.protocol.types import Participant, format_time
 from bihak.storage.schema import user_online_status
 
 log = structlog.stdlib.get_logger("bihak")
@@ -185,16 +186,17 @@ class Presence(Feature):
 
     def _statuses(self, query: Query, people: Sequence[Participant]) -> Statuses:
         """For each of them, in order. Whoever asks for their own is here, whether that is stored yet or not."""
-        stored = load_statuses(query, people)
+        stored = load_statuses(query.connection, query.dialect, people)
         asks = query.actor.participant
         here = self._here.get(asks)
         statuses = []
         for who in people:
-            status, hidden, seen_ms = stored.get(who, ("offline", False, None))
-            if who == asks and here is not None and status == "offline":
-                status = here.best
-            shown = "offline" if hidden else status
-            statuses.append(StatusOf(user_id=who.user_id, status=shown, last_seen_at=time_or_none(seen_ms)))
+            found = stored.get(who)
+            seen_at = None if found is None else format_time(found.last_seen_ms)
+            if who == asks and here is not None and (found is None or found.status == "offline"):
+                found = StoredStatus(here.best, found is not None and found.appears_offline, 0)
+            shown = "offline" if found is None else found.shown
+            statuses.append(StatusOf(user_id=who.user_id, status=shown, last_seen_at=seen_at))
         return Statuses(statuses=statuses)
 
     # Storing
@@ -371,19 +373,6 @@ def shown_status() -> sa.ColumnElement[str]:
     """The status that others see of a row of `user_online_status`."""
     row = user_online_status.c
     return sa.case((row.appears_offline, "offline"), else_=row.status)
-
-
-def load_statuses(query: Query, people: Sequence[Participant]) -> dict[Participant, tuple[str, bool, int]]:
-    """Of those who have ever been here: the status, whether it is hidden, and when they were last seen; one query."""
-    row = user_online_status.c
-    found = query.connection.execute(
-        sa.select(row.participant_type, row.participant_id, row.status, row.appears_offline, row.last_seen_ms).where(
-            among(row.participant_type, row.participant_id, people)
-        )
-    )
-    return {
-        Participant(kind, number): (status, bool(hidden), seen_ms) for kind, number, status, hidden, seen_ms in found
-    }
 
 
 def _change(who: Participant, status: str, now_ms: int, seen_ms: int) -> StatusChange:

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from bihak.core.transaction import Transaction
 from bihak.features.participants import among, among_literal
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import word
+from bihak.storage.dialect import Dialect, listed, word
 from bihak.storage.schema import (
     big,
     conversation_participants,
@@ -105,10 +105,23 @@ class StoredStatus(NamedTuple):
         return "offline" if self.appears_offline else self.status
 
 
+def load_statuses(
+    connection: sa.Connection, dialect: Dialect, people: Iterable[Participant], locking: str = ""
+) -> dict[Participant, StoredStatus]:
+    """Of those who have ever been here; one query."""
+    packed = dialect.packed((*_WHO, "status", "appears_offline", "last_seen_ms"))
+    these = f"{among_literal('s', people)} {locking}"
+    rows = run_texts(connection, f"SELECT {packed} FROM user_online_status s WHERE {these}")
+    return {
+        Participant(kind, int(number)): StoredStatus(status, bool(int(hidden)), int(seen_ms))
+        for kind, number, status, hidden, seen_ms in map(dialect.unpack, rows)
+    }
+
+
 def lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, StoredStatus]:
     """The rows of these people, which another node cannot change until COMMIT; made where there is none yet."""
-    wanted = list(people)
-    found = _select_for_update(tx, wanted)
+    wanted, locking = list(people), tx.dialect.for_update
+    found = load_statuses(tx.connection, tx.dialect, wanted, locking)
     missing = [who for who in wanted if who not in found]
     if missing:
         # What does not exist cannot be locked: two nodes would both take somebody's first connection for the first.
@@ -116,18 +129,8 @@ def lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -
         rows = [(word(who.type), who.id, word("offline"), now_ms, now_ms) for who in missing]
         clause = tx.dialect.upsert_clause(", ".join(_WHO), ("updated_ms",))
         tx.insert("user_online_status", columns, rows, clause)
-        found |= _select_for_update(tx, missing)
+        found |= load_statuses(tx.connection, tx.dialect, missing, locking)
     return found
-
-
-def _select_for_update(tx: Transaction, people: Iterable[Participant]) -> dict[Participant, StoredStatus]:
-    packed = tx.dialect.packed((*_WHO, "status", "appears_offline", "last_seen_ms"))
-    these = f"{among_literal('s', people)} {tx.dialect.for_update}"
-    rows = run_texts(tx.connection, f"SELECT {packed} FROM user_online_status s WHERE {these}")
-    return {
-        Participant(kind, int(number)): StoredStatus(status, bool(int(hidden)), int(seen_ms))
-        for kind, number, status, hidden, seen_ms in map(tx.dialect.unpack, rows)
-    }
 
 
 def best_leases(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, str]:
@@ -174,7 +177,7 @@ def status_row(
 
 
 def write_statuses(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
-    """The last that a transaction does for presence."""
+    """May be put off until the COMMIT: nothing in the transaction may read them after that."""
     if rows:
         clause = tx.dialect.upsert_clause(", ".join(_WHO), _STATUS)
         tx.insert_last("user_online_status", _WHO + _STATUS, rows, clause)
@@ -206,6 +209,6 @@ def small_conversations(connection: sa.Connection, ids: Sequence[int]) -> set[in
     if not wanted:
         return set()
     # The large ones are asked for: there are few, and a driver takes longer over a row than over its id in a list.
-    among_them = ",".join(map(str, wanted))
+    among_them = listed(wanted)
     large = f"SELECT id FROM conversations WHERE id IN ({among_them}) AND member_count > {MAX_BROADCAST:d}"
     return wanted - {conversation_id for (conversation_id,) in run(connection, large)}

@@ -89,7 +89,7 @@ class Receipts(Feature):
 
     @write_many(MarkRead, route=Route("POST", "/conversations/{conversation_id}/read"), reply=Ok)
     def mark_read(self, tx: Transaction, calls: Sequence[Call[MarkRead]]) -> None:
-        """Moves cursors forward and tells the others; a few statements, however many calls and messages there are."""
+        """Moves cursors forward and tells the others; a few statements for all calls, however much they read."""
         readings = understand(tx, calls)
         # Also where the cursor stays: there may be news of what was read already, such as a mention by an edit.
         for listener in self._listeners:

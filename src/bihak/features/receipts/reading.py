@@ -1,10 +1,13 @@
 """Marking as read: what each request means, and the cursors that it moves; for all of a transaction at once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache, partial
 from typing import NamedTuple
 
+import sqlalchemy as sa
+
 from bihak.core.context import Call, Signal
-from bihak.core.transaction import LockedConversation, Membership, Transaction
+from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, NotFound
 from bihak.features.messages import places_of
 from bihak.features.participants import among_literal
@@ -29,6 +32,8 @@ class Reading(NamedTuple):
     seq: int
     message_id: int | None
     """Of that seq; None: there is no message to read, and the seq is that of whatever happened last."""
+    read_seq: int
+    """Up to where all is read now: the cursor may have been further."""
 
     @property
     def who(self) -> Participant:
@@ -47,38 +52,47 @@ class MessageRead(Event, tag="message_read", kw_only=True):
 
 
 def understand(tx: Transaction, calls: Sequence[Call[MarkRead]]) -> list[Reading]:
-    """What each call means; those that mean nothing have their error as outcome, and are left out."""
+    """What each call means; those that mean nothing have their error as outcome, and are left out.
+
+    One statement, and one for each place in which a call names none of its messages.
+    """
     named = places_of(tx, [call.request.message_id for call in calls])
+    find_last = lru_cache(None)(partial(_find_last, tx.connection))
     readings = []
     for call in calls:
         try:
-            readings.append(_understand_one(tx, call, named))
+            readings.append(_understand_one(tx, call, named, find_last))
         except ChatError as error:
             call.outcome = error
     return readings
 
 
-def _understand_one(tx: Transaction, call: Call[MarkRead], named: dict[int, tuple[int, int]]) -> Reading:
+def _understand_one(
+    tx: Transaction,
+    call: Call[MarkRead],
+    named: Mapping[int, tuple[int, int]],
+    find_last: Callable[[int, int], tuple[int, int] | None],
+) -> Reading:
     """A message beyond the last one means that one. Raises NotFound."""
     conversation_id, message_id = call.request.conversation_id, call.request.message_id
     conversation, membership = tx.require_place(conversation_id, call.actor.participant)
     named_in, seq = named.get(message_id, (0, 0))
-    if named_in == conversation_id and seq > membership.joined_seq:
-        return Reading(call, conversation_id, seq, message_id)
-    last = _find_last(tx, conversation, membership)
-    if last is None:
-        return Reading(call, conversation_id, conversation.last_seq, None)
-    last_id, seq = last
-    if message_id < last_id:
-        raise NotFound("There is no such message in this conversation.")
-    return Reading(call, conversation_id, seq, last_id)
+    if named_in != conversation_id or seq <= membership.joined_seq:
+        last = find_last(conversation_id, membership.joined_seq)
+        if last is None:
+            return Reading(call, conversation_id, conversation.last_seq, None, conversation.last_seq)
+        last_id, seq = last
+        if message_id < last_id:
+            raise NotFound("There is no such message in this conversation.")
+        message_id = last_id
+    return Reading(call, conversation_id, seq, message_id, max(seq, membership.last_read_seq))
 
 
-def _find_last(tx: Transaction, conversation: LockedConversation, membership: Membership) -> tuple[int, int] | None:
-    """The last message that the member sees: its id and seq."""
+def _find_last(connection: sa.Connection, conversation_id: int, joined_seq: int) -> tuple[int, int] | None:
+    """The last message that one sees who joined then: its id and seq."""
     found = run(
-        tx.connection,
-        f"SELECT id, seq FROM messages WHERE conversation_id = {conversation.id:d} AND seq > {membership.joined_seq:d} "
+        connection,
+        f"SELECT id, seq FROM messages WHERE conversation_id = {conversation_id:d} AND seq > {joined_seq:d} "
         "ORDER BY seq DESC LIMIT 1",
     )
     return (found[0][0], found[0][1]) if found else None
