@@ -11,6 +11,7 @@ from typing import Any
 
 import aiohttp
 
+from bihak.features.backlog import MAX_HELD_BYTES
 from tests.e2e.client import Client
 from tests.e2e.conftest import make_conversation
 from tests.e2e.raw import CONTINUATION, TEXT, RawSocket, frame, upgraded
@@ -254,7 +255,7 @@ FLOODS = {
         Flood(bad_tokens, lambda _size: CONNECT_AT_ONCE * IDLE_BYTES),
         Flood(many_conversations, lambda size: OUTBOX_BYTES + size.conversations * 8192),
         Flood(reconnecting, lambda size: 2 * size.clients * IDLE_BYTES),
-        Flood(frozen_reader, one_connection),
+        Flood(frozen_reader, lambda _size: OUTBOX_BYTES + MAX_HELD_BYTES),  # others are to be told of what it is sent
         Flood(asking_without_reading, one_connection),
         Flood(silent, lambda size: size.silent * IDLE_BYTES),
     )
