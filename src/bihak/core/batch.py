@@ -87,7 +87,7 @@ class WriteBatch:
                 command.handler(tx, calls)
             else:
                 for call in calls:
-                    _run_one(tx, call, is_only=len(self.calls) == 1)
+                    _run_one(tx, call)
 
     def take_care(self) -> bool:
         if self._is_careful:
@@ -146,9 +146,9 @@ def claims_of(call: Call[Request]) -> list[object]:
     return claims
 
 
-def _run_one(tx: Transaction, call: Call[Request], *, is_only: bool) -> None:
+def _run_one(tx: Transaction, call: Call[Request]) -> None:
     try:
-        with tx.savepoint(call, is_only=is_only):
+        with tx.savepoint(call):
             call.outcome = call.command.handler(tx, call.request)
     except ChatError as error:
         call.outcome = error
