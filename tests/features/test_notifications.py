@@ -130,6 +130,32 @@ async def test_reading_the_conversation_reads_its_notification_on_every_device(c
     assert len(await cluster.stored("SELECT id FROM notifications WHERE kind = 'message' AND participant_id = 2")) == 2
 
 
+async def test_what_many_read_in_one_batch_is_told_to_each_once_in_the_answer_that_covers_it(
+    cluster: Cluster,
+) -> None:
+    alice, bob, cid = await team(cluster)
+    carol = await cluster.connect("user_3", 1)
+    await alice.do("add_participants", conversation_id=cid, participants=["user_3"])
+    other = await cluster.found(alice, "user_2")
+    first, last = await say(alice, cid, "one", "two, @user_2")
+    (elsewhere,) = await say(alice, other, "elsewhere")
+    await later(cluster)
+    of_bob = {(n["conversation_id"], n["kind"]): n["notification_id"] for n in told(bob)}
+    of_carol = {n["notification_id"] for n in told(carol)}
+    assert len(of_carol) == 2, "of being added, and of a message"
+    with cluster.one_batch(1):
+        for device, message_id in ((bob, first), (bob, last), (carol, last), (bob, first)):
+            device.send("mark_read", conversation_id=cid, message_id=message_id)
+    await cluster.settle()
+    (heard,) = bob.heard("notifications_read")
+    assert set(heard["notification_ids"]) == {of_bob[cid, "message"], of_bob[cid, "mention"]}
+    (heard,) = carol.heard("notifications_read")
+    assert set(heard["notification_ids"]) == of_carol
+    unread = await cluster.stored("SELECT conversation_id, message_id FROM notifications WHERE read_ms IS NULL")
+    assert (other, elsewhere) in unread
+    assert {found for found, _ in unread} == {other}
+
+
 async def test_reading_a_part_leaves_the_notification(cluster: Cluster) -> None:
     alice, bob, cid = await team(cluster)
     first, last = await say(alice, cid, "one", "two")
@@ -364,6 +390,19 @@ async def test_reading_on_clears_a_mention_by_an_edit_of_what_was_read(cluster: 
     assert (await bob.do("notifications"))["unread"] == 1
     await bob.do("mark_read", conversation_id=cid, message_id=message_id)
     assert (await bob.do("notifications"))["unread"] == 0
+
+
+async def test_reading_what_lies_behind_the_cursor_clears_what_was_read_before_it(cluster: Cluster) -> None:
+    alice, bob, cid = await team(cluster)
+    first, second, last = await say(alice, cid, "one", "two", "three")
+    await bob.do("mark_read", conversation_id=cid, message_id=last)
+    await later(cluster)
+    await alice.do("edit_message", message_id=second, content="two, @user_2")
+    await later(cluster)
+    assert (await bob.do("notifications"))["unread"] == 1
+    await bob.do("mark_read", conversation_id=cid, message_id=first)  # by a device that is behind
+    assert (await bob.do("notifications"))["unread"] == 0
+    assert (await bob.do("get_conversation", conversation_id=cid))["conversation"]["last_read_message_id"] == last
 
 
 async def test_opening_a_conversation_in_which_nothing_was_said_clears_being_taken_in(cluster: Cluster) -> None:

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.harness import Cluster, Device, everyone
 
 
@@ -62,6 +64,77 @@ async def test_several_steps_of_a_cursor_in_one_batch_end_at_the_furthest(cluste
     assert await cursor(bob, cid) == (ids[2], 0)
     steps = await cluster.stored("SELECT message_id FROM message_read_receipts ORDER BY seq")
     assert steps == [(ids[1],), (ids[2],)]
+
+
+async def test_of_many_who_read_in_one_batch_each_has_their_own_answer_and_their_own_privacy(cluster: Cluster) -> None:
+    alice = await cluster.connect("user_1", 0)
+    bob, carol, dave = [await cluster.connect(f"user_{number}", 1) for number in (2, 3, 4)]
+    cid = await cluster.found(alice, "user_2", "user_3")
+    ids = [(await alice.do("message", conversation_id=cid, content=f"{n}"))["message_id"] for n in range(3)]
+    await bob.do("update_settings", read_receipts=False)
+    await cluster.settle()
+    with cluster.one_batch(1):
+        steps = ((bob, 1), (carol, 0), (carol, 2), (dave, 2))
+        asked = [(who, who.send("mark_read", conversation_id=cid, message_id=ids[at])) for who, at in steps]
+    answers = [await who.answer(request_id) for who, request_id in asked]
+    assert [answer.get("code", answer["type"]) for answer in answers] == ["ok", "ok", "ok", "not_found"]
+    await cluster.settle()
+    assert [(heard["user_id"], heard["message_id"]) for heard in alice.heard("message_read")] == [
+        ("user_3", ids[0]),
+        ("user_3", ids[2]),
+    ]
+    assert [heard["message_id"] for heard in bob.heard("message_read") if heard["user_id"] == "user_2"] == [ids[1]]
+    kept = "SELECT participant_id, message_id, is_private FROM message_read_receipts ORDER BY participant_id, seq"
+    assert await cluster.stored(kept) == [(2, ids[1], 1), (3, ids[0], 0), (3, ids[2], 0)]
+    members = (await alice.do("get_conversation", conversation_id=cid))["conversation"]["participants"]
+    assert {who["user_id"]: who["last_read_message_id"] for who in members} == {
+        "user_1": None,
+        "user_2": None,
+        "user_3": ids[2],
+    }
+    assert (await cursor(bob, cid), await cursor(carol, cid)) == ((ids[1], 1), (ids[2], 0))
+
+
+@pytest.mark.parametrize("reads_first", [True, False])
+async def test_what_is_said_in_the_same_batch_can_be_read_in_it(cluster: Cluster, reads_first: bool) -> None:
+    """Whoever marks all as read, whatever its id, has read what was stored before their request was served."""
+    alice, bob, cid, ids = await three_messages(cluster)
+    carol = await cluster.connect("user_1", 1)
+    with cluster.one_batch(1):
+        for reads in (reads_first, not reads_first):
+            if reads:
+                read = bob.send("mark_read", conversation_id=cid, message_id=2**53 - 1)
+            else:
+                said = carol.send("message", conversation_id=cid, content="now")
+    last = (await carol.answer(said))["message_id"]
+    assert (await bob.answer(read))["type"] == "ok"
+    await cluster.settle()
+    assert await cursor(bob, cid) == ((ids[2], 1) if reads_first else (last, 0))
+    assert alice.seqs(cid) == bob.seqs(cid)
+
+
+async def test_whoever_leaves_or_hides_in_the_same_batch_is_read_no_further_or_in_private(cluster: Cluster) -> None:
+    alice, bob, cid, ids = await three_messages(cluster)
+    with cluster.one_batch(1):
+        bob.send("update_settings", read_receipts=False)
+        bob.send("mark_read", conversation_id=cid, message_id=ids[0])
+        bob.send("leave_conversation", conversation_id=cid)
+        late = bob.send("mark_read", conversation_id=cid, message_id=ids[2])
+    assert (await bob.answer(late))["code"] == "not_found"
+    await alice.quiet("message_read")
+    assert await cluster.stored("SELECT message_id, is_private FROM message_read_receipts") == [(ids[0], 1)]
+    assert await cluster.stored("SELECT COUNT(*) FROM conversation_participants WHERE left_seq IS NULL") == [(1,)]
+
+
+async def test_what_was_read_openly_stays_shown_when_more_is_read_in_private(cluster: Cluster) -> None:
+    alice, bob, cid, ids = await three_messages(cluster)
+    await bob.do("mark_read", conversation_id=cid, message_id=ids[0])
+    await bob.do("update_settings", read_receipts=False)
+    await bob.do("mark_read", conversation_id=cid, message_id=ids[2])
+    await bob.do("update_settings", read_receipts=True)
+    members = (await alice.do("get_conversation", conversation_id=cid))["conversation"]["participants"]
+    assert {who["user_id"]: who["last_read_message_id"] for who in members}["user_2"] == ids[0]
+    assert await cursor(bob, cid) == (ids[2], 0)
 
 
 async def test_a_message_beyond_the_last_one_means_the_last_one(cluster: Cluster) -> None:
@@ -143,6 +216,7 @@ async def test_whoever_came_after_a_message_has_not_read_it(cluster: Cluster) ->
     await cluster.introduce("user_3")
     await alice.do("add_participants", conversation_id=cid, participants=["user_3"])
     later = (await alice.do("message", conversation_id=cid, content="welcome"))["message_id"]
+    assert (await carol.refused("mark_read", conversation_id=cid, message_id=ids[2]))["code"] == "not_found"
     await carol.do("mark_read", conversation_id=cid, message_id=later)
     assert await who_read(alice, later) == [("user_3", later)]
     assert await who_read(alice, ids[2]) == []

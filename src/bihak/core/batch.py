@@ -87,7 +87,7 @@ class WriteBatch:
                 command.handler(tx, calls)
             else:
                 for call in calls:
-                    _run_one(tx, call)
+                    _run_one(tx, call, is_only=len(self.calls) == 1)
 
     def take_care(self) -> bool:
         if self._is_careful:
@@ -146,9 +146,9 @@ def claims_of(call: Call[Request]) -> list[object]:
     return claims
 
 
-def _run_one(tx: Transaction, call: Call[Request]) -> None:
+def _run_one(tx: Transaction, call: Call[Request], *, is_only: bool) -> None:
     try:
-        with tx.savepoint(call):
+        with tx.savepoint(call, is_only=is_only):
             call.outcome = call.command.handler(tx, call.request)
     except ChatError as error:
         call.outcome = error

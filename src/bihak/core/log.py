@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from bihak.protocol.envelope import DurableEvent, encode
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import Dialect, word_literal
+from bihak.storage.dialect import Dialect, listed, word_literal
 from bihak.storage.schema import conversation_participants, conversations
 from bihak.storage.statement import run_packed
 
@@ -42,10 +42,9 @@ class LogEntry(NamedTuple):
     """As `DurableEvent.joined`."""
 
 
-class _MessageRow(msgspec.Struct, array_like=True, gc=False):
-    """As `_MESSAGES` selects it."""
+class MessageRow(msgspec.Struct, array_like=True, gc=False):
+    """A message, as `MESSAGE_COLUMNS` has it."""
 
-    span: int
     id: int
     conversation_id: int
     seq: int
@@ -61,6 +60,20 @@ class _MessageRow(msgspec.Struct, array_like=True, gc=False):
     @property
     def idempotency_key(self) -> bytes | None:
         return bytes.fromhex(self.idempotency_hex) if self.idempotency_hex else None
+
+
+MESSAGE_COLUMNS = (
+    "x.id, x.conversation_id, x.seq, x.sender_type, x.sender_id, s.name, x.content, x.reply_to_id, "
+    "HEX(x.idempotency_key), x.mentions, x.created_ms"
+)
+"""SQL: what `MessageRow` takes of `messages x` and its `SENDER`."""
+SENDER = "LEFT JOIN participants s ON s.participant_type = x.sender_type AND s.participant_id = x.sender_id"
+
+
+class _MessageRow(MessageRow, array_like=True, gc=False):
+    """As `_MESSAGES` selects it."""
+
+    span: int
 
 
 class _EventRow(msgspec.Struct, array_like=True, gc=False):
@@ -154,12 +167,11 @@ _MEMBER = """
       ON p.conversation_id = v.c AND p.participant_type = v.t AND p.participant_id = v.i
 """
 _COVERS = "AND v.s > p.joined_seq AND (p.left_seq IS NULL OR v.s <= p.left_seq)"
-_MESSAGES = """
-    SELECT JSON_ARRAY(v.span, x.id, x.conversation_id, x.seq, x.sender_type, x.sender_id, s.name, x.content,
-      x.reply_to_id, HEX(x.idempotency_key), x.mentions, x.created_ms)
-    FROM v {covered}
-    {join} messages x ON x.conversation_id = v.c AND x.seq = v.s {within}
-    LEFT JOIN participants s ON s.participant_type = x.sender_type AND s.participant_id = x.sender_id
+_MESSAGES = f"""
+    SELECT JSON_ARRAY({MESSAGE_COLUMNS}, v.span)
+    FROM v {{covered}}
+    {{join}} messages x ON x.conversation_id = v.c AND x.seq = v.s {{within}}
+    {SENDER}
 """
 _EVENTS = """
     SELECT JSON_ARRAY(v.span, x.conversation_id, x.seq, x.kind, x.message_id, x.data, m.content, m.mentions)
@@ -171,10 +183,15 @@ _EVENTS = """
 
 def read_heads(connection: sa.Connection, conversation_ids: Sequence[int]) -> list[int]:
     """The last seq of each; 0 where there is no such conversation."""
-    c = conversations.c
-    rows = connection.execute(sa.select(c.id, c.last_seq).where(c.id.in_(set(conversation_ids))))
-    heads: dict[int, int] = {row.id: row.last_seq for row in rows}
+    wanted = listed(set(conversation_ids))
+    if not wanted:
+        return []
+    sql = f"SELECT GROUP_CONCAT(JSON_ARRAY(id, last_seq)) FROM conversations WHERE id IN ({wanted})"
+    heads = dict(run_packed(connection, sql, _heads))
     return [heads.get(conversation_id, 0) for conversation_id in conversation_ids]
+
+
+_heads = msgspec.json.Decoder(list[tuple[int, int]])
 
 
 class Coverage(NamedTuple):

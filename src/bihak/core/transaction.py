@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from bihak.core.context import Call, Signal
 from bihak.core.identity import Actor
 from bihak.core.log import stored_fields
-from bihak.errors import NotFound
+from bihak.errors import ChatError, NotFound
 from bihak.protocol.envelope import DurableEvent, Request
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect, Statement, word, word_literal
@@ -163,9 +163,11 @@ class Transaction:
             return None
         return self._lend(self.conversations[conversation_id]), membership
 
-    def require_place(self, conversation_id: int) -> tuple[LockedConversation, Membership]:
-        """As `find_place`, for the one who asks. Raises NotFound."""
-        place = self.find_place(conversation_id, self.actor.participant)
+    def require_place(
+        self, conversation_id: int, who: Participant | None = None
+    ) -> tuple[LockedConversation, Membership]:
+        """As `find_place`; None: of the one who asks. Raises NotFound."""
+        place = self.find_place(conversation_id, who or self.actor.participant)
         if place is None:
             raise NotFound("There is no such conversation, or you are not in it.")
         return place
@@ -268,16 +270,24 @@ class Transaction:
     # The batch's own steps
 
     @contextmanager
-    def savepoint(self, call: Call[Request]) -> Iterator[None]:
-        """Serves `call` inside; if that raises, the database and this object are as if it had not been."""
+    def savepoint(self, call: Call[Request], *, is_only: bool) -> Iterator[None]:
+        """Serves `call` inside; if that raises a ChatError, the database and this object are as if it had not been.
+
+        After any other fault the transaction must end. `is_only`: nothing else is served in it, so all of it can go,
+        and two round trips are saved.
+        """
         self.call = call
         rows, witness = len(self._event_rows), self.witness
         undo: list[Callable[[], object]] = []
         self._undo = undo
         try:
-            with self.connection.begin_nested():
-                yield
-        except BaseException:
+            if not is_only:
+                run(self.connection, "SAVEPOINT one_call")
+            yield
+            if not is_only:
+                run(self.connection, "RELEASE SAVEPOINT one_call")
+        except ChatError:
+            run(self.connection, "ROLLBACK" if is_only else "ROLLBACK TO SAVEPOINT one_call")
             for take_back in reversed(undo):
                 take_back()
             self.witness = witness

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from bihak.core.transaction import Transaction
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import word, word_literal
+from bihak.storage.dialect import listed, word, word_literal
 from bihak.storage.schema import big, conversation_participants, conversations, table
 from bihak.storage.statement import run_texts
 
@@ -23,11 +23,6 @@ deferred_progress = table(
     big("conversation_id", key=True),
     big("seq"),
 )
-
-
-def listed(numbers: Iterable[int]) -> str:
-    """SQL: these numbers, for `IN (...)`."""
-    return ",".join(f"{number:d}" for number in numbers)
 
 
 def within(table: str, seqs: Iterable[tuple[int, int, int]]) -> str:

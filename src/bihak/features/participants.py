@@ -15,7 +15,7 @@ from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, InvalidField, InvalidToken, NotFound
 from bihak.protocol.envelope import Request
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import word, word_literal
+from bihak.storage.dialect import listed, word, word_literal
 from bihak.storage.readers import GroupedRead
 from bihak.storage.schema import big, participant_type, participants, table
 from bihak.storage.statement import run_packed
@@ -302,7 +302,7 @@ def among_literal(table: str, people: Iterable[Participant]) -> str:
     for kind, number in people:
         by_type.setdefault(kind, set()).add(number)
     either = (
-        f"{table}.participant_type = {word_literal(kind)} AND {table}.participant_id IN ({','.join(map(str, ids))})"
+        f"{table}.participant_type = {word_literal(kind)} AND {table}.participant_id IN ({listed(ids)})"
         for kind, ids in by_type.items()
     )
     return f"({' OR '.join(either)})" if by_type else "(1 = 0)"

@@ -3,16 +3,19 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from bihak.core.context import Query
 from bihak.core.feature import Feature, Route, read, write
 from bihak.core.transaction import Transaction
 from bihak.errors import Conflict
-from bihak.features.messages import Message, Messages, Ok, require_joined_seq, require_message, select_messages
+from bihak.features.messages import Message, Messages, Ok, read_messages, require_joined_seq, require_message
 from bihak.protocol.envelope import DurableEvent, Reply, Request
 from bihak.protocol.types import ConversationId, MessageId
-from bihak.storage.schema import big, messages, participant_type, table
+from bihak.storage.dialect import listed
+from bihak.storage.schema import big, participant_type, table
+from bihak.storage.statement import run_packed
 
 MAX_PINS = 100
 
@@ -79,13 +82,12 @@ class Pins(Feature):
     def pins(self, query: Query, request: ListPins) -> PinList:
         """Of the messages that one may see, those that are pinned; at most `MAX_PINS`."""
         joined_seq = require_joined_seq(query, request.conversation_id)
-        m, c = messages.c, message_pins.c
-        rows = query.connection.execute(
-            select_messages()
-            .join(message_pins, c.message_id == m.id)
-            .where(c.conversation_id == request.conversation_id, m.seq > joined_seq, m.deleted_ms.is_(None))
-            .order_by(c.pinned_ms.desc(), m.seq.desc())
-        ).all()
+        rows = read_messages(
+            query.connection,
+            f"p.conversation_id = {request.conversation_id:d} AND x.seq > {joined_seq:d} AND x.deleted_ms IS NULL",
+            join="JOIN message_pins p ON p.message_id = x.id",
+            order="ORDER BY p.pinned_ms DESC, x.seq DESC",
+        )
         return PinList(conversation_id=request.conversation_id, messages=self._messages.load(query.connection, rows))
 
     @write(PinMessage, route=Route("PUT", "/messages/{message_id}/pin"))
@@ -145,10 +147,13 @@ def remove_pin(tx: Transaction, _conversation_id: int, message: Any) -> None:
     tx.connection.execute(message_pins.delete().where(message_pins.c.message_id == message.id))
 
 
+_ids = msgspec.json.Decoder(list[int])
+
+
 def add_pins(connection: sa.Connection, page: Sequence[Message]) -> None:
     """Says of each message whether it is pinned; one query for all."""
-    c = message_pins.c
-    ids = [message.message_id for message in page]
-    pinned = set(connection.execute(sa.select(c.message_id).where(c.message_id.in_(ids))).scalars())
+    ids = listed(message.message_id for message in page)
+    sql = f"SELECT GROUP_CONCAT(message_id) FROM message_pins WHERE message_id IN ({ids})"
+    pinned = set(run_packed(connection, sql, _ids))
     for message in page:
         message.pinned = message.message_id in pinned and message.deleted_at is None

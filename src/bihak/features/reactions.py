@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import msgspec
 import regex
 import sqlalchemy as sa
 
@@ -12,7 +13,9 @@ from bihak.errors import Conflict, InvalidField
 from bihak.features.messages import Message, Messages, Ok, Reaction, require_message
 from bihak.protocol.envelope import DurableEvent, Request
 from bihak.protocol.types import MessageId, Participant
+from bihak.storage.dialect import listed
 from bihak.storage.schema import big, exact_bytes, participant_type, table
+from bihak.storage.statement import run_packed
 
 MAX_KINDS = 50
 """Different emoji on one message."""
@@ -140,21 +143,24 @@ def remove_reactions(tx: Transaction, _conversation_id: int, message: Any) -> No
     tx.connection.execute(message_reactions.delete().where(message_reactions.c.message_id == message.id))
 
 
+_reactions = msgspec.json.Decoder(list[tuple[int, str, str, int]])
+_OF_MESSAGES = """
+    SELECT JSON_ARRAY(message_id, HEX(emoji), participant_type, participant_id) FROM message_reactions
+    WHERE message_id IN ({ids}) ORDER BY message_id, created_ms, seq, participant_type, participant_id
+"""
+
+
 def add_reactions(connection: sa.Connection, page: Sequence[Message]) -> None:
     """Adds its reactions to each message, in the order in which they were first used; one query for all."""
-    c = message_reactions.c
-    rows = connection.execute(
-        sa.select(c.message_id, c.emoji, c.participant_type, c.participant_id)
-        .where(c.message_id.in_([message.message_id for message in page]))
-        .order_by(c.message_id, c.created_ms, c.seq, c.participant_type, c.participant_id)
-    )
-    by_message: dict[int, dict[bytes, list[str]]] = {}
+    ids = listed(message.message_id for message in page)
+    rows = run_packed(connection, _OF_MESSAGES.format(ids=ids), _reactions)
+    by_message: dict[int, dict[str, list[str]]] = {}
     for message_id, emoji, kind, number in rows:
         by_message.setdefault(message_id, {}).setdefault(emoji, []).append(Participant(kind, number).user_id)
     for message in page:
         found = by_message.get(message.message_id)
         if found and message.deleted_at is None:
-            message.reactions = [Reaction(emoji.decode(), user_ids) for emoji, user_ids in found.items()]
+            message.reactions = [Reaction(bytes.fromhex(emoji).decode(), user_ids) for emoji, user_ids in found.items()]
 
 
 # One grapheme cluster (UAX #29) that is drawn as a picture (UTS #51): a pictograph, a flag or a keycap.

@@ -41,6 +41,10 @@ class Dialect(Protocol):
         """A common table expression, `name(columns) AS (...)`, over rows such as `1, 'user', 2`."""
         ...
 
+    def by_index(self, name: str) -> str:
+        """What follows a table, so that its rows are found by that index, whatever the database reckons."""
+        ...
+
     def packed(self, expressions: Sequence[str]) -> str:
         """The columns of a SELECT whose rows are for `unpack`: numbers and words, none of them NULL."""
         ...
@@ -113,6 +117,11 @@ def word(text: str) -> Plain:
 def word_literal(text: str) -> str:
     """`text` as an SQL literal. Raises ValueError unless it is letters a to z."""
     return f"'{word(text)}'"
+
+
+def listed(numbers: Iterable[int]) -> str:
+    """SQL: these numbers, for `IN (...)`."""
+    return ",".join(f"{number:d}" for number in numbers)
 
 
 class TransientFault(Exception):

@@ -72,6 +72,9 @@ class MysqlDialect:
         between = f"), {self._row}("
         return f"{name}({', '.join(columns)}) AS (VALUES {self._row}({between.join(rows)}))"
 
+    def by_index(self, name: str) -> str:
+        return f"FORCE INDEX ({name})"
+
     def packed(self, expressions: Sequence[str]) -> str:
         # PyMySQL is written in Python: it takes longer over each column than this takes to split.
         return f"CONCAT_WS(' ', {', '.join(expressions)})"

@@ -34,14 +34,27 @@ class Readers:
     def _run(self, read: Callable[[sa.Connection], T]) -> T:
         is_transient = self._database.dialect.is_transient
         try:
-            for attempt in stamina.retry_context(on=is_transient, attempts=READ_ATTEMPTS, wait_initial=0.05, timeout=8):
-                with attempt, self._database.reader_engine.connect() as connection, connection.begin():
-                    return read(connection)
+            try:
+                return self._read(read)
+            except Exception as fault:
+                if not is_transient(fault):
+                    raise
+            # Made here, because it costs as much as a small read and leaves garbage in cycles.
+            for attempt in stamina.retry_context(
+                on=is_transient, attempts=READ_ATTEMPTS - 1, wait_initial=0.05, timeout=8
+            ):
+                with attempt:
+                    return self._read(read)
         except Exception as fault:
             if is_transient(fault):
                 raise Unavailable("The database cannot be reached just now; try again.", retry_after=1.0) from fault
             raise
         raise AssertionError("unreachable: the loop returns or raises")
+
+    def _read(self, read: Callable[[sa.Connection], T]) -> T:
+        with self._database.reader_engine.connect() as connection:
+            connection.begin()  # ends when it is closed: a COMMIT would be followed by the pool's own ROLLBACK
+            return read(connection)
 
     def close(self) -> None:
         """Ends the threads after what they are doing; what was queued is cancelled."""

@@ -43,6 +43,9 @@ class SqliteDialect:
     def values_table(self, name: str, columns: Sequence[str], rows: Iterable[str]) -> str:
         return f"{name}({', '.join(columns)}) AS (VALUES ({'), ('.join(rows)}))"
 
+    def by_index(self, name: str) -> str:
+        return f"INDEXED BY {name}"
+
     def packed(self, expressions: Sequence[str]) -> str:
         return ", ".join(expressions)
 

@@ -11,16 +11,18 @@ from bihak.core.limits import Limit
 from bihak.core.log import read_heads
 from bihak.core.transaction import Transaction
 from bihak.errors import Conflict, Forbidden, InvalidField
-from bihak.features.messages.access import clean_content, may_lead, require_joined_seq, require_message
+from bihak.features.messages.access import clean_content, may_lead, places_of, require_joined_seq, require_message
 from bihak.features.messages.mentions import dump_mentions, resolve_mentions
 from bihak.features.messages.pages import (
+    PageRow,
     ReadCursor,
     count_unread,
     message_of,
+    read_messages,
+    read_messages_of,
     render_message,
     rows_back_from,
     rows_from,
-    select_messages,
     seq_of,
 )
 from bihak.features.messages.sending import send_all
@@ -60,10 +62,12 @@ __all__ = [
     "SendMessage",
     "count_unread",
     "may_lead",
+    "places_of",
+    "read_messages",
+    "read_messages_of",
     "render_message",
     "require_joined_seq",
     "require_message",
-    "select_messages",
 ]
 
 DeletionListener = Callable[[Transaction, int, Any], None]
@@ -94,8 +98,8 @@ class Messages(Feature):
         for listener in self._when_deleted:
             listener(tx, conversation_id, row)
 
-    def load(self, connection: sa.Connection, rows: Sequence[Any]) -> list[Message]:
-        """The message objects of rows of `select_messages`, complete."""
+    def load(self, connection: sa.Connection, rows: Sequence[PageRow]) -> list[Message]:
+        """The message objects, complete."""
         found = [message_of(row) for row in rows]
         if found:
             for decorator in self._decorators:

@@ -1,5 +1,6 @@
 """What may be said, and who may see and do what: shared with the features that build on messages."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import regex
@@ -10,7 +11,9 @@ from bihak.core.identity import Actor
 from bihak.core.transaction import LockedConversation, Membership, Transaction
 from bihak.errors import InvalidField, NotFound, TooLarge
 from bihak.features.messages.wire import MAX_CONTENT
-from bihak.storage.schema import conversation_participants, messages
+from bihak.storage.dialect import listed, word_literal
+from bihak.storage.schema import messages
+from bihak.storage.statement import run_texts
 
 # Spaces, controls and fillers show nothing (https://www.unicode.org/reports/tr44/: Default_Ignorable_Code_Point).
 _VISIBLE = regex.compile(r"[^\s\p{C}\p{DI}\u2800]")
@@ -53,16 +56,24 @@ def require_message(tx: Transaction, message_id: int) -> tuple[LockedConversatio
 
 def require_joined_seq(query: Query, conversation_id: int) -> int:
     """The seq after which the reader sees a conversation it is in. Raises NotFound."""
-    p = conversation_participants.c
     who = query.actor.participant
-    joined_seq: int | None = query.connection.execute(
-        sa.select(p.joined_seq).where(
-            p.conversation_id == conversation_id,
-            p.participant_type == who.type,
-            p.participant_id == who.id,
-            p.left_seq.is_(None),
-        )
-    ).scalar()
-    if joined_seq is None:
+    packed = query.dialect.packed(("joined_seq",))
+    found = run_texts(
+        query.connection,
+        f"SELECT {packed} FROM conversation_participants WHERE conversation_id = {conversation_id:d} "
+        f"AND participant_type = {word_literal(who.type)} AND participant_id = {who.id:d} AND left_seq IS NULL",
+    )
+    if not found:
         raise NotFound("There is no such conversation, or you are not in it.")
-    return joined_seq
+    (joined_seq,) = query.dialect.unpack(found[0])
+    return int(joined_seq)
+
+
+def places_of(tx: Transaction, message_ids: Iterable[int]) -> dict[int, tuple[int, int]]:
+    """Conversation and seq of each that there is."""
+    wanted = listed(set(message_ids))
+    if not wanted:
+        return {}
+    packed = tx.dialect.packed(("id", "conversation_id", "seq"))
+    rows = run_texts(tx.connection, f"SELECT {packed} FROM messages WHERE id IN ({wanted})")
+    return {int(message_id): (int(cid), int(seq)) for message_id, cid, seq in map(tx.dialect.unpack, rows)}

@@ -1,34 +1,55 @@
 """Reading messages back: objects, events of a replay, pages, and unread counts."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 import sqlalchemy as sa
 
 from bihak.core.context import Query
+from bihak.core.log import MESSAGE_COLUMNS, SENDER, MessageRow
 from bihak.errors import NotFound
 from bihak.features.messages.mentions import load_mentions
 from bihak.features.messages.wire import Message, NewMessage
 from bihak.protocol.types import Participant, format_time, time_or_none
-from bihak.storage.dialect import Dialect, word_literal
-from bihak.storage.schema import messages, participants
+from bihak.storage.dialect import Dialect, listed, word_literal
+from bihak.storage.schema import messages
 from bihak.storage.statement import run_packed
 
 UNREAD_MAX = 1000
 CURSORS_AT_ONCE = 100
 
 
-def select_messages() -> sa.Select[Any]:
-    """Rows for `message_of`."""
-    m, p = messages.c, participants.c
-    return sa.select(messages, p.name.label("sender_name")).select_from(
-        messages.outerjoin(participants, sa.and_(p.participant_type == m.sender_type, p.participant_id == m.sender_id))
-    )
+class PageRow(MessageRow, array_like=True, gc=False):
+    """A message, with what has become of it."""
+
+    edited_ms: int | None
+    deleted_ms: int | None
 
 
-def message_of(row: Any) -> Message:
-    """The message object of a row of `select_messages`."""
+_page_rows = msgspec.json.Decoder(list[PageRow])
+
+
+def read_messages(connection: sa.Connection, where: str, *, join: str = "", order: str = "") -> list[PageRow]:
+    """Messages, in SQL `x`, for which `where` holds; with what one may `join` to it, and an `order` that may end early.
+
+    All three are SQL: nothing that somebody wrote may get into them.
+
+    As JSON: a driver in Python takes four times as long over the thirteen columns of a row.
+    """
+    columns = f"{MESSAGE_COLUMNS}, x.edited_ms, x.deleted_ms"
+    sql = f"SELECT JSON_ARRAY({columns}) FROM messages x {join} {SENDER} WHERE {where} {order}"
+    return run_packed(connection, sql, _page_rows)
+
+
+def read_messages_of(connection: sa.Connection, ids: Iterable[int]) -> list[PageRow]:
+    """Those of these ids that there are, in any order."""
+    wanted = listed(ids)
+    return read_messages(connection, f"x.id IN ({wanted})") if wanted else []
+
+
+def message_of(row: PageRow) -> Message:
+    """The message object."""
     return Message(
         message_id=row.id,
         conversation_id=row.conversation_id,
@@ -46,24 +67,24 @@ def message_of(row: Any) -> Message:
     )
 
 
-def rows_from(connection: sa.Connection, conversation_id: int, start: int, head: int, count: int) -> list[Any]:
+def rows_from(connection: sa.Connection, conversation_id: int, start: int, head: int, count: int) -> list[PageRow]:
     """The first `count` messages whose seq is `start` or later, oldest first."""
-    rows: list[Any] = []
+    rows: list[PageRow] = []
     width = WINDOW * count
     while len(rows) < count and start <= head:
-        window = select_messages().where(_between(conversation_id, start, min(start + width - 1, head)))
-        rows += connection.execute(window.order_by(messages.c.seq).limit(count - len(rows)))
+        window = _between(conversation_id, start, min(start + width - 1, head))
+        rows += read_messages(connection, window, order=f"ORDER BY x.seq LIMIT {count - len(rows):d}")
         start, width = start + width, width * 4
     return rows
 
 
-def rows_back_from(connection: sa.Connection, conversation_id: int, end: int, first: int, count: int) -> list[Any]:
+def rows_back_from(connection: sa.Connection, conversation_id: int, end: int, first: int, count: int) -> list[PageRow]:
     """The last `count` messages whose seq is `end` or earlier, and `first` or later, newest first."""
-    rows: list[Any] = []
+    rows: list[PageRow] = []
     width = WINDOW * count
     while len(rows) < count and end >= first:
-        window = select_messages().where(_between(conversation_id, max(end - width + 1, first), end))
-        rows += connection.execute(window.order_by(messages.c.seq.desc()).limit(count - len(rows)))
+        window = _between(conversation_id, max(end - width + 1, first), end)
+        rows += read_messages(connection, window, order=f"ORDER BY x.seq DESC LIMIT {count - len(rows):d}")
         end, width = end - width, width * 4
     return rows
 
@@ -75,8 +96,8 @@ Both bounds are given because MariaDB, with one, may begin at the end of the con
 """
 
 
-def _between(conversation_id: int, first: int, last: int) -> sa.ColumnElement[bool]:
-    return sa.and_(messages.c.conversation_id == conversation_id, messages.c.seq.between(first, last))
+def _between(conversation_id: int, first: int, last: int) -> str:
+    return f"x.conversation_id = {conversation_id:d} AND x.seq BETWEEN {first:d} AND {last:d}"
 
 
 class ReadCursor(NamedTuple):
@@ -131,8 +152,8 @@ def _count_far(_dialect: Dialect, cursors: Sequence[ReadCursor]) -> str:
     )
 
 
-def render_message(row: Any) -> NewMessage:
-    """The event of a row of `messages`, for a replay."""
+def render_message(row: MessageRow) -> NewMessage:
+    """The event that a message is, for a replay."""
     return NewMessage(
         conversation_id=row.conversation_id,
         seq=row.seq,
@@ -148,7 +169,7 @@ def render_message(row: Any) -> NewMessage:
     )
 
 
-def sender_name(row: Any) -> str:
+def sender_name(row: MessageRow) -> str:
     """A sender that the platform never named is called by its `user_id`."""
     return row.sender_name or Participant(row.sender_type, row.sender_id).user_id
 

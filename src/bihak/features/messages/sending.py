@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from bihak.core.context import Call
 from bihak.core.transaction import LockedConversation, Membership, Transaction
 from bihak.errors import ChatError, Conflict, Forbidden, NotFound
-from bihak.features.messages.access import clean_content, may_lead
+from bihak.features.messages.access import clean_content, may_lead, places_of
 from bihak.features.messages.mentions import dump_mentions, resolve_mentions
 from bihak.features.messages.wire import MessageSent, NewMessage, SendMessage
 from bihak.protocol.types import format_time
@@ -21,7 +21,7 @@ Identity = tuple[int, str, int, bytes | None]
 
 def send_all(tx: Transaction, calls: Sequence[Call[SendMessage]]) -> None:
     """Stores what passes every check, and sets each call's outcome."""
-    parents = _places_of(tx, [c.request.reply_to_id for c in calls if c.request.reply_to_id is not None])
+    parents = places_of(tx, [c.request.reply_to_id for c in calls if c.request.reply_to_id is not None])
     drafts = []
     for call in calls:
         try:
@@ -65,10 +65,7 @@ class _Draft:
 def _draft(tx: Transaction, call: Call[SendMessage], parents: dict[int, tuple[int, int]]) -> _Draft:
     request = call.request
     content = clean_content(request.content)
-    place = tx.find_place(request.conversation_id, call.actor.participant)
-    if place is None:
-        raise NotFound("There is no such conversation, or you are not in it.")
-    conversation, membership = place
+    conversation, membership = tx.require_place(request.conversation_id, call.actor.participant)
     if conversation.type == "broadcast" and not may_lead(call.actor, membership):
         raise Forbidden("Only its owners and admins post to a broadcast.")
     if request.reply_to_id is not None and not _can_see(parents.get(request.reply_to_id), conversation, membership):
@@ -204,15 +201,6 @@ def _repeat(
 
 def _digest(content: str, reply_to_id: int | None) -> bytes:
     return hashlib.blake2b(f"{reply_to_id or ''}\n{content}".encode(), digest_size=16).digest()
-
-
-def _places_of(tx: Transaction, message_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    """Conversation and seq of each."""
-    if not message_ids:
-        return {}
-    m = messages.c
-    rows = tx.connection.execute(sa.select(m.id, m.conversation_id, m.seq).where(m.id.in_(set(message_ids))))
-    return {row.id: (row.conversation_id, row.seq) for row in rows}
 
 
 def _can_see(place: tuple[int, int] | None, conversation: LockedConversation, membership: Membership) -> bool:

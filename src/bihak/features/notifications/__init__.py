@@ -28,6 +28,7 @@ from bihak.features.notifications.rows import (
     NotificationsRead,
     Notified,
     close,
+    close_read,
     notification_of,
     notifications,
     of,
@@ -89,7 +90,7 @@ class Notifications(Feature):
         self._node = node
         self._backlog = Backlog(NOTIFY_AFTER_S, NEWS, rest_s=NOTIFY_AFTER_S)
         self._progress = Progress("notify")
-        receipts.when_read(self._conversation_read)
+        receipts.when_read(close_read)
         messages.when_deleted(self._message_deleted)
 
     # For clients
@@ -117,13 +118,6 @@ class Notifications(Feature):
         for signal in close(tx, of(tx.actor.participant), *which):
             tx.signal(signal)
         return Ok()
-
-    def _conversation_read(self, tx: Transaction, conversation_id: int, seq: int) -> None:
-        """What the notifications tell of the conversation up to there is read as well."""
-        n = notifications.c
-        here = (n.conversation_id == conversation_id, n.seq <= seq)
-        for signal in close(tx, of(tx.actor.participant), *here, conversation_id=conversation_id):
-            tx.signal(signal)
 
     def _message_deleted(self, tx: Transaction, conversation_id: int, message: Any) -> None:
         """Nobody is notified of it any more."""

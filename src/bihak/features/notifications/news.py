@@ -8,12 +8,13 @@ from typing import NamedTuple
 
 from bihak.core.transaction import Transaction
 from bihak.features.conversations import ParticipantJoined, ParticipantLeft
-from bihak.features.deferred import listed, within
+from bihak.features.deferred import within
 from bihak.features.messages import MessageDeleted, MessageEdited, NewMessage
 from bihak.features.messages.mentions import load_mentions
 from bihak.features.notifications.rows import Draft
 from bihak.protocol.envelope import DurableEvent
 from bihak.protocol.types import MAX_ID, Participant
+from bihak.storage.dialect import listed
 from bihak.storage.statement import run, run_texts
 
 RECENT_MS = 86_400_000

@@ -8,12 +8,12 @@ import sqlalchemy as sa
 
 from bihak.core.context import Signal
 from bihak.core.transaction import Transaction
-from bihak.features.deferred import listed
+from bihak.features.receipts import Reading
 from bihak.protocol.envelope import Event
 from bihak.protocol.types import Participant, format_time, time_or_none
-from bihak.storage.dialect import word
+from bihak.storage.dialect import listed, word, word_literal
 from bihak.storage.schema import big, participant_type, table
-from bihak.storage.statement import run_texts
+from bihak.storage.statement import run, run_texts
 
 IDS_AT_ONCE = 1000
 
@@ -179,15 +179,82 @@ def close(
         .where(whose, n.read_ms.is_(None), *which)
         .with_for_update()
     ).all()
-    now_ms = tx.read_clock() if rows else 0
-    signals = []
-    for start in range(0, len(rows), IDS_AT_ONCE):
-        some = rows[start : start + IDS_AT_ONCE]
-        ids = [row.id for row in some]
-        tx.connection.execute(notifications.update().where(n.id.in_(ids)).values(read_ms=now_ms))
-        event = NotificationsRead(notification_ids=ids, conversation_id=conversation_id, read_at=format_time(now_ms))
-        signals.append(Signal(event, to_user=Participant(some[0].participant_type, some[0].participant_id).user_id))
-    return signals
+    if not rows:
+        return []
+    now_ms, ids = tx.read_clock(), [row.id for row in rows]
+    _set_read(tx, ids, now_ms)
+    whom = Participant(rows[0].participant_type, rows[0].participant_id)
+    return _told_read(ids, whom, conversation_id, now_ms)
+
+
+def close_read(tx: Transaction, readings: Sequence[Reading]) -> None:
+    """As `close`, of what they read: whatever is told of a conversation up to there. One query for all of them."""
+    if not readings:
+        return
+    dialect = tx.dialect
+    spans = [f"{cid:d},{word_literal(who.type)},{who.id:d},{seq:d}" for (cid, who), seq in _furthest(readings).items()]
+    rows = run_texts(
+        tx.connection,
+        _UNREAD.format(
+            spans=dialect.values_table("v", ("c", "t", "i", "s"), spans),
+            columns=dialect.packed(("n.id", "v.t", "v.i", "v.c", "n.seq")),
+            join=dialect.straight_join,
+            by_index=dialect.by_index("uq_notifications_once"),
+            locking=dialect.for_update,
+        ),
+    )
+    if not rows:
+        return
+    unread: dict[tuple[int, Participant], list[tuple[int, int]]] = {}
+    for row_id, kind, number, cid, seq in map(dialect.unpack, rows):
+        unread.setdefault((int(cid), Participant(kind, int(number))), []).append((int(row_id), int(seq)))
+    now_ms = tx.read_clock()
+    _set_read(tx, [row_id for found in unread.values() for row_id, _ in found], now_ms)
+    for reading in readings:
+        place = (reading.conversation_id, reading.who)
+        found = unread.get(place, [])
+        its = [row_id for row_id, seq in found if seq <= reading.read_seq]
+        unread[place] = [(row_id, seq) for row_id, seq in found if seq > reading.read_seq]
+        reading.call.signals += _told_read(its, reading.who, reading.conversation_id, now_ms)
+
+
+# Joined, and by that index: with conditions one beside another a database may go through all that anybody has not read,
+# and by the conversation alone through what a thousand others in it have not.
+_UNREAD = """
+    WITH {spans} SELECT {columns} FROM v {join} notifications n {by_index}
+    ON n.participant_type = v.t AND n.participant_id = v.i AND n.conversation_id = v.c
+      AND n.seq <= v.s AND n.read_ms IS NULL
+    {locking}
+"""
+
+
+def _set_read(tx: Transaction, ids: Sequence[int], now_ms: int) -> None:
+    for start in range(0, len(ids), IDS_AT_ONCE):
+        some = listed(ids[start : start + IDS_AT_ONCE])
+        run(tx.connection, f"UPDATE notifications SET read_ms = {now_ms:d} WHERE id IN ({some})")
+
+
+def _furthest(readings: Sequence[Reading]) -> dict[tuple[int, Participant], int]:
+    furthest: dict[tuple[int, Participant], int] = {}
+    for reading in readings:
+        place = (reading.conversation_id, reading.who)
+        furthest[place] = max(reading.read_seq, furthest.get(place, 0))
+    return furthest
+
+
+def _told_read(ids: Sequence[int], who: Participant, conversation_id: int | None, now_ms: int) -> list[Signal]:
+    read_at = format_time(now_ms)
+    return [
+        Signal(
+            NotificationsRead(
+                notification_ids=list(ids[start : start + IDS_AT_ONCE]),
+                conversation_id=conversation_id,
+                read_at=read_at,
+            ),
+            to_user=who.user_id,
+        )
+        for start in range(0, len(ids), IDS_AT_ONCE)
+    ]
 
 
 def of(who: Participant) -> sa.ColumnElement[bool]:

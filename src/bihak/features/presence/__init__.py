@@ -7,7 +7,6 @@ A node that lives renews its own row in `presence_nodes`; the leases of one that
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
 
 import sqlalchemy as sa
 import structlog
@@ -26,18 +25,20 @@ from bihak.features.presence.here import Here
 from bihak.features.presence.leases import (
     RENEW_EVERY_S,
     STALE_AFTER_MS,
+    StoredStatus,
     best_leases,
     dead_nodes,
+    end_leases,
     ended_leases,
     everyone_offline,
     insert_leases,
     known_people,
+    load_statuses,
     lock_statuses,
     note_seen,
     presence_leases,
     presence_nodes,
     shared_conversations,
-    shown_of,
     small_conversations,
     status_row,
     write_statuses,
@@ -55,7 +56,7 @@ from bihak.features.presence.wire import (
     StatusOf,
     SweepPresence,
 )
-from bihak.protocol.types import Participant, format_time, time_or_none
+from bihak.protocol.types import Participant, format_time
 from bihak.storage.schema import user_online_status
 
 log = structlog.stdlib.get_logger("bihak")
@@ -185,16 +186,17 @@ class Presence(Feature):
 
     def _statuses(self, query: Query, people: Sequence[Participant]) -> Statuses:
         """For each of them, in order. Whoever asks for their own is here, whether that is stored yet or not."""
-        stored = load_statuses(query, people)
+        stored = load_statuses(query.connection, query.dialect, people)
         asks = query.actor.participant
         here = self._here.get(asks)
         statuses = []
         for who in people:
-            status, hidden, seen_ms = stored.get(who, ("offline", False, None))
-            if who == asks and here is not None and status == "offline":
-                status = here.best
-            shown = "offline" if hidden else status
-            statuses.append(StatusOf(user_id=who.user_id, status=shown, last_seen_at=time_or_none(seen_ms)))
+            found = stored.get(who)
+            seen_at = None if found is None else format_time(found.last_seen_ms)
+            if who == asks and here is not None and (found is None or found.status == "offline"):
+                found = StoredStatus(here.best, found is not None and found.appears_offline, 0)
+            shown = "offline" if found is None else found.shown
+            statuses.append(StatusOf(user_id=who.user_id, status=shown, last_seen_at=seen_at))
         return Statuses(statuses=statuses)
 
     # Storing
@@ -203,7 +205,7 @@ class Presence(Feature):
     def save(self, tx: Transaction, calls: Sequence[Call[SavePresence]]) -> None:
         """A few statements for all who come and go at once; the last word about each counts, and the last on hiding."""
         now_ms = tx.read_clock()
-        known = known_people(tx.connection, {call.actor.participant for call in calls})
+        known = known_people(tx, {call.actor.participant for call in calls})
         latest = {call.actor.participant: call for call in calls if call.actor.participant in known}
         if not latest:
             return
@@ -214,7 +216,7 @@ class Presence(Feature):
         }
         before = lock_statuses(tx, latest, now_ms)
         self._save_leases(tx, latest, now_ms)
-        best = best_leases(tx.connection, latest, now_ms)
+        best = best_leases(tx, latest, now_ms)
         rows: list[tuple[object, ...]] = []
         telling: list[tuple[Call[SavePresence], str]] = []
         for who, call in latest.items():
@@ -226,10 +228,10 @@ class Presence(Feature):
             # Nobody who appears offline gives themselves away by a later last-seen.
             seen_ms = old.last_seen_ms if hidden and old is not None and old.appears_offline else now_ms
             rows.append(status_row(who, status, now_ms, seen_ms, appears_offline=hidden))
-            if shown != (shown_of(old) if old is not None else "offline"):
+            if shown != (old.shown if old is not None else "offline"):
                 telling.append((call, shown))
-        write_statuses(tx, rows)
         small = small_conversations(tx.connection, [cid for call, _ in telling for cid in call.request.conversations])
+        write_statuses(tx, rows)
         for call, shown in telling:
             conversations = tuple(cid for cid in call.request.conversations if cid in small)
             if conversations:
@@ -237,12 +239,7 @@ class Presence(Feature):
                 call.signals.append(Signal(event, to_conversations=conversations, skip_user=call.actor.user_id))
 
     def _save_leases(self, tx: Transaction, calls: Mapping[Participant, Call[SavePresence]], now_ms: int) -> None:
-        lease = presence_leases.c
-        tx.connection.execute(
-            presence_leases.delete().where(
-                lease.node_id == self._node_id, among(lease.participant_type, lease.participant_id, calls)
-            )
-        )
+        end_leases(tx, self._node_id, calls)
         held = {who: call.request.status for who, call in calls.items() if call.request.status != "offline"}
         insert_leases(tx, self._node_id, held, now_ms)
 
@@ -305,10 +302,10 @@ class Presence(Feature):
         return len(seen)
 
     def _tell_of(
-        self, tx: Transaction, before: Mapping[Participant, Any], seen: Mapping[Participant, int], now_ms: int
+        self, tx: Transaction, before: Mapping[Participant, StoredStatus], seen: Mapping[Participant, int], now_ms: int
     ) -> None:
         """Stores and tells what has become of these people, some of whose leases have ended."""
-        best = best_leases(tx.connection, before, now_ms)
+        best = best_leases(tx, before, now_ms)
         changed = [who for who, old in before.items() if best.get(who, "offline") != old.status]
         write_statuses(
             tx,
@@ -376,19 +373,6 @@ def shown_status() -> sa.ColumnElement[str]:
     """The status that others see of a row of `user_online_status`."""
     row = user_online_status.c
     return sa.case((row.appears_offline, "offline"), else_=row.status)
-
-
-def load_statuses(query: Query, people: Sequence[Participant]) -> dict[Participant, tuple[str, bool, int]]:
-    """Of those who have ever been here: the status, whether it is hidden, and when they were last seen; one query."""
-    row = user_online_status.c
-    found = query.connection.execute(
-        sa.select(row.participant_type, row.participant_id, row.status, row.appears_offline, row.last_seen_ms).where(
-            among(row.participant_type, row.participant_id, people)
-        )
-    )
-    return {
-        Participant(kind, number): (status, bool(hidden), seen_ms) for kind, number, status, hidden, seen_ms in found
-    }
 
 
 def _change(who: Participant, status: str, now_ms: int, seen_ms: int) -> StatusChange:

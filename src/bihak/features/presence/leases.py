@@ -1,14 +1,14 @@
 """What presence stores: the nodes that live, their leases, and the status that these amount to."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
 from bihak.core.transaction import Transaction
 from bihak.features.participants import among, among_literal
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import word
+from bihak.storage.dialect import Dialect, listed, word
 from bihak.storage.schema import (
     big,
     conversation_participants,
@@ -17,7 +17,7 @@ from bihak.storage.schema import (
     table,
     user_online_status,
 )
-from bihak.storage.statement import run
+from bihak.storage.statement import run, run_texts
 
 RENEW_EVERY_S = 2.5
 STALE_AFTER_MS = 9_000
@@ -60,11 +60,11 @@ def everyone_offline(connection: sa.Connection) -> None:
     )
 
 
-def known_people(connection: sa.Connection, people: Iterable[Participant]) -> set[Participant]:
+def known_people(tx: Transaction, people: Iterable[Participant]) -> set[Participant]:
     """Those of them who were not erased since they connected."""
-    here = among_literal("p", people)
-    rows = run(connection, f"SELECT p.participant_type, p.participant_id FROM participants p WHERE {here}")
-    return {Participant(kind, number) for kind, number in rows}
+    packed = tx.dialect.packed(_WHO)
+    rows = run_texts(tx.connection, f"SELECT {packed} FROM participants p WHERE {among_literal('p', people)}")
+    return {Participant(kind, int(number)) for kind, number in map(tx.dialect.unpack, rows)}
 
 
 def note_seen(connection: sa.Connection, leases: sa.ColumnElement[bool]) -> None:
@@ -93,10 +93,35 @@ def ended_leases(
     return {Participant(kind, number): seen_ms for kind, number, seen_ms in rows}
 
 
-def lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, Any]:
+class StoredStatus(NamedTuple):
+    """What is stored of somebody."""
+
+    status: str
+    appears_offline: bool
+    last_seen_ms: int
+
+    @property
+    def shown(self) -> str:
+        return "offline" if self.appears_offline else self.status
+
+
+def load_statuses(
+    connection: sa.Connection, dialect: Dialect, people: Iterable[Participant], locking: str = ""
+) -> dict[Participant, StoredStatus]:
+    """Of those who have ever been here; one query."""
+    packed = dialect.packed((*_WHO, "status", "appears_offline", "last_seen_ms"))
+    these = f"{among_literal('s', people)} {locking}"
+    rows = run_texts(connection, f"SELECT {packed} FROM user_online_status s WHERE {these}")
+    return {
+        Participant(kind, int(number)): StoredStatus(status, bool(int(hidden)), int(seen_ms))
+        for kind, number, status, hidden, seen_ms in map(dialect.unpack, rows)
+    }
+
+
+def lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, StoredStatus]:
     """The rows of these people, which another node cannot change until COMMIT; made where there is none yet."""
-    wanted = list(people)
-    found = _select_for_update(tx.connection, wanted)
+    wanted, locking = list(people), tx.dialect.for_update
+    found = load_statuses(tx.connection, tx.dialect, wanted, locking)
     missing = [who for who in wanted if who not in found]
     if missing:
         # What does not exist cannot be locked: two nodes would both take somebody's first connection for the first.
@@ -104,30 +129,27 @@ def lock_statuses(tx: Transaction, people: Iterable[Participant], now_ms: int) -
         rows = [(word(who.type), who.id, word("offline"), now_ms, now_ms) for who in missing]
         clause = tx.dialect.upsert_clause(", ".join(_WHO), ("updated_ms",))
         tx.insert("user_online_status", columns, rows, clause)
-        found |= _select_for_update(tx.connection, missing)
+        found |= load_statuses(tx.connection, tx.dialect, missing, locking)
     return found
 
 
-def _select_for_update(connection: sa.Connection, people: Iterable[Participant]) -> dict[Participant, Any]:
-    row = user_online_status.c
-    these = among(row.participant_type, row.participant_id, people)
-    rows = connection.execute(sa.select(user_online_status).where(these).with_for_update())
-    return {Participant(each.participant_type, each.participant_id): each for each in rows}
-
-
-def best_leases(connection: sa.Connection, people: Iterable[Participant], now_ms: int) -> dict[Participant, str]:
+def best_leases(tx: Transaction, people: Iterable[Participant], now_ms: int) -> dict[Participant, str]:
     """Online beats away, whichever node says so, as long as it lives."""
-    lease, node, since = presence_leases.c, presence_nodes.c, now_ms - STALE_AFTER_MS
-    rows = connection.execute(
-        sa.select(lease.participant_type, lease.participant_id, sa.func.max(lease.status))  # "online" > "away"
-        .select_from(_held)
-        .where(
-            among(lease.participant_type, lease.participant_id, people),
-            sa.or_(lease.renewed_ms >= since, node.renewed_ms >= since),
-        )
-        .group_by(lease.participant_type, lease.participant_id)
+    since = now_ms - STALE_AFTER_MS
+    packed = tx.dialect.packed(("l.participant_type", "l.participant_id", "MAX(l.status)"))  # "online" > "away"
+    rows = run_texts(
+        tx.connection,
+        f"SELECT {packed} FROM presence_leases l LEFT JOIN presence_nodes n ON n.node_id = l.node_id "
+        f"WHERE {among_literal('l', people)} AND (l.renewed_ms >= {since:d} OR n.renewed_ms >= {since:d}) "
+        "GROUP BY l.participant_type, l.participant_id",
     )
-    return {Participant(kind, number): status for kind, number, status in rows}
+    return {Participant(kind, int(number)): status for kind, number, status in map(tx.dialect.unpack, rows)}
+
+
+def end_leases(tx: Transaction, node_id: int, people: Iterable[Participant]) -> None:
+    """Those that this node has for these people."""
+    theirs = among_literal("presence_leases", people)
+    run(tx.connection, f"DELETE FROM presence_leases WHERE node_id = {node_id:d} AND {theirs}")
 
 
 def insert_leases(tx: Transaction, node_id: int, held: Mapping[Participant, str], now_ms: int) -> None:
@@ -155,9 +177,10 @@ def status_row(
 
 
 def write_statuses(tx: Transaction, rows: Sequence[tuple[object, ...]]) -> None:
+    """May be put off until the COMMIT: nothing in the transaction may read them after that."""
     if rows:
         clause = tx.dialect.upsert_clause(", ".join(_WHO), _STATUS)
-        tx.insert("user_online_status", _WHO + _STATUS, rows, clause)
+        tx.insert_last("user_online_status", _WHO + _STATUS, rows, clause)
 
 
 _WHO = ("participant_type", "participant_id")
@@ -181,15 +204,11 @@ def shared_conversations(connection: sa.Connection, people: Iterable[Participant
     return shared
 
 
-def shown_of(row: Any) -> str:
-    return "offline" if row.appears_offline else str(row.status)
-
-
 def small_conversations(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
     wanted = set(ids)
     if not wanted:
         return set()
     # The large ones are asked for: there are few, and a driver takes longer over a row than over its id in a list.
-    among_them = ",".join(map(str, wanted))
+    among_them = listed(wanted)
     large = f"SELECT id FROM conversations WHERE id IN ({among_them}) AND member_count > {MAX_BROADCAST:d}"
     return wanted - {conversation_id for (conversation_id,) in run(connection, large)}

@@ -25,15 +25,15 @@ from bihak.features.messages import (
     MessageEdited,
     Messages,
     NewMessage,
+    read_messages_of,
     require_joined_seq,
-    select_messages,
 )
 from bihak.features.search.finding import find
 from bihak.features.search.index import Indexed, IndexMessages, Step, index_of, read_changes, save
 from bihak.features.search.wire import SearchMessages, SearchResults
 from bihak.protocol.envelope import DurableEvent, Request
 from bihak.protocol.types import Participant
-from bihak.storage.schema import conversations, messages
+from bihak.storage.schema import conversations
 
 __all__ = ["INDEX_AFTER_S", "SEQS_AT_ONCE", "Search"]
 
@@ -75,8 +75,8 @@ class Search(Feature):
             require_joined_seq(query, request.conversation_id)
         ids = find(query, request)
         page = ids[: request.limit]
-        rows = query.connection.execute(select_messages().where(messages.c.id.in_(page))).all()
-        found = {message.message_id: message for message in self._messages.load(query.connection, rows)}
+        loaded = self._messages.load(query.connection, read_messages_of(query.connection, page))
+        found = {message.message_id: message for message in loaded}
         return SearchResults(
             conversation_id=request.conversation_id,
             messages=[found[message_id] for message_id in reversed(page)],

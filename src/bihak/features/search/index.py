@@ -7,12 +7,12 @@ import sqlalchemy as sa
 
 from bihak.core.transaction import Transaction
 from bihak.features.backlog import Due
-from bihak.features.deferred import listed, within
+from bihak.features.deferred import within
 from bihak.features.messages import MessageDeleted, MessageEdited, NewMessage
 from bihak.features.search.words import in_conversation, plain_words, sent_by
 from bihak.protocol.envelope import Reply, Request
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import Plain
+from bihak.storage.dialect import Plain, listed
 from bihak.storage.statement import run
 
 INSERT_BYTES = 500_000

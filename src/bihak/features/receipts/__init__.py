@@ -1,18 +1,18 @@
 """Read receipts: each reader's cursor in a conversation, which never goes back, and what is unread."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import msgspec
 import sqlalchemy as sa
 
-from bihak.core.context import Query, Signal
-from bihak.core.feature import Feature, Route, read, write
-from bihak.core.transaction import LockedConversation, Membership, Transaction
+from bihak.core.context import Call, Query
+from bihak.core.feature import Feature, Route, read, write, write_many
+from bihak.core.transaction import Transaction
 from bihak.errors import NotFound
 from bihak.features.messages import Ok, ReadCursor, count_unread, require_joined_seq
-from bihak.protocol.envelope import Event, Reply, Request
-from bihak.protocol.types import ConversationId, MessageId, Participant, format_time
+from bihak.features.receipts.reading import MarkRead, Reading, move_cursors, understand
+from bihak.protocol.envelope import Reply, Request
+from bihak.protocol.types import MessageId, Participant, format_time
 from bihak.storage.schema import (
     conversation_participants,
     conversations,
@@ -22,15 +22,9 @@ from bihak.storage.schema import (
     user_online_status,
 )
 
-ReadListener = Callable[[Transaction, int, int], None]
-"""Called with a conversation, and up to which seq the one who asks has read it."""
+__all__ = ["Reading", "Receipts"]
 
-
-class MarkRead(Request, tag="mark_read", kw_only=True):
-    """Everything up to this message is read; a message beyond the last one means the last one."""
-
-    conversation_id: ConversationId
-    message_id: MessageId
+ReadListener = Callable[[Transaction, Sequence[Reading]], None]
 
 
 class ListReceipts(Request, tag="receipts", kw_only=True):
@@ -83,17 +77,6 @@ class Settings(Reply, tag="settings", kw_only=True):
     """By one's own wish, as `set_status` has it."""
 
 
-class MessageRead(Event, tag="message_read", kw_only=True):
-    """Somebody has read a conversation up to a message; the reader's own devices hear it too."""
-
-    conversation_id: int
-    user_id: str
-    participant_type: str
-    participant_id: int
-    message_id: int
-    read_at: str
-
-
 class Receipts(Feature):
     """Who has read up to where."""
 
@@ -101,48 +84,19 @@ class Receipts(Feature):
         self._listeners: list[ReadListener] = []
 
     def when_read(self, listener: ReadListener) -> None:
-        """Lets another feature do its part of `mark_read` in the same transaction."""
+        """Lets another feature do its part of `mark_read`, for all of a transaction at once."""
         self._listeners.append(listener)
 
-    @write(MarkRead, route=Route("POST", "/conversations/{conversation_id}/read"))
-    def mark_read(self, tx: Transaction, request: MarkRead) -> Ok:
-        """Moves the cursor forward and tells the others; a few statements, however many messages that covers."""
-        conversation, membership = tx.require_place(request.conversation_id)
-        target = _require_target(tx, conversation, membership, request.message_id)
-        # Also when the cursor stays: there may be news of what was read already, such as a mention by an edit.
-        seq = conversation.last_seq if target is None else max(target.seq, membership.last_read_seq)
+    @write_many(MarkRead, route=Route("POST", "/conversations/{conversation_id}/read"), reply=Ok)
+    def mark_read(self, tx: Transaction, calls: Sequence[Call[MarkRead]]) -> None:
+        """Moves cursors forward and tells the others; a few statements for all calls, however much they read."""
+        readings = understand(tx, calls)
+        # Also where the cursor stays: there may be news of what was read already, such as a mention by an edit.
         for listener in self._listeners:
-            listener(tx, conversation.id, seq)
-        if target is not None and target.seq > membership.last_read_seq:
-            self._move(tx, conversation, membership, target)
-        return Ok()
-
-    def _move(self, tx: Transaction, conversation: LockedConversation, membership: Membership, target: Any) -> None:
-        who = tx.actor.participant
-        is_shown = _shares_reads(tx.connection, who)
-        cursor = {"last_read_seq": target.seq, "last_read_message_id": target.id}
-        mine = {"conversation_id": conversation.id, "participant_type": who.type, "participant_id": who.id}
-        tx.connection.execute(
-            conversation_participants.update()
-            .where(*(conversation_participants.c[name] == value for name, value in mine.items()))
-            .values(**cursor, **({"shown_read_message_id": target.id} if is_shown else {}))
-        )
-        tx.connection.execute(
-            message_read_receipts.insert().values(
-                **mine, seq=target.seq, message_id=target.id, read_ms=tx.now_ms, is_private=not is_shown
-            )
-        )
-        tx.set_membership(conversation.id, who, membership._replace(last_read_seq=target.seq))
-        event = MessageRead(
-            conversation_id=conversation.id,
-            user_id=who.user_id,
-            participant_type=who.type,
-            participant_id=who.id,
-            message_id=target.id,
-            read_at=format_time(tx.now_ms),
-        )
-        everyone, oneself = Signal(event, to_conversations=(conversation.id,)), Signal(event, to_user=who.user_id)
-        tx.signal(everyone if is_shown else oneself)
+            listener(tx, readings)
+        move_cursors(tx, readings)
+        for reading in readings:
+            reading.call.outcome = Ok()
 
     @read(ListReceipts, route=Route("GET", "/messages/{message_id}/receipts"))
     def receipts(self, query: Query, request: ListReceipts) -> ReceiptList:
@@ -247,23 +201,6 @@ class Receipts(Feature):
             participants.update().where(_is(tx.actor.participant)).values(shares_reads=request.read_receipts)
         )
         return Ok()
-
-
-def _require_target(
-    tx: Transaction, conversation: LockedConversation, membership: Membership, message_id: int
-) -> Any | None:
-    """`id` and `seq` of the message that is meant, the last one for one beyond it; None where there is none to read.
-
-    Raises NotFound.
-    """
-    m = messages.c
-    here = sa.select(m.id, m.seq).where(m.conversation_id == conversation.id, m.seq > membership.joined_seq)
-    target = tx.connection.execute(here.where(m.id == message_id)).first()
-    if target is None:
-        target = tx.connection.execute(here.order_by(m.seq.desc()).limit(1)).first()
-        if target is not None and message_id < target.id:
-            raise NotFound("There is no such message in this conversation.")
-    return target
 
 
 def _shares_reads(connection: sa.Connection, who: Participant) -> bool:

@@ -1,0 +1,65 @@
+"""The statements that reach a database."""
+
+import gc
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pymysql
+import sqlalchemy as sa
+
+OF_TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET ", "SHOW ")
+OF_THE_NODE = (
+    "SELECT conversations.id, conversations.last_seq, deferred_progress.seq AS done",
+    "SELECT GROUP_CONCAT(JSON_ARRAY(id, last_seq)) FROM conversations WHERE changed_ms",
+    "SELECT CAST(",
+    "SELECT presence_nodes",
+    "SELECT anon_N.node_id",
+    "UPDATE presence_nodes",
+)
+"""How those begin that a node has by itself now and then."""
+
+
+@contextmanager
+def counted(besides: tuple[str, ...] = ()) -> Iterator[list[str]]:
+    """All that are run inside, in any database, with N for each number; but not those of transactions, nor `besides`.
+
+    Seen at the drivers, since not all of them pass through SQLAlchemy.
+    """
+    statements: list[str] = []
+
+    def note(sql: str) -> None:
+        for one in sql.split(";"):
+            statement = " ".join(re.sub(r"\d+", "N", one).split())
+            if statement and not statement.startswith((*OF_TRANSACTIONS, *besides)):
+                statements.append(statement)
+
+    ask = pymysql.connections.Connection._execute_command  # type: ignore[attr-defined]
+
+    def noted(connection: Any, command: int, sql: str | bytes) -> None:
+        note(sql if isinstance(sql, str) else sql.decode())
+        ask(connection, command, sql)
+
+    def watch(connection: Any, _record: object = None) -> None:
+        if isinstance(connection, sqlite3.Connection):
+            with suppress(sqlite3.ProgrammingError):  # it is closed
+                connection.set_trace_callback(note)
+
+    sa.event.listen(sa.Engine, "connect", watch)
+    for each in _files():
+        watch(each)
+    pymysql.connections.Connection._execute_command = noted  # type: ignore[attr-defined]
+    try:
+        yield statements
+    finally:
+        pymysql.connections.Connection._execute_command = ask  # type: ignore[attr-defined]
+        sa.event.remove(sa.Engine, "connect", watch)
+        for each in _files():
+            with suppress(sqlite3.ProgrammingError):
+                each.set_trace_callback(None)
+
+
+def _files() -> list[sqlite3.Connection]:
+    return [each for each in gc.get_objects() if isinstance(each, sqlite3.Connection)]
