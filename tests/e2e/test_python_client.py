@@ -16,6 +16,7 @@ from aiohttp import web
 
 from bihak.client import (
     Client,
+    ConversationCreated,
     Disconnected,
     Forbidden,
     InvalidToken,
@@ -48,6 +49,8 @@ class Listener:
 
     def __init__(self, client: Client) -> None:
         self.heard: defaultdict[int, list[NewMessage]] = defaultdict(list)
+        self._known: set[int] = set()
+        """Conversations that it was told of."""
         self._client = client
         self._arrived = asyncio.Condition()
         self._task = asyncio.create_task(self._listen())
@@ -55,10 +58,16 @@ class Listener:
     async def _listen(self) -> None:
         async for event in self._client:
             assert not isinstance(event, Resync | Trouble), event
-            if isinstance(event, NewMessage):
-                async with self._arrived:
+            async with self._arrived:
+                if isinstance(event, NewMessage):
                     self.heard[event.conversation_id].append(event)
-                    self._arrived.notify_all()
+                elif isinstance(event, ConversationCreated):
+                    self._known.add(event.conversation_id)
+                self._arrived.notify_all()
+
+    async def until_it_knows(self, *conversation_ids: int) -> None:
+        async with self._arrived:
+            await self._arrived.wait_for(lambda: self._known.issuperset(conversation_ids))
 
     async def until(self, count: int) -> None:
         async with self._arrived:
@@ -80,6 +89,10 @@ async def test_over_kills_and_cuts_nothing_is_lost_doubled_or_out_of_order(start
         direct = (await ann.create_conversation("direct", ["user_2"])).conversation_id
         team = (await ann.create_conversation("team", ["user_2"], "Both")).conversation_id
         listeners = [Listener(ann), Listener(bob)]
+        async with asyncio.timeout(60):
+            # Who is told of one when they come back hears what is said from then on: what was before is its history.
+            for listener in listeners:
+                await listener.until_it_knows(direct, team)
 
         async def talk(client: Client) -> None:
             for number in range(SENT_BY_EACH):
@@ -98,9 +111,9 @@ async def test_over_kills_and_cuts_nothing_is_lost_doubled_or_out_of_order(start
         async with asyncio.timeout(60):
             await asyncio.gather(talk(ann), talk(bob), break_things())
             await asyncio.gather(ann.all_sent(), bob.all_sent())
+            assert ann.unsent() == bob.unsent() == []
             for listener in listeners:
                 await listener.until(2 * SENT_BY_EACH)
-        assert ann.unsent() == bob.unsent() == []
         for listener in listeners:
             assert sum(map(len, listener.heard.values())) == 2 * SENT_BY_EACH
         for conversation_id in (direct, team):

@@ -12,8 +12,9 @@ BEGIN_WITHIN_S = 10.0
 """Until the first look at a connection."""
 LOOK_EVERY_S = 1.0
 AT_ONCE = 100
-"""Looks before the others get a turn of the event loop: whoever came in a rush is due, and asked, in one."""
+"""Looks before the event loop gets a turn: those who came in the same second are all due in the same second."""
 GO_ON_AFTER_S = 0.01
+"""Until the next ones; the pongs to the pings come meanwhile."""
 
 
 class Watched(Protocol):
