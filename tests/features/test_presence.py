@@ -6,7 +6,7 @@ import pytest
 import sqlalchemy as sa
 
 from bihak.core.identity import Actor
-from bihak.features import presence
+from bihak.features import audience, presence
 from bihak.features.presence import AWAY_AFTER_S, OFFLINE_AFTER_S, STEADY_AFTER_S, leases
 from bihak.features.presence.leases import RENEW_EVERY_S, STALE_AFTER_MS
 from bihak.features.presence.wire import SavePresence, SetStatus
@@ -257,7 +257,7 @@ async def test_statuses_are_answered_in_the_order_asked_and_with_last_seen(clust
 
 
 async def test_a_large_conversation_is_not_told_but_answers(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leases, "MAX_BROADCAST", 2)
+    monkeypatch.setattr(audience, "MOST_TOLD", 2)
     bob = await cluster.connect("user_2", 1)
     await cluster.found(bob, "user_1", "user_3")
     alice = await cluster.connect("user_1", 0)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bihak.features import audience
 from tests.harness import Cluster, Device, everyone
 
 
@@ -208,6 +209,28 @@ async def test_whoever_keeps_reads_private_is_told_of_only_on_their_own_devices(
     await bob.do("mark_read", conversation_id=cid, message_id=ids[2])
     assert (await alice.expect("message_read"))["message_id"] == ids[2]
     assert await who_read(alice, ids[0]) == [("user_2", ids[2])]
+
+
+async def test_in_a_large_conversation_only_ones_own_devices_hear_what_one_reads(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audience, "MOST_TOLD", 2)
+    alice, bob, small, small_ids = await three_messages(cluster)
+    bobs_other = await cluster.connect("user_2", 0)
+    large = await cluster.found(alice, "user_2", "user_3")
+    message_id = (await alice.do("message", conversation_id=large, content="all of you"))["message_id"]
+    await cluster.settle()
+    with cluster.one_batch(1):
+        bob.send("mark_read", conversation_id=large, message_id=message_id)
+        bob.send("mark_read", conversation_id=small, message_id=small_ids[0])
+    await cluster.settle()
+    assert [heard["conversation_id"] for heard in alice.heard("message_read")] == [small]
+    for device in (bob, bobs_other):
+        assert {heard["conversation_id"] for heard in device.heard("message_read")} == {large, small}
+    (receipt,) = (await alice.do("receipts", message_id=message_id))["receipts"]
+    assert receipt["user_id"] == "user_2", "whoever asks is told"
+    members = (await alice.do("get_conversation", conversation_id=large))["conversation"]["participants"]
+    assert message_id in [each["last_read_message_id"] for each in members if each["user_id"] == "user_2"]
 
 
 async def test_whoever_came_after_a_message_has_not_read_it(cluster: Cluster) -> None:

@@ -19,6 +19,7 @@ from bihak.core.node import Node
 from bihak.core.session import Session
 from bihak.core.transaction import Transaction
 from bihak.errors import ChatError
+from bihak.features.audience import small_conversations
 from bihak.features.messages import Ok
 from bihak.features.participants import among, parse_people
 from bihak.features.presence.here import Here
@@ -39,7 +40,6 @@ from bihak.features.presence.leases import (
     presence_leases,
     presence_nodes,
     shared_conversations,
-    small_conversations,
     status_row,
     write_statuses,
 )
@@ -230,7 +230,7 @@ class Presence(Feature):
             rows.append(status_row(who, status, now_ms, seen_ms, appears_offline=hidden))
             if shown != (old.shown if old is not None else "offline"):
                 telling.append((call, shown))
-        small = small_conversations(tx.connection, [cid for call, _ in telling for cid in call.request.conversations])
+        small = small_conversations(tx.connection, (cid for call, _ in telling for cid in call.request.conversations))
         write_statuses(tx, rows)
         for call, shown in telling:
             conversations = tuple(cid for cid in call.request.conversations if cid in small)

@@ -6,9 +6,10 @@ from typing import NamedTuple
 import sqlalchemy as sa
 
 from bihak.core.transaction import Transaction
+from bihak.features import audience
 from bihak.features.participants import among, among_literal
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import Dialect, listed, word
+from bihak.storage.dialect import Dialect, word
 from bihak.storage.schema import (
     big,
     conversation_participants,
@@ -22,8 +23,6 @@ from bihak.storage.statement import run, run_texts
 RENEW_EVERY_S = 2.5
 STALE_AFTER_MS = 9_000
 """A node that has not renewed for this long is dead: three renewals were missed."""
-MAX_BROADCAST = 200
-"""Participants of the largest conversation in which a change is told; larger ones answer `get_status`."""
 
 presence_leases = table(
     "presence_leases",
@@ -197,18 +196,8 @@ def shared_conversations(connection: sa.Connection, people: Iterable[Participant
         .where(
             among(p.participant_type, p.participant_id, people),
             p.left_seq.is_(None),
-            conversations.c.member_count <= MAX_BROADCAST,
+            conversations.c.member_count <= audience.MOST_TOLD,
         )
     ):
         shared.setdefault(Participant(kind, number), []).append(cid)
     return shared
-
-
-def small_conversations(connection: sa.Connection, ids: Sequence[int]) -> set[int]:
-    wanted = set(ids)
-    if not wanted:
-        return set()
-    # The large ones are asked for: there are few, and a driver takes longer over a row than over its id in a list.
-    among_them = listed(wanted)
-    large = f"SELECT id FROM conversations WHERE id IN ({among_them}) AND member_count > {MAX_BROADCAST:d}"
-    return wanted - {conversation_id for (conversation_id,) in run(connection, large)}

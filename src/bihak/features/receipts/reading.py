@@ -9,11 +9,12 @@ import sqlalchemy as sa
 from bihak.core.context import Call, Signal
 from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, NotFound
+from bihak.features.audience import is_large
 from bihak.features.messages import places_of
 from bihak.features.participants import among_literal
 from bihak.protocol.envelope import Event, Request
 from bihak.protocol.types import ConversationId, MessageId, Participant, format_time
-from bihak.storage.dialect import word
+from bihak.storage.dialect import listed, word
 from bihak.storage.statement import run, run_texts
 
 
@@ -41,7 +42,10 @@ class Reading(NamedTuple):
 
 
 class MessageRead(Event, tag="message_read", kw_only=True):
-    """Somebody has read a conversation up to a message; the reader's own devices hear it too."""
+    """Somebody has read a conversation up to a message.
+
+    The reader's own devices hear it too; in a large conversation, or if it is private, they alone.
+    """
 
     conversation_id: int
     user_id: str
@@ -108,7 +112,7 @@ def move_cursors(tx: Transaction, readings: Sequence[Reading]) -> None:
             tx.set_membership(reading.conversation_id, reading.who, membership._replace(last_read_seq=reading.seq))
     if not steps:
         return
-    private = _private(tx, {step.who for step in steps})
+    private, large = _private_and_large(tx, steps)
     cursors: dict[tuple[int, Participant], Sequence[object]] = {}
     rows = []
     for step in steps:
@@ -117,7 +121,7 @@ def move_cursors(tx: Transaction, readings: Sequence[Reading]) -> None:
         rows.append((*key, step.seq, step.message_id, tx.now_ms, int(not is_shown)))
         shown = step.message_id if is_shown else None
         cursors[step.conversation_id, who] = (*key, 0, step.seq, step.message_id, shown)
-        step.call.signals.append(_told(step, tx.now_ms, is_shown=is_shown))
+        step.call.signals.append(_told(step, tx.now_ms, to_all=is_shown and step.conversation_id not in large))
     tx.insert_last("message_read_receipts", _STEP, rows)
     # The rows exist, so this only ever updates; as an UPDATE it would be one statement for each.
     keeps = {_SHOWN: f"COALESCE({tx.dialect.incoming(_SHOWN)}, {_CURSORS}.{_SHOWN})"}
@@ -131,7 +135,7 @@ _CURSOR = ("last_read_seq", "last_read_message_id", _SHOWN)
 _STEP = (*_KEY, "seq", "message_id", "read_ms", "is_private")
 
 
-def _told(step: Reading, now_ms: int, *, is_shown: bool) -> Signal:
+def _told(step: Reading, now_ms: int, *, to_all: bool) -> Signal:
     assert step.message_id is not None
     event = MessageRead(
         conversation_id=step.conversation_id,
@@ -141,14 +145,21 @@ def _told(step: Reading, now_ms: int, *, is_shown: bool) -> Signal:
         message_id=step.message_id,
         read_at=format_time(now_ms),
     )
-    if is_shown:
+    if to_all:
         return Signal(event, to_conversations=(step.conversation_id,))
     return Signal(event, to_user=step.who.user_id)
 
 
-def _private(tx: Transaction, people: Iterable[Participant]) -> set[Participant]:
-    """Those of them who keep from the others what they have read."""
-    packed = tx.dialect.packed(("p.participant_type", "p.participant_id"))
-    these = f"NOT p.shares_reads AND {among_literal('p', people)}"
-    rows = run_texts(tx.connection, f"SELECT {packed} FROM participants p WHERE {these}")
-    return {Participant(kind, int(number)) for kind, number in map(tx.dialect.unpack, rows)}
+def _private_and_large(tx: Transaction, steps: Iterable[Reading]) -> tuple[set[Participant], set[int]]:
+    """Those who keep from the others what they have read, and the conversations in which nobody else is told."""
+    people = among_literal("p", {step.who for step in steps})
+    ids = listed({step.conversation_id for step in steps})
+    person, place = tx.dialect.packed(("p.participant_type", "p.participant_id")), tx.dialect.packed(("'-'", "c.id"))
+    rows = run_texts(
+        tx.connection,
+        f"SELECT {person} FROM participants p WHERE NOT p.shares_reads AND {people} UNION ALL "
+        f"SELECT {place} FROM conversations c WHERE c.id IN ({ids}) AND {is_large('c')}",
+    )
+    found = [(kind, int(number)) for kind, number in map(tx.dialect.unpack, rows)]
+    private = {Participant(kind, number) for kind, number in found if kind != "-"}
+    return private, {number for kind, number in found if kind == "-"}
