@@ -42,6 +42,7 @@ from bihak.storage.mysql import open_mysql
 from bihak.storage.schema import id_blocks, metadata
 from bihak.storage.sqlite import _engine as sqlite_engine
 from bihak.storage.sqlite import open_sqlite
+from bihak.tasks import EARLY_S
 from bihak.transports.auth import TrustedAuthenticator
 
 Frame = dict[str, Any]
@@ -537,7 +538,7 @@ class Cluster:
     async def sweep(self) -> None:
         """Lets the sweep of every node come round, and what it finds be delivered."""
         await self.settle()
-        await self.clock.advance(EVERY_S)
+        await self.clock.advance(EVERY_S + EARLY_S)
         await self.settle()
 
     async def stored(self, sql: str, **parameters: Any) -> list[tuple[Any, ...]]:

@@ -11,12 +11,13 @@ import sqlalchemy as sa
 
 OF_TRANSACTIONS = ("BEGIN", "COMMIT", "ROLLBACK", "SAVEPOINT", "RELEASE", "SET ", "SHOW ")
 OF_THE_NODE = (
-    "SELECT conversations.id, conversations.last_seq, deferred_progress.seq AS done",
     "SELECT GROUP_CONCAT(JSON_ARRAY(id, last_seq)) FROM conversations WHERE changed_ms",
     "SELECT CAST(",
-    "SELECT presence_nodes",
-    "SELECT anon_N.node_id",
-    "UPDATE presence_nodes",
+    "SELECT JSON_ARRAY('', N, NULL,",
+    "SELECT node_id FROM presence_nodes",
+    "SELECT c.id, c.last_seq FROM conversations c LEFT JOIN deferred_progress",
+    "SELECT CONCAT_WS(' ', c.id, c.last_seq) FROM conversations c LEFT JOIN deferred_progress",
+    "INSERT INTO presence_nodes",
 )
 """How those begin that a node has by itself now and then."""
 

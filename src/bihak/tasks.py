@@ -1,4 +1,4 @@
-"""Ending tasks."""
+"""What is done again and again by the clock, and ending tasks."""
 
 import asyncio
 from collections.abc import Iterable
@@ -10,6 +10,24 @@ log = structlog.stdlib.get_logger("bihak")
 
 AGAIN_AFTER_S = 0.5
 MOST_TIMES = 10
+BEAT_S = 1.0
+EARLY_S = 0.05
+"""A timer may fire so much before its time."""
+
+
+def until_beat(period_s: float) -> float:
+    """Seconds until about `period_s` from now, at a whole second by the event loop's clock: at most `EARLY_S` more.
+
+    What several tasks do every second or two they do at the same moment then. Where there is little to do, waking up is
+    most of what it costs.
+    """
+    beat_s, now = min(BEAT_S, period_s), asyncio.get_running_loop().time()
+    return (now + period_s + EARLY_S) // beat_s * beat_s - now
+
+
+async def beat(period_s: float) -> None:
+    """Sleeps until then."""
+    await asyncio.sleep(until_beat(period_s))
 
 
 async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -7,12 +7,13 @@ import pytest_asyncio
 from bihak.errors import CloseCode
 from bihak.features.sync import TOKEN_GRACE_S
 from bihak.protocol.types import Participant
+from bihak.tasks import EARLY_S
 from bihak.transports.auth import TokenAuthenticator, make_token
 from tests.harness import Cluster, Device, Place, running_cluster
 
 SECRET = "a-secret-of-the-platform-of-32-bytes"
 VALID_S = 600
-CHECK_S = 1.0
+CHECK_S = 1.0 + EARLY_S
 
 
 class Hands:

@@ -3,6 +3,7 @@
 from bihak.core.identity import Actor, Identity
 from bihak.features.participants import WATCH_EVERY_S, Participants, SaveParticipant
 from bihak.protocol.types import Participant
+from bihak.tasks import EARLY_S
 from tests.harness import Cluster
 
 
@@ -11,7 +12,7 @@ async def test_a_changed_name_is_in_the_next_live_event_on_every_node(cluster: C
     cid = await cluster.found(alice, "user_2")
     await cluster.nodes[1].call(SaveParticipant(participant=Participant("user", 1), name="Alice the Second"))
     await cluster.settle()
-    await cluster.clock.advance(WATCH_EVERY_S * 1.1)
+    await cluster.clock.advance(WATCH_EVERY_S + EARLY_S)
     await cluster.settle()
     assert alice.session.actor == Actor(Participant("user", 1), "Alice the Second")
     await alice.do("message", conversation_id=cid, content="It is me")
@@ -30,6 +31,6 @@ async def test_a_name_that_comes_while_somebody_signs_in_for_the_first_time_is_t
     participants = cluster.nodes[0].feature(Participants)
     await participants.save_told(Identity(Participant("user", 1)))
     assert await cluster.stored("SELECT name FROM participants") == [("Alice",)]
-    await cluster.clock.advance(WATCH_EVERY_S * 1.1)
+    await cluster.clock.advance(WATCH_EVERY_S + EARLY_S)
     await cluster.settle()
     assert alice.session.actor == Actor(Participant("user", 1), "Alice")

@@ -10,6 +10,7 @@ import pytest
 from bihak.core.node import NodeOptions
 from bihak.features.messages import NewMessage
 from bihak.features.notifications import NOTIFY_AFTER_S, Notify, news
+from bihak.tasks import EARLY_S
 from tests.harness import Cluster, Device, Frame, Place, running_cluster
 
 
@@ -344,7 +345,7 @@ async def test_what_was_read_long_ago_is_forgotten_and_what_is_unread_is_not(pla
             f"UPDATE notifications SET created_ms = created_ms - {days * 86_400_000 + 1000:d}, "
             f"read_ms = read_ms - {days * 86_400_000 + 1000:d} WHERE kind = 'message'"
         )
-    await cluster.clock.advance(NodeOptions().periods_s["notifications"])
+    await cluster.clock.advance(NodeOptions().periods_s["notifications"] + EARLY_S)
     await later(cluster)
     assert [
         n["conversation_id"] for n in (await bob.do("notifications"))["notifications"] if n["kind"] == "message"

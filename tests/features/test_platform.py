@@ -9,6 +9,7 @@ from bihak.errors import CloseCode
 from bihak.features.participants import WATCH_EVERY_S
 from bihak.features.platform import Platform, PostSystemMessage, Revoked, RevokeSessions
 from bihak.protocol.types import Participant
+from bihak.tasks import EARLY_S
 from bihak.transports.auth import TokenAuthenticator, make_token
 from tests.harness import Cluster, Device, Place, running_cluster
 
@@ -56,14 +57,14 @@ async def test_a_session_whose_token_is_newer_stays(by_token: Cluster) -> None:
 
 async def test_a_revocation_whose_signal_was_lost_ends_sessions_within_a_second(by_token: Cluster) -> None:
     device = await sign_in(by_token, 1)
-    await by_token.clock.advance(WATCH_EVERY_S)
+    await by_token.clock.advance(WATCH_EVERY_S + EARLY_S)
     await by_token.settle()
     for plane in by_token.planes:
         plane.misbehave(drop=1.0, topics="p")
     await revoke(by_token)
     await by_token.settle()
     assert device.tape.closed is None
-    await by_token.clock.advance(WATCH_EVERY_S)
+    await by_token.clock.advance(WATCH_EVERY_S + EARLY_S)
     await by_token.settle()
     assert device.tape.closed == (CloseCode.REVOKED, "session revoked")
 

@@ -1,6 +1,7 @@
 """Who is online, by the count of their connections."""
 
 import asyncio
+from functools import partial
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +12,7 @@ from bihak.features.presence import AWAY_AFTER_S, OFFLINE_AFTER_S, STEADY_AFTER_
 from bihak.features.presence.leases import RENEW_EVERY_S, STALE_AFTER_MS
 from bihak.features.presence.wire import SavePresence, SetStatus
 from bihak.protocol.types import Participant, format_time
+from bihak.tasks import EARLY_S
 from tests.harness import Cluster, Device, Place
 
 
@@ -275,7 +277,7 @@ async def time_passes(cluster: Cluster, seconds: float) -> None:
     for table in ("presence_nodes", "presence_leases"):
         await cluster.write(f"UPDATE {table} SET renewed_ms = renewed_ms - {ms:d}")
     for _ in range(int(seconds / RENEW_EVERY_S) + 1):
-        await cluster.clock.advance(RENEW_EVERY_S)
+        await cluster.clock.advance(RENEW_EVERY_S + EARLY_S)
         await cluster.settle()
 
 
@@ -294,6 +296,20 @@ async def test_a_dead_nodes_people_go_offline_but_for_those_with_a_device_elsewh
     assert await shown(bob, "user_1") == "offline"
     assert statuses(bob, "user_3") == ["online"]
     assert await cluster.stored("SELECT COUNT(*) FROM presence_nodes") == [(1,)]
+
+
+async def test_a_node_is_dead_that_has_not_renewed_or_left_nothing_but_leases(cluster: Cluster) -> None:
+    lives, silent, forgotten, idle = 1, 2, 3, 4
+    now_ms = 1_000_000_000
+    for node_id, ago_ms in ((lives, STALE_AFTER_MS - 1), (silent, STALE_AFTER_MS + 1), (idle, 0)):
+        await cluster.write(f"INSERT INTO presence_nodes (node_id, renewed_ms) VALUES ({node_id}, {now_ms - ago_ms})")
+    for number, node_id in enumerate((lives, silent, forgotten, forgotten), 1):
+        await cluster.write(
+            "INSERT INTO presence_leases (participant_type, participant_id, node_id, status, renewed_ms) "
+            f"VALUES ('user', {number}, {node_id}, 'online', 1)"
+        )
+    found = await cluster.nodes[0].readers.run(partial(leases.dead_nodes, now_ms=now_ms))
+    assert sorted(found) == [silent, forgotten]
 
 
 async def signed_in_long_ago(cluster: Cluster) -> int:
@@ -344,7 +360,7 @@ async def test_a_node_that_was_taken_to_be_dead_says_again_who_is_there(cluster:
     await cluster.write("DELETE FROM presence_leases")
     await cluster.write("DELETE FROM presence_nodes")
     await cluster.write("UPDATE user_online_status SET status = 'offline'")
-    await cluster.clock.advance(RENEW_EVERY_S)
+    await cluster.clock.advance(RENEW_EVERY_S + EARLY_S)
     await cluster.settle()  # it is told, and only then writes
     assert await shown(bob, "user_1") == "online"
 

@@ -1,4 +1,4 @@
-"""Tasks are brought to an end, whatever they do with a CancelledError."""
+"""Tasks wake up together, and are brought to an end, whatever they do with a CancelledError."""
 
 import asyncio
 
@@ -42,3 +42,20 @@ async def test_what_one_raises_as_it_ends_is_dropped_and_nothing_is_waited_for_w
     await asyncio.sleep(0)
     await tasks.end([failed])
     await tasks.end([])
+
+
+@pytest.mark.parametrize("period_s", [0.5, 1.0, 2.0, 3600.0])
+@pytest.mark.parametrize("now", [7.0, 7.001, 7.4, 7.93, 7.97, 7.9999])
+async def test_all_wake_up_at_the_same_moment_and_none_twice(
+    monkeypatch: pytest.MonkeyPatch, period_s: float, now: float
+) -> None:
+    loop = asyncio.get_running_loop()
+    monkeypatch.setattr(loop, "time", lambda: now)
+    first = tasks.until_beat(period_s)
+    assert period_s - 1.0 < first <= period_s + tasks.EARLY_S
+    assert first > 0.01
+    beat = now + first
+    assert beat % min(1.0, period_s) == pytest.approx(0.0, abs=1e-6)
+    for early_s in (0.0, 0.001):
+        monkeypatch.setattr(loop, "time", lambda at=beat - early_s: at)
+        assert tasks.until_beat(period_s) == pytest.approx(period_s + early_s)

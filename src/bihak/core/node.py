@@ -226,7 +226,7 @@ class Node:
 
         async def run() -> None:
             while True:
-                await asyncio.sleep(self.options.periods_s[task])
+                await tasks.beat(self.options.periods_s[task])
                 try:
                     removed = last = await self.call(request)
                     while last and until_none:

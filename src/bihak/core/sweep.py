@@ -17,6 +17,7 @@ from bihak.errors import ChatError
 from bihak.storage.dialect import Database
 from bihak.storage.readers import Readers
 from bihak.storage.statement import run_packed
+from bihak.tasks import until_beat
 
 log = structlog.stdlib.get_logger("bihak.sweep")
 
@@ -51,7 +52,8 @@ class Sweep:
         last = clock()
         while True:
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(EVERY_S if self._backplane.is_connected else EVERY_WITHOUT_BACKPLANE_S):
+                every_s = EVERY_S if self._backplane.is_connected else EVERY_WITHOUT_BACKPLANE_S
+                async with asyncio.timeout(until_beat(every_s)):
                     await self._hurry.wait()
             if not self._hub.participants:
                 last = clock()
@@ -75,7 +77,7 @@ class Sweep:
 
     async def _compare_recent(self, window_ms: int) -> None:
         """What changed within that time: the rooms there are, and those that there should be."""
-        recent = await self._readers.run(partial(self._recent, window_ms=window_ms))
+        recent = await self._readers.run_shared(partial(self._recent, window_ms=window_ms))
         self._hub.compare_heads(recent)
         unknown = [conversation_id for conversation_id, _ in recent if conversation_id not in self._hub.rooms]
         for at in range(0, len(unknown), ROOMS_AT_ONCE):

@@ -1,6 +1,5 @@
 """People: who they are, as the platform tells, and whose tokens it has revoked."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -19,6 +18,7 @@ from bihak.storage.dialect import listed, word, word_literal
 from bihak.storage.readers import GroupedRead
 from bihak.storage.schema import big, participant_type, participants, table
 from bihak.storage.statement import run_packed
+from bihak.tasks import beat
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -121,7 +121,8 @@ class Participants(Feature):
                 if seen_ms is None:
                     seen_ms = await self._node.readers.run(self._node.clock_ms)
                 if self._node.hub.participants:
-                    seen_ms, renamed, revoked = await self._node.readers.run(_recent_changes(self._node, seen_ms))
+                    changes = _recent_changes(self._node, seen_ms)
+                    seen_ms, renamed, revoked = await self._node.readers.run_shared(changes)
                     for who, name in renamed:
                         self._rename(who, name)
                     for who, before_ms in revoked:
@@ -130,7 +131,7 @@ class Participants(Feature):
                     seen_ms = None
             except ChatError as error:
                 log.debug("watch for what the platform tells failed", error=error.message)
-            await asyncio.sleep(WATCH_EVERY_S)
+            await beat(WATCH_EVERY_S)
 
     def _rename(self, who: Participant, name: str) -> None:
         for session in self._node.hub.participants.get(who.user_id, ()):
@@ -138,7 +139,6 @@ class Participants(Feature):
                 session.actor = _actor(who, name)
 
 
-_names = msgspec.json.Decoder(list[tuple[str, int, str]])
 Changes = tuple[int, list[tuple[Participant, str]], list[tuple[Participant, int]]]
 
 
@@ -146,25 +146,32 @@ def _recent_changes(node: Node, seen_ms: int) -> Callable[[sa.Connection], Chang
     """Reads the database's clock, and who was named anew, and revoked, since shortly before `seen_ms`."""
 
     def read(connection: sa.Connection) -> Changes:
-        r = session_revocations.c
-        now_ms, since_ms = node.clock_ms(connection), seen_ms - WATCH_BACK_MS
-        # Few rows, since a crowd of new people may have come; of those, too, somebody may be here under another name.
-        renamed = run_packed(
-            connection,
-            "SELECT GROUP_CONCAT(JSON_ARRAY(participant_type, participant_id, name)) FROM participants "
-            f"WHERE updated_ms > {since_ms:d} GROUP BY participant_id >> 7",
-            _names,
-        )
-        revoked = connection.execute(
-            sa.select(r.participant_type, r.participant_id, r.revoked_before_ms).where(r.revoked_before_ms > since_ms)
-        )
-        return (
-            now_ms,
-            [(Participant(kind, number), name) for kind, number, name in renamed],
-            [(Participant(kind, number), before_ms) for kind, number, before_ms in revoked],
-        )
+        sql = _CHANGES.format(clock_ms=node.database.dialect.clock_ms, since_ms=seen_ms - WATCH_BACK_MS)
+        now_ms = 0
+        renamed, revoked = [], []
+        for kind, number, name, ms in run_packed(connection, sql, _changes):
+            if name is not None:
+                renamed.append((Participant(kind, number), name))
+            elif number:
+                revoked.append((Participant(kind, number), ms))
+            else:
+                now_ms = ms
+        return now_ms, renamed, revoked
 
     return read
+
+
+# Few rows, since a crowd of new people may have come; of those, too, somebody may be here under another name.
+_CHANGES = """
+    SELECT JSON_ARRAY('', 0, NULL, {clock_ms})
+    UNION ALL
+    SELECT GROUP_CONCAT(JSON_ARRAY(participant_type, participant_id, name, 0))
+    FROM participants WHERE updated_ms > {since_ms:d} GROUP BY participant_id >> 7
+    UNION ALL
+    SELECT GROUP_CONCAT(JSON_ARRAY(participant_type, participant_id, NULL, revoked_before_ms))
+    FROM session_revocations WHERE revoked_before_ms > {since_ms:d} GROUP BY participant_id >> 7
+"""
+_changes = msgspec.json.Decoder(list[tuple[str, int, str | None, int]])
 
 
 def _actor(who: Participant, name: str) -> Actor:

@@ -24,6 +24,7 @@ from bihak.protocol.envelope import Reply, Request, encode, error_reply
 from bihak.protocol.frames import text_frame
 from bihak.protocol.types import ConversationId, Participant, Seq
 from bihak.storage.schema import conversation_participants
+from bihak.tasks import beat
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -184,7 +185,7 @@ class Sync(Feature):
 
     async def _expire_tokens(self) -> None:
         while True:
-            await asyncio.sleep(self._node.options.periods_s["sessions"])
+            await beat(self._node.options.periods_s["sessions"])
             now = self._node.wall_clock()
             removed = 0
             for session in self._expiries.take(now):

@@ -7,6 +7,7 @@ as reading is: so a row is never made for what was just read.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Annotated, Any
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from bihak.core.node import Node
 from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, NotFound
 from bihak.features.backlog import AtOnce, Backlog, Due
-from bihak.features.deferred import Progress, deferred_progress
+from bihak.features.deferred import Progress
 from bihak.features.messages import Messages, Ok
 from bihak.features.notifications.deletions import take_back
 from bihak.features.notifications.news import MAX_SEQS, NEWS, RECENT_MS, Span, drafts_of, read_news
@@ -37,7 +38,9 @@ from bihak.features.notifications.rows import (
 from bihak.features.receipts import Receipts
 from bihak.protocol.envelope import DurableEvent, Reply, Request
 from bihak.protocol.types import Id
-from bihak.storage.schema import conversations
+from bihak.storage.dialect import word_literal
+from bihak.storage.statement import run_texts
+from bihak.tasks import beat
 
 __all__ = ["NOTIFY_AFTER_S", "Notification", "Notifications", "NotificationsRead", "Notified", "Notify"]
 
@@ -150,22 +153,28 @@ class Notifications(Feature):
 
     async def _look_for_new_conversations(self) -> None:
         """One indexed query every two seconds: no event tells of a new conversation. At start, also what was left."""
-        c, done = conversations.c, deferred_progress.c.seq
-        now_ms: sa.ColumnElement[int] = sa.literal_column(self._node.database.dialect.statement_ms, sa.BigInteger)
-        recent = self._progress.select().where(
-            c.changed_ms > now_ms - RECENT_MS, sa.or_(done.is_(None), done < c.last_seq)
-        )
-        new = self._progress.select().where(c.changed_ms > now_ms - NEW_WITHIN_MS, c.last_seq == 0, done.is_(None))
-        query = recent
+        within_ms: int | None = RECENT_MS
         while True:
             try:
-                rows = await self._node.readers.run(_Rows(query))
+                rows = await self._node.readers.run_shared(partial(self._untold, within_ms=within_ms))
             except ChatError:
-                query = recent  # what happened meanwhile may be out of the other's sight
+                within_ms = RECENT_MS  # what happened meanwhile may be out of the other's sight
             else:
-                query = new
-                self._backlog.add((row.id, row.last_seq) for row in rows)
-            await asyncio.sleep(NOTIFY_AFTER_S)
+                within_ms = None
+                self._backlog.add(rows)
+            await beat(NOTIFY_AFTER_S)
+
+    def _untold(self, connection: sa.Connection, within_ms: int | None) -> Sequence[tuple[int, int]]:
+        """Conversations that changed lately and have something to tell, with their heads; None: the new ones."""
+        dialect = self._node.database.dialect
+        what = "c.last_seq = 0 AND d.seq IS NULL" if within_ms is None else "(d.seq IS NULL OR d.seq < c.last_seq)"
+        rows = run_texts(
+            connection,
+            f"SELECT {dialect.packed(('c.id', 'c.last_seq'))} FROM conversations c LEFT JOIN deferred_progress d "
+            f"ON d.task = {word_literal(self._progress.task)} AND d.conversation_id = c.id "
+            f"WHERE c.changed_ms > {dialect.statement_ms} - {within_ms or NEW_WITHIN_MS:d} AND {what}",
+        )
+        return [(int(cid), int(seq)) for cid, seq in map(dialect.unpack, rows)]
 
     @write_many(Notify, internal=True)
     def notify(self, tx: Transaction, calls: Sequence[Call[Notify]]) -> None:
@@ -205,13 +214,3 @@ class Notifications(Feature):
         if ids:
             tx.connection.execute(notifications.delete().where(n.id.in_(ids)))
         return len(ids)
-
-
-class _Rows:
-    """Reads all rows of a query that is bounded."""
-
-    def __init__(self, query: sa.Select[Any]) -> None:
-        self._query = query
-
-    def __call__(self, connection: sa.Connection) -> Sequence[Any]:
-        return connection.execute(self._query).all()

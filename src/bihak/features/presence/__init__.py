@@ -39,6 +39,7 @@ from bihak.features.presence.leases import (
     note_seen,
     presence_leases,
     presence_nodes,
+    renew_node,
     shared_conversations,
     status_row,
     write_statuses,
@@ -58,6 +59,7 @@ from bihak.features.presence.wire import (
 )
 from bihak.protocol.types import Participant, format_time
 from bihak.storage.schema import user_online_status
+from bihak.tasks import beat
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -246,22 +248,18 @@ class Presence(Feature):
     @write(RenewPresence, internal=True)
     def renew(self, tx: Transaction, request: RenewPresence) -> bool:
         """One row, however many are here. False if the node is new, or the others took it to be dead."""
-        is_known = self._renew(tx)
-        if not is_known:
-            row = {"node_id": self._node_id, "renewed_ms": tx.read_clock()}
-            tx.connection.execute(presence_nodes.insert().values(**row))
-        return is_known
-
-    def _renew(self, tx: Transaction) -> bool:
-        mine = presence_nodes.update().where(presence_nodes.c.node_id == self._node_id)
-        return bool(tx.connection.execute(mine.values(renewed_ms=tx.read_clock())).rowcount)
+        if renew_node(tx, self._node_id) is not None:
+            return True
+        row = {"node_id": self._node_id, "renewed_ms": tx.read_clock()}
+        tx.connection.execute(presence_nodes.insert().values(**row))
+        return False
 
     @write(LeavePresence, internal=True)
     def leave(self, tx: Transaction, request: LeavePresence) -> None:
         """Where other nodes live, they end its leases after a while; by then whoever has moved to them has others."""
         node, now_ms = presence_nodes.c, tx.read_clock()
         is_mine = node.node_id == self._node_id
-        self._renew(tx)
+        tx.connection.execute(presence_nodes.update().where(is_mine).values(renewed_ms=now_ms))
         others = sa.select(sa.func.count()).where(~is_mine, node.renewed_ms >= now_ms - STALE_AFTER_MS)
         if tx.connection.execute(others).scalar_one():
             note_seen(tx.connection, presence_leases.c.node_id == self._node_id)
@@ -279,9 +277,9 @@ class Presence(Feature):
 
         How many leases; the nodes are forgotten with their last one.
         """
-        if not self._is_steady or not self._renew(tx):
+        now_ms = renew_node(tx, self._node_id) if self._is_steady else None
+        if now_ms is None:
             return 0  # perhaps the database was away for all nodes, or this one was frozen
-        now_ms = tx.read_clock()
         dead = [node_id for node_id in dead_nodes(tx.connection, now_ms) if node_id != self._node_id]
         if not dead:
             return 0
@@ -330,7 +328,7 @@ class Presence(Feature):
     async def _watch(self) -> None:
         """Notices who has fallen silent."""
         while True:
-            await asyncio.sleep(1.0)
+            await beat(1.0)
             now = _now()
             for session in self._silences.take(now):
                 assert session.actor is not None
@@ -357,7 +355,7 @@ class Presence(Feature):
                     steady_since = clock()
                 renewed = clock()
             self._is_steady = renewed - steady_since >= STEADY_AFTER_S
-            await asyncio.sleep(RENEW_EVERY_S)
+            await beat(RENEW_EVERY_S)
 
     def _say_again(self) -> None:
         for here in self._here.values():
