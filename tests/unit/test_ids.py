@@ -1,9 +1,11 @@
 """Ids from blocks: no two processes hand out the same one."""
 
+from collections.abc import Iterator
+
 import pytest
 import sqlalchemy as sa
 
-from bihak.storage.ids import BLOCKS, IdBlocks, IdsExhausted
+from bihak.storage.ids import BLOCKS, LARGEST, LASTS_S, IdBlocks, IdsExhausted
 from tests.harness import Place
 
 BLOCK, LOW_WATER = BLOCKS["messages"]
@@ -85,3 +87,25 @@ def test_two_processes_never_hand_out_the_same_id(place: Place) -> None:
                 ids.refill(connection)
                 taken.append(ids.take("messages"))
         assert len(taken) == len(set(taken))
+
+
+def test_the_faster_ids_are_used_the_more_are_reserved_at_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr("bihak.storage.ids.time.monotonic", lambda: clock[0])
+
+    def reserved(connection: sa.Connection, ids: IdBlocks, after_s: float) -> Iterator[int]:
+        """How many at once, whenever so much time has passed and few were left."""
+        while True:
+            clock[0] += after_s
+            while len(ids._free["messages"]) > LOW_WATER:
+                ids.take("messages")
+            before = next_free(connection)
+            ids.refill(connection)
+            yield next_free(connection) - before
+
+    with place.handles(1)[0].writer_engine.connect() as connection:
+        ids = IdBlocks()
+        fast, slow = reserved(connection, ids, LASTS_S / 2), reserved(connection, ids, LASTS_S * 2)
+        assert [next(fast) for _ in range(6)] == [BLOCK, 2 * BLOCK, 4 * BLOCK, LARGEST, LARGEST, LARGEST]
+        assert [next(slow) for _ in range(2)] == [BLOCK, BLOCK]
+        ids.give_back(connection)

@@ -31,8 +31,8 @@ class Reply(msgspec.Struct, tag_field="type", kw_only=True, omit_defaults=True):
     request_id: str | None = None
 
 
-class Event(msgspec.Struct, tag_field="type", kw_only=True):
-    """Something that happened, in the same bytes for everyone who hears of it."""
+class Event(msgspec.Struct, tag_field="type", kw_only=True, gc=False):
+    """Something that happened, in the same bytes for everyone who hears of it. Nothing in it leads back to it."""
 
 
 class DurableEvent(Event, kw_only=True):

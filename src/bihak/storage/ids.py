@@ -1,6 +1,7 @@
 """Ids from blocks that a process reserves ahead."""
 
 import threading
+import time
 from collections import deque
 from typing import NamedTuple
 
@@ -23,6 +24,10 @@ BLOCKS = {
     "conversations": BlockSize(2000, 1000),
 }
 """As many are left as two batches of requests take, so that hardly anything but one that takes many runs out."""
+LASTS_S = 2.0
+"""A block that is used up sooner is followed by one of twice its size: reserving is a transaction."""
+LARGEST = 32_000
+"""Of those; a crash leaves a gap of so many ids at most."""
 
 
 class IdsExhausted(TransientFault):
@@ -37,7 +42,8 @@ class IdBlocks:
         self._exhausted: set[str] = set()
         self._reserving = threading.Lock()
         self._sizes = {name: size.block for name, size in BLOCKS.items()}
-        """Of the next block: twice the last one as long as that was not enough for one transaction."""
+        """Of the last block: the next one has twice as many if that was not enough for one transaction, or for long."""
+        self._reserved_at = dict.fromkeys(BLOCKS, float("-inf"))
 
     def refill(self, connection: sa.Connection) -> None:
         """Reserves a block where few ids are left, in a transaction of its own.
@@ -55,7 +61,14 @@ class IdBlocks:
 
     def _reserve(self, connection: sa.Connection, name: str) -> None:
         free, size = self._free[name], BLOCKS[name]
-        self._sizes[name] = 2 * self._sizes[name] if name in self._exhausted else size.block
+        now, last = time.monotonic(), self._sizes[name]
+        if name in self._exhausted:
+            self._sizes[name] = 2 * last
+        elif now - self._reserved_at[name] < LASTS_S:
+            self._sizes[name] = max(last, min(2 * last, LARGEST))
+        else:
+            self._sizes[name] = size.block
+        self._reserved_at[name] = now
         count = max(self._sizes[name], 2 * len(free))
         with connection.begin():
             row = id_blocks.c.name == name

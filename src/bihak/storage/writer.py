@@ -4,6 +4,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import Any, Final, Generic, NamedTuple
 
 from bihak.errors import Unavailable
@@ -190,7 +191,8 @@ class Writer(Generic[Job, BatchT]):
         return work.foreground <= FEW or len(self._queue) >= MANY
 
     def _is_quiet(self) -> bool:
-        return len(self._queue) < MANY and sum(map(self._is_foreground, tuple(self._queue))) <= FEW
+        foreground = filter(self._is_foreground, tuple(self._queue))
+        return len(self._queue) < MANY and next(islice(foreground, FEW, None), None) is None
 
     def _is_foreground(self, job: Job) -> bool:
         return BACKGROUND not in self._claims(job)
