@@ -49,8 +49,8 @@ class Listener:
 
     def __init__(self, client: Client) -> None:
         self.heard: defaultdict[int, list[NewMessage]] = defaultdict(list)
-        self._known: set[int] = set()
-        """Conversations that it was told of."""
+        self.met: list[int] = []
+        """Conversations that were new to it."""
         self._client = client
         self._arrived = asyncio.Condition()
         self._task = asyncio.create_task(self._listen())
@@ -62,12 +62,9 @@ class Listener:
                 if isinstance(event, NewMessage):
                     self.heard[event.conversation_id].append(event)
                 elif isinstance(event, ConversationCreated):
-                    self._known.add(event.conversation_id)
+                    assert event.conversation_id not in self.heard
+                    self.met.append(event.conversation_id)
                 self._arrived.notify_all()
-
-    async def until_it_knows(self, *conversation_ids: int) -> None:
-        async with self._arrived:
-            await self._arrived.wait_for(lambda: self._known.issuperset(conversation_ids))
 
     async def until(self, count: int) -> None:
         async with self._arrived:
@@ -89,10 +86,6 @@ async def test_over_kills_and_cuts_nothing_is_lost_doubled_or_out_of_order(start
         direct = (await ann.create_conversation("direct", ["user_2"])).conversation_id
         team = (await ann.create_conversation("team", ["user_2"], "Both")).conversation_id
         listeners = [Listener(ann), Listener(bob)]
-        async with asyncio.timeout(60):
-            # Who is told of one when they come back hears what is said from then on: what was before is its history.
-            for listener in listeners:
-                await listener.until_it_knows(direct, team)
 
         async def talk(client: Client) -> None:
             for number in range(SENT_BY_EACH):
@@ -116,13 +109,46 @@ async def test_over_kills_and_cuts_nothing_is_lost_doubled_or_out_of_order(start
                 await listener.until(2 * SENT_BY_EACH)
         for listener in listeners:
             assert sum(map(len, listener.heard.values())) == 2 * SENT_BY_EACH
-        for conversation_id in (direct, team):
+        for conversation_id in (direct, team):  # which may have been new to them only after they had come back
             seqs = [event.seq for event in listeners[0].heard[conversation_id]]
             assert seqs == list(range(seqs[0], seqs[0] + len(seqs)))
             assert listeners[0].heard[conversation_id] == listeners[1].heard[conversation_id]
             for who in ("user_1", "user_2"):
                 said = [event.content for event in listeners[0].heard[conversation_id] if event.sender == who]
                 assert said == sorted(said)
+    for listener in listeners:
+        await listener.end()
+
+
+async def test_what_happened_since_one_is_in_a_conversation_is_told_also_to_whoever_was_away_meanwhile(
+    demo: ServerProcess,
+) -> None:
+    async with (
+        Proxy(demo.port, random.Random(5)) as proxy,
+        Client(demo.ws_url, participant="user_1") as ann,
+        Client(f"ws://127.0.0.1:{proxy.port}", participant="user_2", timing=HASTY) as bob,
+        Client(f"ws://127.0.0.1:{proxy.port}", participant="user_3", timing=HASTY) as carol,
+    ):
+        listeners = [Listener(bob), Listener(carol)]
+        severed = asyncio.create_task(proxy.sever(2.0))
+        await asyncio.sleep(0)
+        team = (await ann.create_conversation("team", ["user_2"], "New")).conversation_id
+        await ann.send(team, "one")
+        await ann.add_participants(team, ["user_3"])
+        await ann.send(team, "two")
+        await ann.send(team, "three")
+        assert not severed.done()
+        await severed
+        async with asyncio.timeout(30):
+            for listener, count in zip(listeners, (3, 2), strict=True):
+                await listener.until(count)
+        await ann.send(team, "four")
+        async with asyncio.timeout(30):
+            for listener, count in zip(listeners, (4, 3), strict=True):
+                await listener.until(count)
+        assert [event.content for event in listeners[0].heard[team]] == ["one", "two", "three", "four"]
+        assert [event.content for event in listeners[1].heard[team]] == ["two", "three", "four"]
+        assert all(listener.met == [team] for listener in listeners)
     for listener in listeners:
         await listener.end()
 

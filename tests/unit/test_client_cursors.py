@@ -63,7 +63,7 @@ class Wire:
         self.frames.clear()
         self.cursors.disconnected()
         self.frames.append(("signed in", self.head))
-        self.replay(self.cursors.seqs()[CONVERSATION])
+        self.replay((self.cursors.seqs() or {})[CONVERSATION])
         self.frames.append(("resumed", self.head))
 
     def heartbeat(self) -> None:
@@ -145,7 +145,7 @@ def test_what_a_replay_leaves_out_is_not_missing() -> None:
 
 def test_starting_over_may_go_backwards() -> None:
     wire = Wire()
-    wire.cursors.skip_to(CONVERSATION, 50)
+    wire.cursors = Cursors(wire.apply, wire.repair, {CONVERSATION: 50})
     wire.cursors.restart(Head(conversation_id=CONVERSATION, last_seq=3, resync=True))
     wire.cursors.receive(Said(4))
     assert wire.applied == [4]
@@ -155,4 +155,53 @@ def test_a_conversation_that_was_left_does_not_come_back_to_life() -> None:
     wire = Wire()
     wire.cursors.forget(CONVERSATION)
     wire.cursors.replayed(Head(conversation_id=CONVERSATION, last_seq=3))
+    assert wire.cursors.seqs() == {}
+
+
+def met(wire: Wire, last_seq: int) -> Head:
+    """It is new to a client that was here before, and starts over."""
+    wire.head, wire.cursors = last_seq, Cursors(wire.apply, wire.repair)
+    wire.cursors.begin([])
+    return Head(conversation_id=CONVERSATION, last_seq=last_seq)
+
+
+def test_what_was_said_in_a_conversation_before_one_hears_of_it_is_asked_for() -> None:
+    wire = Wire()
+    wire.cursors.meet(met(wire, 3))
+    wire.say()
+    while wire.frames:
+        wire.deliver()
+    assert (wire.applied, wire.repairs) == ([1, 2, 3, 4], 1)
+
+
+def test_nothing_is_asked_for_where_nothing_was_said() -> None:
+    wire = Wire()
+    wire.cursors.meet(met(wire, 0))
+    wire.say()
+    wire.deliver()
+    assert (wire.applied, wire.repairs) == ([1], 0)
+
+
+def test_what_came_while_one_was_away_is_no_part_of_the_resume_that_tells_of_it() -> None:
+    wire = Wire()
+    head = met(wire, 3)
+    wire.cursors.begin([head])
+    wire.cursors.meet(head)
+    wire.cursors.replayed(head)
+    while wire.frames:
+        wire.deliver()
+    assert (wire.applied, wire.repairs) == ([1, 2, 3], 1)
+
+
+def test_what_was_there_when_one_first_came_is_history() -> None:
+    wire = Wire()
+    wire.cursors = Cursors(wire.apply, wire.repair)
+    assert wire.cursors.seqs() is None
+    wire.cursors.begin([Head(conversation_id=CONVERSATION, last_seq=3)])
+    assert (wire.repairs, wire.cursors.seqs()) == (0, {CONVERSATION: 3})
+
+
+def test_whoever_was_here_says_so_even_if_there_was_nothing() -> None:
+    wire = Wire()
+    met(wire, 0)
     assert wire.cursors.seqs() == {}

@@ -31,6 +31,8 @@ class Cursor:
     """The server is sending the events up to here, in order; 0 when it is not."""
     repairing: bool = False
     """Asked for, and no `subscribed` yet."""
+    is_met: bool = False
+    """Asked for because it is new to us; a resume that has just ended did not replay it."""
     held: dict[int, Sequenced] = field(default_factory=dict)
 
 
@@ -49,28 +51,33 @@ class Cursors:
         self._apply = apply
         self._repair = repair
         self._cursors = {conversation_id: Cursor(seq) for conversation_id, seq in (seqs or {}).items()}
+        self._goes_on = bool(seqs)
+        """Whether we were here before, so that what is new has come since."""
 
-    def seqs(self) -> dict[int, int]:
-        """The last seq applied in each conversation: what `auth` takes as `resume`."""
+    def seqs(self) -> dict[int, int] | None:
+        """The last seq applied in each conversation: what `auth` takes as `resume`. None: we were not here before."""
+        if not self._goes_on:
+            return None
         return {conversation_id: cursor.seq for conversation_id, cursor in self._cursors.items()}
 
     def begin(self, heads: Iterable[Head]) -> None:
-        """After `auth_success`. One that is resumed is replayed up to its head; one that is new starts at its head."""
+        """After `auth_success`. What is resumed is replayed up to its head. At first each starts at its head."""
         for head in heads:
             cursor = self._cursors.get(head.conversation_id)
-            if cursor is None:
-                self.skip_to(head.conversation_id, head.last_seq)
-            else:
+            if cursor is not None:
                 cursor.replay_to = head.last_seq
+            elif self._goes_on:
+                self.meet(head)
+            else:
+                self._cursors[head.conversation_id] = Cursor(head.last_seq)
+        self._goes_on = True
 
-    def skip_to(self, conversation_id: int, seq: int) -> None:
-        """Everything up to `seq` is known by other means."""
-        cursor = self._cursors.get(conversation_id)
-        if cursor is None:
-            self._cursors[conversation_id] = Cursor(seq)
-            return
-        cursor.seq = max(cursor.seq, seq)
-        self._drain(conversation_id, cursor)
+    def meet(self, head: Head) -> None:
+        """A conversation that is new to us: asks for what has happened in it, as far as that is for us."""
+        cursor = self._cursors.setdefault(head.conversation_id, Cursor(0))
+        if head.last_seq > cursor.seq:
+            cursor.is_met = True
+            self._ask(head.conversation_id, cursor)
 
     def restart(self, head: Head) -> None:
         """Starts over at `head`, backwards too: a server restored from a backup counts on from what it has."""
@@ -93,25 +100,26 @@ class Cursors:
     def replayed(self, head: Head) -> None:
         """After `resumed`: there is no more of the replay."""
         cursor = self._cursors.get(head.conversation_id)
-        if cursor is None:
+        if cursor is None or cursor.is_met:
             return  # one that was left while we were away is not to come back to life
         # How far the replay goes is not said of one that we are out of again: what came of it is held, and has gaps.
         for seq in (*sorted(seq for seq in cursor.held if seq <= head.last_seq), head.last_seq + 1):
             if self._cursors.get(head.conversation_id) is cursor:
-                self.skip_to(head.conversation_id, seq - 1)
+                cursor.seq = max(cursor.seq, seq - 1)
+                self._drain(head.conversation_id, cursor)
 
     def replaying(self, conversation_id: int, last_seq: int) -> None:
         """After `subscribed`: the events up to `last_seq` follow."""
         cursor = self._cursors.get(conversation_id)
         if cursor is not None:
-            cursor.repairing = False
+            cursor.repairing = cursor.is_met = False
             cursor.replay_to = last_seq
 
     def repair_failed(self, conversation_id: int) -> None:
         """The next event or heartbeat asks again."""
         cursor = self._cursors.get(conversation_id)
         if cursor is not None:
-            cursor.repairing = False
+            cursor.repairing = cursor.is_met = False
 
     def compare(self, heads: Iterable[Head]) -> None:
         """Asks for what these conversations have and we do not."""
@@ -127,7 +135,7 @@ class Cursors:
         """What was held or asked for on the lost connection comes again with the resume."""
         for cursor in self._cursors.values():
             cursor.held.clear()
-            cursor.repairing = False
+            cursor.repairing = cursor.is_met = False
             cursor.replay_to = 0
 
     def _ask(self, conversation_id: int, cursor: Cursor) -> None:

@@ -14,6 +14,7 @@ from bihak.client.events import (
 )
 from bihak.client.faults import Unreadable
 from bihak.client.frames import Label, decode_event, decode_reply
+from bihak.client.objects import Head
 from bihak.client.replies import AuthSuccess, MessageSent, Pong, Resumed, Subscribed
 
 
@@ -69,8 +70,10 @@ class Hearing:
             self.cursors.receive(event)
             return
         if isinstance(event, ConversationCreated):
-            self.cursors.skip_to(event.conversation_id, event.conversation.last_seq)
-        self._tell(event)
+            self._tell(event)  # before what happened in it
+            self.cursors.meet(Head(conversation_id=event.conversation_id, last_seq=event.conversation.last_seq))
+        else:
+            self._tell(event)
 
     def _apply(self, event: Sequenced) -> None:
         assert isinstance(event, DurableEvent | UnknownDurableEvent)

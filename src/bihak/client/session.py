@@ -79,7 +79,7 @@ class Session:
 
     def introduction(self) -> dict[str, Any]:
         """What `auth` tells: from where to go on, and on which device."""
-        return {"resume": self.hearing.cursors.seqs() or None, "device": self._device}
+        return {"resume": self.hearing.cursors.seqs(), "device": self._device}
 
     def welcomed(self, welcome: AuthSuccess) -> None:
         self.hearing.welcomed(welcome)
