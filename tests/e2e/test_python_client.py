@@ -336,6 +336,36 @@ async def test_gaps_are_asked_for_repeats_dropped_and_unknown_events_keep_their_
     assert asked == [("subscribe_conversation", 1, 1)]
 
 
+async def test_what_is_missing_is_asked_for_again_where_the_server_has_no_time() -> None:
+    asked = []
+
+    async def script(number: int, socket: web.WebSocketResponse) -> None:
+        await welcome(socket)
+        await socket.send_json(said(3))
+        request = await socket.receive_json()
+        error = {"type": "error", "code": "rate_limited", "message": "later", "retryable": True, "retry_after": 0.2}
+        asked.append(time.monotonic())
+        await socket.send_json(error | {"request_id": request["request_id"]})
+        request = await socket.receive_json()
+        asked.append(time.monotonic())
+        reply = {"type": "subscribed", "request_id": request["request_id"], "conversation_id": 1, "last_seq": 3}
+        for frame in (reply, said(1), said(2), said(3)):
+            await socket.send_json(frame)
+        async for _ in socket:
+            pass
+
+    async with scripted(script) as url, Client(url, participant="user_1", timing=HASTY) as client:
+        seqs: list[int] = []
+        async with asyncio.timeout(30):
+            async for event in client:
+                if isinstance(event, NewMessage):
+                    seqs.append(event.seq)
+                    if event.seq == 3:
+                        break
+    assert seqs == [1, 2, 3]
+    assert asked[1] - asked[0] >= 0.2
+
+
 async def test_it_comes_back_after_each_kind_of_closing_and_resumes_until_it_is_told_to_resync() -> None:
     codes = [1001, 1011, 1013, 4408, 4429, 1000]
     resumed = []

@@ -17,6 +17,8 @@ from bihak.client.outbox import Outbox, Outgoing, Shelf
 from bihak.client.replies import AuthSuccess, MessageSent, Subscribed
 from bihak.client.typing import Typing
 
+ASK_AGAIN_S = 1.0
+
 
 class Session:
     """Implements Owner. For one event loop."""
@@ -130,8 +132,14 @@ class Session:
             await self.connection.ask(Subscribed, "subscribe_conversation", fields)
         except NotFound:
             self.hearing.cursors.forget(conversation_id)
-        except Fault:
-            self.hearing.cursors.repair_failed(conversation_id)
+        except Disconnected:
+            self.hearing.cursors.repair_failed(conversation_id)  # the resume brings it
+        except Fault as fault:
+            if fault.retryable:
+                await asyncio.sleep(ASK_AGAIN_S if fault.retry_after is None else fault.retry_after)
+                self._repair(conversation_id, after_seq)
+            else:
+                self.hearing.cursors.repair_failed(conversation_id)
 
     def _send_typing(self, command: str, conversation_id: int) -> None:
         self.connection.spawn(self._say(command, conversation_id))
