@@ -2,6 +2,7 @@
 
 import gc
 
+import pytest
 import sqlalchemy as sa
 
 from bihak.features.presence.leases import presence_leases, presence_nodes
@@ -83,6 +84,31 @@ async def test_marking_a_thousand_messages_as_read_takes_what_marking_one_takes(
     assert len(moved) == 2, "the cursor, and one step of it"
     seen = await device.do("conversations")
     assert {each["conversation_id"]: each["unread"] for each in seen["conversations"]} == {1: 999, 2: 0}
+
+
+@pytest.mark.parametrize("command", ["add_reaction", "remove_reaction"])
+async def test_twenty_reactions_in_a_transaction_take_the_statements_of_one(
+    place: Place, cluster: Cluster, command: str
+) -> None:
+    await cluster.introduce("user_2")
+    cluster.die(0)
+    fill(place, range(1, 2), 40)
+    device = await cluster.connect("user_1", 1)
+    await cluster.settle()
+    if command == "remove_reaction":
+        for seq in range(1, 41):
+            await device.do("add_reaction", message_id=10_000 + seq, emoji="👍")
+    needed = []
+    for seqs in ([1], range(2, 22)):
+        with counted((*OF_THE_NODE, "SELECT id_blocks", "UPDATE id_blocks")) as statements:
+            with cluster.one_batch(1):
+                sent = [device.send(command, message_id=10_000 + seq, emoji="👍") for seq in seqs]
+            for request_id in sent:
+                assert (await device.answer(request_id))["type"] == "ok"
+        needed.append(len(statements))
+    # SQLite inserts 16 rows by one statement and four by another: of the events, and of the reactions.
+    inserted = (2 if command == "add_reaction" else 1) if place.is_sqlite else 0
+    assert needed == [7, 7 + inserted]
 
 
 async def test_a_node_at_rest_reads_no_more_of_many_conversations_and_people_than_of_few(

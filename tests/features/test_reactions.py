@@ -53,6 +53,9 @@ async def test_only_ones_own_reaction_is_taken_back(cluster: Cluster) -> None:
     await bob.do("add_reaction", message_id=message_id, emoji="👍")
     await alice.do("remove_reaction", message_id=message_id, emoji="👍")
     assert await reactions(alice, message_id) == [{"emoji": "👍", "user_ids": ["user_2"]}]
+    await alice.do("add_reaction", message_id=message_id, emoji="👍")
+    await bob.do("remove_reaction", message_id=message_id, emoji="👍")
+    assert await reactions(alice, message_id) == [{"emoji": "👍", "user_ids": ["user_1"]}]
 
 
 async def test_emoji_that_a_collation_calls_equal_are_different(cluster: Cluster) -> None:
@@ -115,3 +118,49 @@ async def test_the_same_reaction_on_both_nodes_at_once_is_one(cluster: Cluster) 
     await cluster.settle()
     assert len(alice.heard("reaction_added")) == 1
     assert await reactions(alice, message_id) == [{"emoji": "👍", "user_ids": ["user_2"]}]
+
+
+async def test_of_many_reactions_in_one_batch_each_has_its_own_answer(cluster: Cluster) -> None:
+    alice, bob, message_id = await one_message(cluster)
+    carol = await cluster.connect("user_3", 1)
+    cid = next(iter(alice.session.conversations))
+    gone = (await alice.do("message", conversation_id=cid, content="a mistake"))["message_id"]
+    await alice.do("delete_message", message_id=gone)
+    await bob.do("add_reaction", message_id=message_id, emoji="❤")
+    alice_knew = len(alice.heard("reaction_added"))
+    asked = (
+        (bob, "add_reaction", message_id, "👍"),
+        (bob, "add_reaction", message_id, "👍"),
+        (bob, "add_reaction", gone, "👍"),
+        (bob, "add_reaction", message_id, "no"),
+        (carol, "add_reaction", message_id, "👍"),
+        (bob, "remove_reaction", message_id, "👍"),
+        (bob, "remove_reaction", message_id, "👍"),
+        (bob, "remove_reaction", message_id, "🎉"),
+        (bob, "add_reaction", message_id, "🎉"),
+        (carol, "remove_reaction", message_id, "👍"),
+    )
+    with cluster.one_batch(1):
+        sent = [(who, who.send(name, message_id=of, emoji=emoji)) for who, name, of, emoji in asked]
+    answers = [await who.answer(request_id) for who, request_id in sent]
+    assert [answer.get("code", answer["type"]) for answer in answers] == [
+        *("ok", "ok", "conflict", "invalid_field", "not_found", "ok", "ok", "ok", "ok", "not_found"),
+    ]
+    await cluster.settle()
+    told = [(event["type"], event["emoji"]) for event in alice.heard("reaction_added", "reaction_removed")]
+    assert told[alice_knew:] == [("reaction_added", "👍"), ("reaction_removed", "👍"), ("reaction_added", "🎉")]
+    assert await reactions(alice, message_id) == [
+        {"emoji": "❤", "user_ids": ["user_2"]},
+        {"emoji": "🎉", "user_ids": ["user_2"]},
+    ]
+
+
+async def test_in_one_batch_too_a_message_has_only_so_many_kinds(cluster: Cluster) -> None:
+    alice, bob, message_id = await one_message(cluster)
+    emoji = [chr(0x1F400 + number) for number in range(MAX_KINDS + 1)]
+    with cluster.one_batch(1):
+        sent = [bob.send("add_reaction", message_id=message_id, emoji=each) for each in emoji]
+    answers = [await bob.answer(request_id) for request_id in sent]
+    assert [answer.get("code", "ok") for answer in answers] == ["ok"] * MAX_KINDS + ["conflict"]
+    await cluster.settle()
+    assert [each["emoji"] for each in await reactions(alice, message_id)] == emoji[:MAX_KINDS]

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar, cast
 
 import sqlalchemy as sa
 
@@ -17,9 +17,8 @@ from bihak.core.log import stored_fields
 from bihak.errors import ChatError, NotFound
 from bihak.protocol.envelope import DurableEvent, Request
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import Dialect, Statement, word, word_literal
+from bihak.storage.dialect import Dialect, Plain, Statement, word, word_literal
 from bihak.storage.ids import IdBlocks
-from bihak.storage.schema import conversation_events
 from bihak.storage.statement import run, run_all, run_at_commit, run_texts
 
 R = TypeVar("R", bound=Request)
@@ -99,7 +98,8 @@ class Transaction:
         self._ids = ids
         self._last: list[Statement] = []
         self._touched: dict[int, LockedConversation] = {}
-        self._event_rows: list[dict[str, Any]] = []
+        self._event_rows: list[tuple[object, ...]] = []
+        """As `_EVENT` names their columns."""
         self._undo: list[Callable[[], object]] | None = None
         """What takes back, last first, what this object learnt since the savepoint; None: outside of one."""
 
@@ -203,7 +203,7 @@ class Transaction:
     @property
     def changed(self) -> set[int]:
         """The conversations with an event here that is no message; until `flush` it is not in the tables."""
-        return {row["conversation_id"] for row in self._event_rows}
+        return {cast(int, row[0]) for row in self._event_rows}
 
     @property
     def written(self) -> Iterable[LockedConversation]:
@@ -216,24 +216,23 @@ class Transaction:
         """An id for a new row of that table."""
         return self._ids.take(table)
 
-    def record(self, conversation: LockedConversation, event: DurableEvent) -> None:
-        """Puts `event` into the log; it is delivered after COMMIT. Its seq must be the one taken last."""
-        event_id = self.take_id("conversation_events")
+    def record(self, conversation: LockedConversation, event: DurableEvent, call: Call[Any] | None = None) -> None:
+        """Puts `event` into the log; it is delivered after COMMIT. Its seq must be the one taken last.
+
+        `call`: of several that are served together, the one that does it.
+        """
+        event_id, call = self.take_id("conversation_events"), call or self.call
+        actor = call.actor.participant
         self._event_rows.append(
-            {
-                "conversation_id": conversation.id,
-                "seq": event.seq,
-                "id": event_id,
-                "kind": event.__struct_config__.tag,
-                "actor_type": self.actor.participant.type,
-                "actor_id": self.actor.participant.id,
-                "message_id": getattr(event, "message_id", None),
-                "data": json.dumps(stored_fields(event), ensure_ascii=False),
-                "created_ms": self.now_ms,
-            }
+            (
+                *(conversation.id, event.seq, event_id, Plain(event.__struct_config__.tag), word(actor.type), actor.id),
+                getattr(event, "message_id", None),
+                json.dumps(stored_fields(event), ensure_ascii=False),
+                self.now_ms,
+            )
         )
         self.witness = ("conversation_events", event_id, conversation.id)
-        self._tell(self.call, conversation, event)
+        self._tell(call, conversation, event)
 
     def record_message(self, call: Call[R], conversation: LockedConversation, event: DurableEvent, row_id: int) -> None:
         """As `record`, for an event that is its own row of `messages`, which the caller inserts."""
@@ -310,8 +309,8 @@ class Transaction:
 
     def flush(self) -> None:
         """Writes what was recorded: the events, the new heads, and what was to be last."""
-        if self._event_rows:
-            self.connection.execute(conversation_events.insert(), self._event_rows)
+        for sql, parameters in self.dialect.insert("conversation_events", _EVENT, self._event_rows):
+            run_at_commit(self.connection, sql, parameters)
         if self._touched:
             self._write_heads()
         for sql, parameters in self._last:
@@ -334,6 +333,10 @@ class Transaction:
 
 
 _id_of = attrgetter("id")
+_EVENT = (
+    *("conversation_id", "seq", "id", "kind", "actor_type", "actor_id"),
+    *("message_id", "data", "created_ms"),
+)
 
 
 def _if_unmoved(dialect: Dialect) -> Mapping[str, str]:

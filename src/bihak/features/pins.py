@@ -93,7 +93,7 @@ class Pins(Feature):
     @write(PinMessage, route=Route("PUT", "/messages/{message_id}/pin"))
     def pin(self, tx: Transaction, request: PinMessage) -> Ok:
         """Records `message_pinned`, unless it is pinned."""
-        conversation, _, row = require_message(tx, request.message_id)
+        conversation, row = require_message(tx, request.message_id)
         if row.deleted_ms is not None:
             raise Conflict("The message was deleted.")
         c, who = message_pins.c, tx.actor.participant
@@ -127,7 +127,7 @@ class Pins(Feature):
     @write(UnpinMessage, route=Route("DELETE", "/messages/{message_id}/pin"))
     def unpin(self, tx: Transaction, request: UnpinMessage) -> Ok:
         """Records `message_unpinned`, if it was pinned."""
-        conversation, _, row = require_message(tx, request.message_id)
+        conversation, row = require_message(tx, request.message_id)
         gone = tx.connection.execute(message_pins.delete().where(message_pins.c.message_id == row.id))
         if gone.rowcount:
             tx.record(

@@ -1,21 +1,22 @@
 """Reactions: any emoji, one of each per person and message."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import regex
 import sqlalchemy as sa
 
-from bihak.core.feature import Feature, Route, write
-from bihak.core.transaction import Transaction
-from bihak.errors import Conflict, InvalidField
-from bihak.features.messages import Message, Messages, Ok, Reaction, require_message
+from bihak.core.context import Call
+from bihak.core.feature import Feature, Route, write_many
+from bihak.core.transaction import LockedConversation, Transaction
+from bihak.errors import ChatError, Conflict, InvalidField
+from bihak.features.messages import Message, Messages, Ok, PageRow, Reaction, find_messages, require_seen
 from bihak.protocol.envelope import DurableEvent, Request
 from bihak.protocol.types import MessageId, Participant
-from bihak.storage.dialect import listed
+from bihak.storage.dialect import listed, word, word_literal
 from bihak.storage.schema import big, exact_bytes, participant_type, table
-from bihak.storage.statement import run_packed
+from bihak.storage.statement import run, run_packed
 
 MAX_KINDS = 50
 """Different emoji on one message."""
@@ -71,71 +72,94 @@ class Reactions(Feature):
         messages.decorate(add_reactions)
         messages.when_deleted(remove_reactions)
 
-    @write(AddReaction, route=Route("PUT", "/messages/{message_id}/reactions/{emoji}"))
-    def add(self, tx: Transaction, request: AddReaction) -> Ok:
-        """Records `reaction_added`, unless they reacted so before."""
-        emoji = require_emoji(request.emoji)
-        conversation, _, row = require_message(tx, request.message_id)
-        if row.deleted_ms is not None:
-            raise Conflict("The message was deleted.")
-        c, who = message_reactions.c, tx.actor.participant
-        there = tx.connection.execute(
-            sa.select(c.emoji, c.participant_type, c.participant_id).where(c.message_id == row.id)
-        ).all()
-        if (emoji, *who) in [tuple(reaction) for reaction in there]:
-            return Ok()
-        kinds = {reaction.emoji for reaction in there}
-        if emoji not in kinds and len(kinds) >= MAX_KINDS:
-            raise Conflict(f"A message has at most {MAX_KINDS} different reactions.")
-        seq = conversation.next_seq()
-        tx.connection.execute(
-            message_reactions.insert().values(
-                message_id=row.id,
-                emoji=emoji,
-                participant_type=who.type,
-                participant_id=who.id,
-                created_ms=tx.now_ms,
-                seq=seq,
-            )
-        )
-        tx.record(
-            conversation,
-            ReactionAdded(
-                conversation_id=conversation.id,
-                seq=seq,
-                message_id=row.id,
-                emoji=request.emoji,
-                user_id=tx.actor.user_id,
-            ),
-        )
-        return Ok()
+    @write_many(AddReaction, route=Route("PUT", "/messages/{message_id}/reactions/{emoji}"), reply=Ok)
+    def add(self, tx: Transaction, calls: Sequence[Call[AddReaction]]) -> None:
+        """Records `reaction_added`, unless they reacted so before; a few statements for all calls."""
+        wishes = _understand(tx, calls)
+        there = _load(tx, wishes)
+        rows = []
+        for wish in wishes:
+            reactions, message = there[wish.message.id], wish.message
+            kinds = {emoji for emoji, _ in reactions}
+            if message.deleted_ms is not None:
+                wish.call.outcome = Conflict("The message was deleted.")
+            elif (wish.emoji, wish.who) in reactions:
+                wish.call.outcome = Ok()
+            elif wish.emoji not in kinds and len(kinds) >= MAX_KINDS:
+                wish.call.outcome = Conflict(f"A message has at most {MAX_KINDS} different reactions.")
+            else:
+                reactions.add((wish.emoji, wish.who))
+                seq = wish.conversation.next_seq()
+                rows.append((message.id, wish.emoji, word(wish.who.type), wish.who.id, tx.now_ms, seq))
+                wish.record(tx, ReactionAdded, seq)
+        tx.insert_last("message_reactions", [column.name for column in message_reactions.columns], rows)
 
-    @write(RemoveReaction, route=Route("DELETE", "/messages/{message_id}/reactions/{emoji}"))
-    def remove(self, tx: Transaction, request: RemoveReaction) -> Ok:
-        """Records `reaction_removed`, if there was one."""
-        emoji = require_emoji(request.emoji)
-        conversation, _, row = require_message(tx, request.message_id)
-        c, who = message_reactions.c, tx.actor.participant
-        gone = tx.connection.execute(
-            message_reactions.delete().where(
-                c.message_id == row.id,
-                c.emoji == emoji,
-                c.participant_type == who.type,
-                c.participant_id == who.id,
-            )
+    @write_many(RemoveReaction, route=Route("DELETE", "/messages/{message_id}/reactions/{emoji}"), reply=Ok)
+    def remove(self, tx: Transaction, calls: Sequence[Call[RemoveReaction]]) -> None:
+        """Records `reaction_removed`, if there was one; a few statements for all calls."""
+        wishes = _understand(tx, calls)
+        there = _load(tx, wishes)
+        gone = []
+        for wish in wishes:
+            reactions = there[wish.message.id]
+            wish.call.outcome = Ok()
+            if (wish.emoji, wish.who) in reactions:
+                reactions.discard((wish.emoji, wish.who))
+                gone.append(
+                    f"(message_id = {wish.message.id:d} AND emoji = X'{wish.emoji.hex()}' "
+                    f"AND participant_type = {word_literal(wish.who.type)} AND participant_id = {wish.who.id:d})"
+                )
+                wish.record(tx, ReactionRemoved, wish.conversation.next_seq())
+        if gone:
+            run(tx.connection, f"DELETE FROM message_reactions WHERE {' OR '.join(gone)}")
+
+
+class _Wish(NamedTuple):
+    """A call that may mean something."""
+
+    call: Call[AddReaction] | Call[RemoveReaction]
+    emoji: bytes
+    conversation: LockedConversation
+    message: PageRow
+
+    @property
+    def who(self) -> Participant:
+        return self.call.actor.participant
+
+    def record(self, tx: Transaction, kind: type[ReactionAdded] | type[ReactionRemoved], seq: int) -> None:
+        event = kind(
+            conversation_id=self.conversation.id,
+            seq=seq,
+            message_id=self.message.id,
+            emoji=self.call.request.emoji,
+            user_id=self.who.user_id,
         )
-        if gone.rowcount:
-            tx.record(
-                conversation,
-                ReactionRemoved(
-                    conversation_id=conversation.id,
-                    seq=conversation.next_seq(),
-                    message_id=row.id,
-                    emoji=request.emoji,
-                    user_id=tx.actor.user_id,
-                ),
-            )
-        return Ok()
+        tx.record(self.conversation, event, self.call)
+        self.call.outcome = Ok()
+
+
+def _understand(tx: Transaction, calls: Sequence[Call[AddReaction] | Call[RemoveReaction]]) -> list[_Wish]:
+    """Those that name an emoji, and a message that they can see; the others have their error as outcome."""
+    asked = [(call.request.message_id, call.actor.participant) for call in calls]
+    wishes = []
+    for call, found in zip(calls, find_messages(tx, asked), strict=True):
+        try:
+            emoji, (conversation, message) = require_emoji(call.request.emoji), require_seen(found)
+        except ChatError as error:
+            call.outcome = error
+        else:
+            wishes.append(_Wish(call, emoji, conversation, message))
+    return wishes
+
+
+def _load(tx: Transaction, wishes: Sequence[_Wish]) -> dict[int, set[tuple[bytes, Participant]]]:
+    """For each message who reacted with what, under the lock of its conversation."""
+    found: dict[int, set[tuple[bytes, Participant]]] = {wish.message.id: set() for wish in wishes}
+    if found:
+        rows = run_packed(tx.connection, _OF_MESSAGES.format(ids=listed(found)), _reactions)
+        for message_id, emoji, kind, number in rows:
+            found[message_id].add((bytes.fromhex(emoji), Participant(kind, number)))
+    return found
 
 
 def remove_reactions(tx: Transaction, _conversation_id: int, message: Any) -> None:

@@ -11,7 +11,16 @@ from bihak.core.limits import Limit
 from bihak.core.log import read_heads
 from bihak.core.transaction import Transaction
 from bihak.errors import Conflict, Forbidden, InvalidField
-from bihak.features.messages.access import clean_content, may_lead, places_of, require_joined_seq, require_message
+from bihak.features.messages.access import (
+    SeenMessage,
+    clean_content,
+    find_messages,
+    may_lead,
+    places_of,
+    require_joined_seq,
+    require_message,
+    require_seen,
+)
 from bihak.features.messages.mentions import dump_mentions, resolve_mentions
 from bihak.features.messages.pages import (
     PageRow,
@@ -57,10 +66,13 @@ __all__ = [
     "Messages",
     "NewMessage",
     "Ok",
+    "PageRow",
     "Reaction",
     "ReadCursor",
+    "SeenMessage",
     "SendMessage",
     "count_unread",
+    "find_messages",
     "may_lead",
     "places_of",
     "read_messages",
@@ -68,6 +80,7 @@ __all__ = [
     "render_message",
     "require_joined_seq",
     "require_message",
+    "require_seen",
 ]
 
 DeletionListener = Callable[[Transaction, int, Any], None]
@@ -121,7 +134,7 @@ class Messages(Feature):
     def edit(self, tx: Transaction, request: EditMessage) -> Ok:
         """Records `message_edited`, unless the content is what it was."""
         content = clean_content(request.content)
-        conversation, _, row = require_message(tx, request.message_id)
+        conversation, row = require_message(tx, request.message_id)
         if (row.sender_type, row.sender_id) != tx.actor.participant:
             raise Forbidden("Only its author may edit a message.")
         if row.deleted_ms is not None:
@@ -149,7 +162,7 @@ class Messages(Feature):
     @write(DeleteMessage, route=Route("DELETE", "/messages/{message_id}"))
     def delete(self, tx: Transaction, request: DeleteMessage) -> Ok:
         """Records `message_deleted`, unless it was deleted before."""
-        conversation, _, row = require_message(tx, request.message_id)
+        conversation, row = require_message(tx, request.message_id)
         if (row.sender_type, row.sender_id) != tx.actor.participant and not tx.actor.is_moderator:
             raise Forbidden("Only its author or an admin may delete a message.")
         if row.deleted_ms is None:

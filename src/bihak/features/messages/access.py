@@ -1,18 +1,18 @@
 """What may be said, and who may see and do what: shared with the features that build on messages."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import regex
-import sqlalchemy as sa
 
 from bihak.core.context import Query
 from bihak.core.identity import Actor
 from bihak.core.transaction import LockedConversation, Membership, Transaction
 from bihak.errors import InvalidField, NotFound, TooLarge
+from bihak.features.messages.pages import PageRow, read_messages_of
 from bihak.features.messages.wire import MAX_CONTENT
+from bihak.protocol.types import Participant
 from bihak.storage.dialect import listed, word_literal
-from bihak.storage.schema import messages
 from bihak.storage.statement import run_texts
 
 # Spaces, controls and fillers show nothing (https://www.unicode.org/reports/tr44/: Default_Ignorable_Code_Point).
@@ -36,22 +36,43 @@ def may_lead(actor: Actor, membership: Membership) -> bool:
     return membership.role == "owner" or actor.is_moderator
 
 
-def require_message(tx: Transaction, message_id: int) -> tuple[LockedConversation, Membership, Any]:
-    """A message that the one who asks can see, read under its conversation's lock. Raises NotFound.
+class SeenMessage(NamedTuple):
+    """A message, as it is under its conversation's lock."""
 
-    What does not exist costs as many statements as what is not theirs, or the time would tell the two apart.
+    conversation: LockedConversation
+    row: PageRow
+
+
+def find_messages(tx: Transaction, asked: Sequence[tuple[int, Participant]]) -> list[SeenMessage | None]:
+    """Each of these messages, as far as that person can see it.
+
+    What does not exist takes the same three statements as what is not theirs, or the time would tell the two apart.
     """
-    m = messages.c
-    missing = NotFound("There is no such message, or it is not in your conversations.")
-    conversation_id = tx.connection.execute(sa.select(m.conversation_id).where(m.id == message_id)).scalar() or 0
-    place = tx.find_place(conversation_id, tx.actor.participant)
-    if place is None:
-        raise missing
-    conversation, membership = place
-    row = tx.connection.execute(sa.select(messages).where(m.id == message_id)).one()
-    if row.seq <= membership.joined_seq:
-        raise missing
-    return conversation, membership, row
+    places = places_of(tx, (message_id for message_id, _ in asked))
+    where = [(places.get(message_id, (0, 0))[0], who) for message_id, who in asked]
+    tx.lock(where)
+    rows = {row.id: row for row in read_messages_of(tx.connection, {message_id for message_id, _ in asked})}
+    found: list[SeenMessage | None] = []
+    for (message_id, who), (conversation_id, _) in zip(asked, where, strict=True):
+        place, row = tx.find_place(conversation_id, who), rows.get(message_id)
+        if place is None or row is None or row.seq <= place[1].joined_seq:
+            found.append(None)
+        else:
+            found.append(SeenMessage(place[0], row))
+    return found
+
+
+def require_message(tx: Transaction, message_id: int) -> SeenMessage:
+    """As `find_messages`, of one and the one who asks. Raises NotFound."""
+    (found,) = find_messages(tx, [(message_id, tx.actor.participant)])
+    return require_seen(found)
+
+
+def require_seen(found: SeenMessage | None) -> SeenMessage:
+    """Raises NotFound for None."""
+    if found is None:
+        raise NotFound("There is no such message, or it is not in your conversations.")
+    return found
 
 
 def require_joined_seq(query: Query, conversation_id: int) -> int:
