@@ -13,7 +13,7 @@ from bihak.features.arriving import Auth
 from bihak.features.conversations import AddParticipants, Conversations, RemoveParticipant
 from bihak.features.places import FEW_EVENTS
 from bihak.protocol.types import Participant
-from tests.harness import Cluster, Device
+from tests.harness import Cluster, Device, everyone
 
 ODD = "".join(map(chr, (*range(1, 32), *map(ord, "\"'\\/%{}[]"), 0x7F, 0xE9, 0x2028, 0xFEFF, 0x1F600, 0x10FFFF)))
 """What may stand in a text and means something to JSON, SQL or a driver."""
@@ -461,3 +461,50 @@ async def test_what_is_replayed_is_what_was_heard_to_the_byte(cluster: Cluster) 
 async def test_nobody_signs_in_but_on_a_connection(cluster: Cluster) -> None:
     with pytest.raises(UnknownType):
         await cluster.nodes[0].call(Auth(participant_type="user", participant_id=1))
+
+
+async def test_whoever_asks_while_they_are_being_taken_in_is_sent_all_of_it_in_one_piece(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two who catch up for one session in one room at once would send between what the other sends."""
+    alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
+    cid = await cluster.found(alice, "user_3")
+    await say(alice, cid, "before")
+    node = cluster.nodes[1]
+    read_log, release = node.read_log, asyncio.Event()
+
+    async def read_late(spans: Sequence[Span]) -> Any:
+        """The first time, which is when the node itself catches up."""
+        monkeypatch.setattr(node, "read_log", read_log)
+        await release.wait()
+        return await read_log(spans)
+
+    read_coverage, looked, said = node.read_coverage, asyncio.Event(), asyncio.Event()
+
+    async def read_coverage_late(who: Participant, conversation_ids: Sequence[int]) -> Any:
+        """And a little is said since it looked."""
+        monkeypatch.setattr(node, "read_coverage", read_coverage)
+        found = await read_coverage(who, conversation_ids)
+        looked.set()
+        await said.wait()
+        return found
+
+    monkeypatch.setattr(node, "read_log", read_late)
+    monkeypatch.setattr(node, "read_coverage", read_coverage_late)
+    await alice.do("add_participants", conversation_id=cid, participants=["user_2"])
+    await looked.wait()
+    await say(alice, cid, "meanwhile")
+    said.set()
+    (created,) = await everyone([bob], "conversation_created")
+    asked = bob.send("subscribe_conversation", conversation_id=cid, after_seq=0)
+    await cluster.settle()
+    await say(alice, cid, "later")
+    release.set()
+    (subscribed,) = [await bob.answer(asked)]
+    await cluster.settle()
+    await say(alice, cid, "last")
+    await cluster.settle()
+    after = bob.frames[bob.frames.index(subscribed) :]
+    first = created["conversation"]["last_seq"] + 1
+    assert [frame["seq"] for frame in after if "seq" in frame] == list(range(first, first + 3))
+    assert [frame["type"] for frame in after].index("resumed") == subscribed["last_seq"] - first + 2

@@ -126,7 +126,7 @@ def test_what_ends_the_membership_in_a_replay_ends_the_cursor() -> None:
     wire.cursors.receive(Said(4))
     wire.cursors.replayed(Head(conversation_id=CONVERSATION, last_seq=4))
     assert wire.applied == [4]
-    assert wire.cursors.seqs() == {}
+    assert not wire.cursors.seqs()
 
 
 def test_a_gap_is_asked_for_once() -> None:
@@ -155,11 +155,11 @@ def test_a_conversation_that_was_left_does_not_come_back_to_life() -> None:
     wire = Wire()
     wire.cursors.forget(CONVERSATION)
     wire.cursors.replayed(Head(conversation_id=CONVERSATION, last_seq=3))
-    assert wire.cursors.seqs() == {}
+    assert not wire.cursors.seqs()
 
 
 def met(wire: Wire, last_seq: int) -> Head:
-    """It is new to a client that was here before, and starts over."""
+    """It is new to a client that was here before."""
     wire.head, wire.cursors = last_seq, Cursors(wire.apply, wire.repair)
     wire.cursors.begin([])
     return Head(conversation_id=CONVERSATION, last_seq=last_seq)
@@ -193,12 +193,22 @@ def test_what_came_while_one_was_away_is_no_part_of_the_resume_that_tells_of_it(
     assert (wire.applied, wire.repairs) == ([1, 2, 3], 1)
 
 
-def test_what_was_there_when_one_first_came_is_history() -> None:
+def test_one_that_the_server_has_not_told_of_yet_is_new_at_the_next_resume_too() -> None:
     wire = Wire()
-    wire.cursors = Cursors(wire.apply, wire.repair)
-    assert wire.cursors.seqs() is None
-    wire.cursors.begin([Head(conversation_id=CONVERSATION, last_seq=3)])
-    assert (wire.repairs, wire.cursors.seqs()) == (0, {CONVERSATION: 3})
+    wire.cursors.begin([met(wire, 3)])
+    wire.cursors.disconnected()
+    assert (wire.repairs, wire.cursors.seqs()) == (0, {})
+
+
+def test_what_was_there_when_a_program_starts_is_history() -> None:
+    heads = [Head(conversation_id=CONVERSATION, last_seq=3), Head(conversation_id=8, last_seq=900)]
+    for resume in (None, {8: 890}):
+        wire = Wire()
+        wire.cursors = Cursors(wire.apply, wire.repair, resume)
+        assert wire.cursors.seqs() == resume
+        wire.cursors.begin(heads)
+        wire.cursors.meet(heads[0])
+        assert (wire.repairs, wire.cursors.seqs()) == (0, {8: 900, CONVERSATION: 3} | (resume or {}))
 
 
 def test_whoever_was_here_says_so_even_if_there_was_nothing() -> None:

@@ -51,24 +51,24 @@ class Cursors:
         self._apply = apply
         self._repair = repair
         self._cursors = {conversation_id: Cursor(seq) for conversation_id, seq in (seqs or {}).items()}
-        self._goes_on = bool(seqs)
-        """Whether we were here before, so that what is new has come since."""
+        self._goes_on = False
+        """Whether we were signed in before, and knew all conversations, so that what is new has come since."""
 
     def seqs(self) -> dict[int, int] | None:
-        """The last seq applied in each conversation: what `auth` takes as `resume`. None: we were not here before."""
-        if not self._goes_on:
-            return None
-        return {conversation_id: cursor.seq for conversation_id, cursor in self._cursors.items()}
+        """The last seq applied in each conversation: what `auth` takes as `resume`; None: nothing."""
+        seqs = {conversation_id: cursor.seq for conversation_id, cursor in self._cursors.items()}
+        return seqs if seqs or self._goes_on else None
 
     def begin(self, heads: Iterable[Head]) -> None:
-        """After `auth_success`. What is resumed is replayed up to its head. At first each starts at its head."""
+        """After `auth_success`. What is resumed is replayed up to its head; at first the others start at theirs.
+
+        Later on the server tells of those that we do not know, and `meet` is for them.
+        """
         for head in heads:
             cursor = self._cursors.get(head.conversation_id)
             if cursor is not None:
                 cursor.replay_to = head.last_seq
-            elif self._goes_on:
-                self.meet(head)
-            else:
+            elif not self._goes_on:
                 self._cursors[head.conversation_id] = Cursor(head.last_seq)
         self._goes_on = True
 

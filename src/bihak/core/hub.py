@@ -5,6 +5,7 @@ How a session can be in a room, `core/room.py` says.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 import structlog
@@ -72,6 +73,8 @@ class Hub:
         self.on_unannounced: Callable[[int], Awaitable[None]]
         """Called with a conversation that somebody here may be in without having heard of it. May raise ChatError."""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._catching_up: dict[Session, set[asyncio.Task[None]]] = {}
+        """What the hub itself has begun for sessions that joined rooms."""
         self.received = 0
         """Publications that came."""
         self._numbers: dict[int, None] = {}
@@ -231,6 +234,14 @@ class Hub:
             while cursors and not session.closed and session.unread_bytes() > EPHEMERAL_BYTES:
                 await asyncio.sleep(DRAIN_POLL_S)
 
+    async def settled(self, session: Session) -> None:
+        """Waits until the hub itself is catching up nothing for a session: to be done before it joins a room again.
+
+        Of two that catch up in one room at once each would send, and go live, between what the other sends.
+        """
+        while under_way := self._catching_up.get(session):
+            await asyncio.wait(under_way)
+
     async def _read_covered(
         self, reader: Participant, spans: Sequence[Span], coverage: Mapping[int, Coverage | None]
     ) -> list[tuple[Span, list[LogEntry]]]:
@@ -276,7 +287,7 @@ class Hub:
         for conversation_id in cursors:
             self.join(session, conversation_id)
         if cursors:
-            self._spawn(self._catch_up_or_close(session, cursors))
+            self._spawn_for(session, self._catch_up_or_close(session, cursors))
 
     async def _catch_up_or_close(self, session: Session, cursors: dict[int, int]) -> None:
         try:
@@ -451,7 +462,7 @@ class Hub:
             # The first to hear of it here: the sweep will not ask for the others any more.
             self._spawn(self._look_for_unannounced(conversation_id))
         self.join(session, conversation_id)
-        self._spawn(self._enter(session, envelope, *envelope.joins))
+        self._spawn_for(session, self._enter(session, envelope, *envelope.joins))
 
     def _offer_personal(self, session: Session, envelope: Envelope) -> None:
         if not session.offer(text_frame(envelope.body), PERSONAL_BYTES):
@@ -546,6 +557,17 @@ class Hub:
                 await asyncio.sleep(REPAIR_RETRY_S)
             else:
                 return
+
+    def _spawn_for(self, session: Session, work: Coroutine[Any, Any, None]) -> None:
+        running = self._spawn(work)
+        self._catching_up.setdefault(session, set()).add(running)
+        running.add_done_callback(partial(self._caught_up, session))
+
+    def _caught_up(self, session: Session, ended: asyncio.Task[None]) -> None:
+        under_way = self._catching_up[session]
+        under_way.discard(ended)
+        if not under_way:
+            del self._catching_up[session]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         running = asyncio.create_task(work)

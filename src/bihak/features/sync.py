@@ -99,6 +99,7 @@ class Sync(Feature):
         """Also mends a session that is not in a room it should be in, or in one that it should have left."""
         assert session.actor is not None
         hub, cid, who = self._node.hub, request.conversation_id, session.actor.participant
+        await hub.settled(session)
         rejoin = request.after_seq is not None or cid not in session.conversations
         if rejoin:
             hub.join(session, cid)

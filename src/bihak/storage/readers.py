@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import sqlalchemy as sa
 import stamina
@@ -14,6 +14,13 @@ from bihak.storage.dialect import Database
 
 READ_ATTEMPTS = 3
 MAX_GROUP = 500
+
+
+class _Failed(NamedTuple):
+    """In place of what a read returns."""
+
+    fault: Exception
+
 
 T = TypeVar("T")
 Key = TypeVar("Key")
@@ -26,18 +33,32 @@ class Readers:
     def __init__(self, database: Database, threads: int = 4) -> None:
         self._database = database
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bihak-reader")
-        self._shared: GroupedRead[Callable[[sa.Connection], Any], Any] = GroupedRead(self, _run_each)
+        self._shared: GroupedRead[Callable[[sa.Connection], Any], Any] = GroupedRead(self, self._run_each)
 
     async def run(self, read: Callable[[sa.Connection], T]) -> T:
         """What `read` returns. Raises Unavailable where the database stays out of reach, else what `read` raises."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, read)
 
     async def run_shared(self, read: Callable[[sa.Connection], T]) -> T:
-        """As `run`, in one visit to a thread with all who ask so at the same time: if one read fails, all do.
+        """As `run`, in one visit to a thread with all who ask so at the same time.
 
         For what the server looks at by itself, every second or so.
         """
-        found: T = await self._shared.load(read)
+        found: T | _Failed = await self._shared.load(read)
+        if isinstance(found, _Failed):
+            raise found.fault
+        return found
+
+    def _run_each(self, connection: sa.Connection, reads: Sequence[Callable[[sa.Connection], Any]]) -> list[Any]:
+        """What each returns. A fault of one is its own, unless all may go better another time."""
+        found: list[Any] = []
+        for read in reads:
+            try:
+                found.append(read(connection))
+            except Exception as fault:
+                if self._database.dialect.is_transient(fault):
+                    raise
+                found.append(_Failed(fault))
         return found
 
     def _run(self, read: Callable[[sa.Connection], T]) -> T:
@@ -131,10 +152,6 @@ class GroupedRead(Generic[Key, Value]):
                         take(value)
         finally:
             self._running = None
-
-
-def _run_each(connection: sa.Connection, reads: Sequence[Callable[[sa.Connection], Any]]) -> list[Any]:
-    return [read(connection) for read in reads]
 
 
 def _resolve(future: "asyncio.Future[Value]", value: Value) -> None:

@@ -159,7 +159,7 @@ def insert_leases(tx: Transaction, node_id: int, held: Mapping[Participant, str]
 
 
 def renew_node(tx: Transaction, node_id: int) -> int | None:
-    """Says, with the COMMIT, that this node lives, and returns the time. None, and nothing is said: it has no row."""
+    """Says that this node lives, and returns the time. None, and nothing is said: it has no row."""
     known = run(
         tx.connection,
         f"SELECT {tx.dialect.clock_ms} FROM presence_nodes WHERE node_id = {node_id:d} {tx.dialect.for_update}",
@@ -168,7 +168,7 @@ def renew_node(tx: Transaction, node_id: int) -> int | None:
         return None
     ((now_ms,),) = known
     clause = tx.dialect.upsert_clause("node_id", ("renewed_ms",))
-    tx.insert_last("presence_nodes", ("node_id", "renewed_ms"), [(node_id, now_ms)], clause)
+    tx.insert("presence_nodes", ("node_id", "renewed_ms"), [(node_id, now_ms)], clause)
     return int(now_ms)
 
 
