@@ -13,7 +13,7 @@ from bihak.features.arriving import Auth
 from bihak.features.conversations import AddParticipants, Conversations, RemoveParticipant
 from bihak.features.places import FEW_EVENTS
 from bihak.protocol.types import Participant
-from tests.harness import Cluster, Device, everyone
+from tests.harness import Cluster, Device, Fate, everyone
 
 ODD = "".join(map(chr, (*range(1, 32), *map(ord, "\"'\\/%{}[]"), 0x7F, 0xE9, 0x2028, 0xFEFF, 0x1F600, 0x10FFFF)))
 """What may stand in a text and means something to JSON, SQL or a driver."""
@@ -508,3 +508,112 @@ async def test_whoever_asks_while_they_are_being_taken_in_is_sent_all_of_it_in_o
     first = created["conversation"]["last_seq"] + 1
     assert [frame["seq"] for frame in after if "seq" in frame] == list(range(first, first + 3))
     assert [frame["type"] for frame in after].index("resumed") == subscribed["last_seq"] - first + 2
+
+
+async def test_whoever_asks_while_they_are_being_taken_out_hears_of_that_all_the_same(cluster: Cluster) -> None:
+    alice, bob, cid = await two(cluster)
+    await say(alice, cid, "one")
+    await cluster.settle()
+    plane = cluster.planes[1]
+    plane.fate = lambda topic: Fate.DELAY if topic[0] == "c" else Fate.PASS
+    await say(alice, cid, "two")
+    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+    assert (await bob.refused("subscribe_conversation", conversation_id=cid))["code"] == "not_found"
+    assert (await bob.refused("subscribe_conversation", conversation_id=cid, after_seq=1))["code"] == "not_found"
+    plane.behave()
+    await cluster.settle()
+    assert bob.seqs(cid) == [1, 2, 3]
+    assert bob.heard("participant_left")
+
+
+async def test_whoever_is_live_and_asks_while_they_are_being_taken_out_stays_until_they_hear_of_it(
+    cluster: Cluster,
+) -> None:
+    alice, bob, cid = await two(cluster)
+    await say(alice, cid, "one")
+    await cluster.settle()
+    plane = cluster.planes[1]
+    plane.fate = lambda topic: Fate.DELAY if topic[0] == "c" else Fate.PASS
+    await say(alice, cid, "two")
+    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+    assert (await bob.refused("subscribe_conversation", conversation_id=cid))["code"] == "not_found"
+    plane.behave()
+    await cluster.settle()
+    assert bob.seqs(cid) == [1, 2, 3]
+    assert cid not in bob.session.conversations
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+async def test_whoever_is_taken_out_and_in_again_while_their_request_is_served_is_in_again(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch, is_announced: bool
+) -> None:
+    alice, bob = await cluster.connect("user_1", 0), await cluster.connect("user_2", 1)
+    cid = await cluster.found(alice, "user_2", "user_3")
+    carol = await cluster.connect("user_3", 1)
+    await say(alice, cid, "one")
+    await cluster.clock.advance(GAP_HOLD_S)  # else their node may still be about to look who was taken in
+    await cluster.settle()
+    node, plane = cluster.nodes[1], cluster.planes[1]
+    read_coverage, looked, go_on = node.read_coverage, asyncio.Event(), asyncio.Event()
+    looks = 0
+
+    async def read_late(who: Participant, conversation_ids: Sequence[int]) -> Any:
+        """The second look, which is the hub's own; or the first, at which they are out already."""
+        nonlocal looks
+        looks += 1
+        found = await read_coverage(who, conversation_ids)
+        if looks == (1 if is_announced else 2):
+            looked.set()
+            await go_on.wait()
+        return found
+
+    monkeypatch.setattr(node, "read_coverage", read_late)
+    if is_announced:
+        plane.fate = lambda topic: Fate.DELAY if topic[0] == "c" else Fate.PASS
+        await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+    asked = bob.send("subscribe_conversation", conversation_id=cid, after_seq=1)
+    await looked.wait()
+    if not is_announced:
+        await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
+        plane.fate = lambda topic: Fate.DROP if topic[0] == "p" else Fate.PASS
+    else:
+        plane.behave()
+    await alice.do("add_participants", conversation_id=cid, participants=["user_2"])
+    while carol.seqs(cid)[-1:] != [3]:
+        await asyncio.sleep(0.001)
+    await cluster.clock.run_ready()
+    plane.behave()
+    go_on.set()
+    await bob.answer(asked)
+    await cluster.settle()
+    await cluster.clock.advance(GAP_HOLD_S)
+    await cluster.settle()
+    await say(alice, cid, "for both")
+    await cluster.settle()
+    assert carol.seqs(cid)[-1] == bob.seqs(cid)[-1]
+    assert cid in bob.session.conversations
+
+
+async def test_whoever_asks_in_one_conversation_does_not_wait_for_being_taken_into_another(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob, cid = await two(cluster)
+    await say(alice, cid, "one")
+    await cluster.settle()
+    node = cluster.nodes[1]
+    read_coverage, go_on = node.read_coverage, asyncio.Event()
+
+    async def read_late(who: Participant, conversation_ids: Sequence[int]) -> Any:
+        if list(conversation_ids) != [cid]:
+            await go_on.wait()
+        return await read_coverage(who, conversation_ids)
+
+    monkeypatch.setattr(node, "read_coverage", read_late)
+    other = await cluster.found(alice, "user_2")
+    assert (await bob.do("subscribe_conversation", conversation_id=cid, after_seq=0))["type"] == "subscribed"
+    announced = len(bob.heard("conversation_created"))
+    go_on.set()
+    await cluster.settle()
+    assert other in bob.session.conversations
+    assert len(bob.heard("conversation_created")) == announced + 1, "it was on its way until then"
+    assert not node.hub._catching_up

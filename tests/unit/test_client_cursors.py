@@ -120,12 +120,14 @@ def test_what_ends_the_membership_in_a_replay_ends_the_cursor() -> None:
 
     def apply(event: Sequenced) -> None:
         wire.applied.append(event.seq)
-        wire.cursors.forget(CONVERSATION)
+        if event.seq == 4:
+            wire.cursors.forget(CONVERSATION)
 
     wire.cursors = Cursors(apply, wire.repair, {CONVERSATION: 0})
+    wire.cursors.receive(Said(3))
     wire.cursors.receive(Said(4))
     wire.cursors.replayed(Head(conversation_id=CONVERSATION, last_seq=4))
-    assert wire.applied == [4]
+    assert wire.applied == [3, 4]
     assert not wire.cursors.seqs()
 
 
@@ -167,7 +169,8 @@ def met(wire: Wire, last_seq: int) -> Head:
 
 def test_what_was_said_in_a_conversation_before_one_hears_of_it_is_asked_for() -> None:
     wire = Wire()
-    wire.cursors.meet(met(wire, 3))
+    head = met(wire, 3)
+    wire.cursors.meet(head)
     wire.say()
     while wire.frames:
         wire.deliver()
@@ -176,7 +179,8 @@ def test_what_was_said_in_a_conversation_before_one_hears_of_it_is_asked_for() -
 
 def test_nothing_is_asked_for_where_nothing_was_said() -> None:
     wire = Wire()
-    wire.cursors.meet(met(wire, 0))
+    head = met(wire, 0)
+    wire.cursors.meet(head)
     wire.say()
     wire.deliver()
     assert (wire.applied, wire.repairs) == ([1], 0)
@@ -195,7 +199,8 @@ def test_what_came_while_one_was_away_is_no_part_of_the_resume_that_tells_of_it(
 
 def test_one_that_the_server_has_not_told_of_yet_is_new_at_the_next_resume_too() -> None:
     wire = Wire()
-    wire.cursors.begin([met(wire, 3)])
+    head = met(wire, 3)
+    wire.cursors.begin([head])
     wire.cursors.disconnected()
     assert (wire.repairs, wire.cursors.seqs()) == (0, {})
 
@@ -215,3 +220,57 @@ def test_whoever_was_here_says_so_even_if_there_was_nothing() -> None:
     wire = Wire()
     met(wire, 0)
     assert wire.cursors.seqs() == {}
+
+
+def test_what_came_before_the_server_says_that_one_is_out_is_applied() -> None:
+    wire = Wire()
+    head = met(wire, 2)
+    wire.cursors.meet(head)
+    for seq in (3, 4, 6):
+        wire.cursors.receive(Said(seq))
+    wire.cursors.refused(CONVERSATION)
+    assert wire.applied == [3, 4, 6]
+    assert wire.cursors.seqs() == {}
+    wire.cursors.refused(CONVERSATION)
+
+
+def test_a_membership_that_ended_before_the_one_that_is_replayed_is_told_to_its_end() -> None:
+    """Taken in at 2, out at 5, in again at 6, and only then answered."""
+    wire = Wire()
+    head = met(wire, 2)
+    wire.cursors.meet(head)
+
+    def apply(event: Sequenced) -> None:
+        wire.applied.append(event.seq)
+        if event.seq == 5:
+            wire.cursors.forget(CONVERSATION)
+
+    wire.cursors._apply = apply
+    for seq in (3, 4, 5, 8):
+        wire.cursors.receive(Said(seq))
+    wire.cursors.replaying(CONVERSATION, 8)
+    for seq in (7, 8):
+        wire.cursors.receive(Said(seq))
+    wire.cursors.replayed(Head(conversation_id=CONVERSATION, last_seq=8))
+    wire.cursors.receive(Said(9))
+    assert (wire.applied, wire.repairs) == ([3, 4, 5, 7, 8, 9], 1)
+    assert wire.cursors.seqs() == {CONVERSATION: 9}
+
+
+def test_of_two_memberships_that_are_held_both_are_told() -> None:
+    wire = Wire()
+    head = met(wire, 2)
+    wire.cursors.meet(head)
+
+    def apply(event: Sequenced) -> None:
+        wire.applied.append(event.seq)
+        if event.seq == 4:
+            wire.cursors.forget(CONVERSATION)
+
+    wire.cursors._apply = apply
+    for seq in (3, 4, 7, 8):
+        wire.cursors.receive(Said(seq))
+    wire.cursors.replaying(CONVERSATION, 8)
+    wire.cursors.replayed(Head(conversation_id=CONVERSATION, last_seq=8))
+    assert wire.applied == [3, 4, 7, 8]
+    assert wire.cursors.seqs() == {CONVERSATION: 8}

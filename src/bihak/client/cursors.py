@@ -91,7 +91,9 @@ class Cursors:
             return
         if cursor.replay_to >= seq:
             # A replay shows only what one's membership covers, so what it leaves out is not missing.
-            cursor.seq = seq - 1
+            cursor = self._pass_over(conversation_id, cursor, seq - 1)
+            # Else what was held ended a membership before the one that is replayed.
+            self._cursors[conversation_id] = cursor
         cursor.held[seq] = event
         self._drain(conversation_id, cursor)
         if cursor.held and self._cursors.get(conversation_id) is cursor:
@@ -103,10 +105,7 @@ class Cursors:
         if cursor is None or cursor.is_met:
             return  # one that was left while we were away is not to come back to life
         # How far the replay goes is not said of one that we are out of again: what came of it is held, and has gaps.
-        for seq in (*sorted(seq for seq in cursor.held if seq <= head.last_seq), head.last_seq + 1):
-            if self._cursors.get(head.conversation_id) is cursor:
-                cursor.seq = max(cursor.seq, seq - 1)
-                self._drain(head.conversation_id, cursor)
+        self._pass_over(head.conversation_id, cursor, head.last_seq)
 
     def replaying(self, conversation_id: int, last_seq: int) -> None:
         """After `subscribed`: the events up to `last_seq` follow."""
@@ -120,6 +119,13 @@ class Cursors:
         cursor = self._cursors.get(conversation_id)
         if cursor is not None:
             cursor.repairing = cursor.is_met = False
+
+    def refused(self, conversation_id: int) -> None:
+        """We are not in it any more: what came while we were is all there is for us."""
+        cursor = self._cursors.get(conversation_id)
+        if cursor is not None:
+            self._pass_over(conversation_id, cursor, max(cursor.held, default=0))
+            self.forget(conversation_id)
 
     def compare(self, heads: Iterable[Head]) -> None:
         """Asks for what these conversations have and we do not."""
@@ -142,6 +148,24 @@ class Cursors:
         if not cursor.repairing:
             cursor.repairing = True
             self._repair(conversation_id, cursor.seq)
+
+    def _pass_over(self, conversation_id: int, cursor: Cursor, through: int) -> Cursor:
+        """Applies what is held up to there although it has gaps, which are not for us; where we stand then.
+
+        What is applied may end the membership, and with it this cursor; what follows is of one that came since.
+        """
+        for seq in sorted(seq for seq in cursor.held if seq <= through):
+            if seq not in cursor.held:
+                continue  # it followed the one before without a gap
+            if self._cursors.get(conversation_id) is not cursor:
+                cursor = self._cursors[conversation_id] = Cursor(seq - 1, cursor.replay_to, held=cursor.held)
+            cursor.seq = max(cursor.seq, seq - 1)
+            self._drain(conversation_id, cursor)
+        if self._cursors.get(conversation_id) is not cursor:
+            return Cursor(through, cursor.replay_to, held=cursor.held)
+        cursor.seq = max(cursor.seq, through)
+        self._drain(conversation_id, cursor)
+        return cursor
 
     def _drain(self, conversation_id: int, cursor: Cursor) -> None:
         # What is applied may end the membership, and with it this cursor.

@@ -131,7 +131,7 @@ class Session:
         try:
             await self.connection.ask(Subscribed, "subscribe_conversation", fields)
         except NotFound:
-            self.hearing.cursors.forget(conversation_id)
+            self.hearing.cursors.refused(conversation_id)
         except Disconnected:
             self.hearing.cursors.repair_failed(conversation_id)  # the resume brings it
         except Fault as fault:

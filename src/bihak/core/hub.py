@@ -73,8 +73,8 @@ class Hub:
         self.on_unannounced: Callable[[int], Awaitable[None]]
         """Called with a conversation that somebody here may be in without having heard of it. May raise ChatError."""
         self._tasks: set[asyncio.Task[None]] = set()
-        self._catching_up: dict[Session, set[asyncio.Task[None]]] = {}
-        """What the hub itself has begun for sessions that joined rooms."""
+        self._catching_up: dict[tuple[Session, int], set[asyncio.Task[None]]] = {}
+        """What the hub itself has begun for sessions that joined rooms, by session and conversation."""
         self.received = 0
         """Publications that came."""
         self._numbers: dict[int, None] = {}
@@ -184,6 +184,9 @@ class Hub:
         wait.cursor = reached
         if wait.ended_seq is not None:
             self._end_membership(session, conversation_id, wait.ended_seq)
+            if conversation_id not in session.conversations:
+                # Should they be in again, that may have been said, and lost, while they waited.
+                self._spawn(self._look_for_unannounced(conversation_id))
         elif reached == room.head:
             del room.waiting[session]
             room.live[session] = None
@@ -234,12 +237,12 @@ class Hub:
             while cursors and not session.closed and session.unread_bytes() > EPHEMERAL_BYTES:
                 await asyncio.sleep(DRAIN_POLL_S)
 
-    async def settled(self, session: Session) -> None:
-        """Waits until the hub itself is catching up nothing for a session: to be done before it joins a room again.
+    async def settled(self, session: Session, conversation_id: int) -> None:
+        """Waits until the hub itself is not catching up for a session in a room: to be done before it joins that again.
 
         Of two that catch up in one room at once each would send, and go live, between what the other sends.
         """
-        while under_way := self._catching_up.get(session):
+        while under_way := self._catching_up.get((session, conversation_id)):
             await asyncio.wait(under_way)
 
     async def _read_covered(
@@ -284,14 +287,14 @@ class Hub:
             wait = self.rooms[conversation_id].waiting.get(session)
             if wait is not None and wait.lagging and wait.cursor is not None:
                 cursors[conversation_id] = wait.cursor
-        for conversation_id in cursors:
+        for conversation_id, cursor in cursors.items():
             self.join(session, conversation_id)
-        if cursors:
-            self._spawn_for(session, self._catch_up_or_close(session, cursors))
+            # Each by itself, so that one is not waited for with the others; what they read is read together.
+            self._spawn_for(session, conversation_id, self._catch_up_or_close(session, conversation_id, cursor))
 
-    async def _catch_up_or_close(self, session: Session, cursors: dict[int, int]) -> None:
+    async def _catch_up_or_close(self, session: Session, conversation_id: int, cursor: int) -> None:
         try:
-            await self.catch_up(session, cursors)
+            await self.catch_up(session, {conversation_id: cursor})
         except ChatError as error:  # the database is away; the client resumes when it is back
             session.close(CloseCode.TRY_AGAIN_LATER, error.message)
 
@@ -462,7 +465,7 @@ class Hub:
             # The first to hear of it here: the sweep will not ask for the others any more.
             self._spawn(self._look_for_unannounced(conversation_id))
         self.join(session, conversation_id)
-        self._spawn_for(session, self._enter(session, envelope, *envelope.joins))
+        self._spawn_for(session, conversation_id, self._enter(session, envelope, *envelope.joins))
 
     def _offer_personal(self, session: Session, envelope: Envelope) -> None:
         if not session.offer(text_frame(envelope.body), PERSONAL_BYTES):
@@ -558,16 +561,16 @@ class Hub:
             else:
                 return
 
-    def _spawn_for(self, session: Session, work: Coroutine[Any, Any, None]) -> None:
-        running = self._spawn(work)
-        self._catching_up.setdefault(session, set()).add(running)
-        running.add_done_callback(partial(self._caught_up, session))
+    def _spawn_for(self, session: Session, conversation_id: int, work: Coroutine[Any, Any, None]) -> None:
+        running, place = self._spawn(work), (session, conversation_id)
+        self._catching_up.setdefault(place, set()).add(running)
+        running.add_done_callback(partial(self._caught_up, place))
 
-    def _caught_up(self, session: Session, ended: asyncio.Task[None]) -> None:
-        under_way = self._catching_up[session]
+    def _caught_up(self, place: tuple[Session, int], ended: asyncio.Task[None]) -> None:
+        under_way = self._catching_up[place]
         under_way.discard(ended)
         if not under_way:
-            del self._catching_up[session]
+            del self._catching_up[place]
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         running = asyncio.create_task(work)

@@ -99,12 +99,13 @@ class Sync(Feature):
         """Also mends a session that is not in a room it should be in, or in one that it should have left."""
         assert session.actor is not None
         hub, cid, who = self._node.hub, request.conversation_id, session.actor.participant
-        await hub.settled(session)
-        rejoin = request.after_seq is not None or cid not in session.conversations
+        await hub.settled(session, cid)
+        was_in = cid in session.conversations
+        rejoin = request.after_seq is not None or not was_in
         if rejoin:
             hub.join(session, cid)
         try:
-            return await self._catch_up(session, request, who, rejoin=rejoin)
+            return await self._catch_up(session, request, who, was_in=was_in, rejoin=rejoin)
         except Unavailable as error:
             # What was held for the session while it read is lost to it; a new connection resumes.
             if rejoin:
@@ -112,12 +113,17 @@ class Sync(Feature):
             raise
 
     async def _catch_up(
-        self, session: Session, request: Subscribe, who: Participant, *, rejoin: bool
+        self, session: Session, request: Subscribe, who: Participant, *, was_in: bool, rejoin: bool
     ) -> Subscribed | None:
         hub, cid = self._node.hub, request.conversation_id
         (place,) = await self._node.read_coverage(who, [cid])
         if place is None or not place.is_current:
-            hub.leave(session, cid)
+            if place is None or not was_in:
+                hub.leave(session, cid)
+            elif request.after_seq is not None:
+                # That they are out is on its way here; they hear of it, and of what was before.
+                after = max(request.after_seq, place.joined_seq, place.end_seq - RESUME_LIMIT)
+                await hub.catch_up(session, {cid: after})
             raise NotFound("There is no such conversation, or you are not in it.")
         reply = Subscribed(conversation_id=cid, last_seq=place.end_seq, request_id=request.request_id)
         if not rejoin:
