@@ -17,7 +17,7 @@ OF_THE_NODE = (
     "SELECT node_id FROM presence_nodes",
     "SELECT c.id, c.last_seq FROM conversations c LEFT JOIN deferred_progress",
     "SELECT CONCAT_WS(' ', c.id, c.last_seq) FROM conversations c LEFT JOIN deferred_progress",
-    "INSERT INTO presence_nodes",
+    "UPDATE presence_nodes",
 )
 """How those begin that a node has by itself now and then."""
 

@@ -510,24 +510,9 @@ async def test_whoever_asks_while_they_are_being_taken_in_is_sent_all_of_it_in_o
     assert [frame["type"] for frame in after].index("resumed") == subscribed["last_seq"] - first + 2
 
 
-async def test_whoever_asks_while_they_are_being_taken_out_hears_of_that_all_the_same(cluster: Cluster) -> None:
-    alice, bob, cid = await two(cluster)
-    await say(alice, cid, "one")
-    await cluster.settle()
-    plane = cluster.planes[1]
-    plane.fate = lambda topic: Fate.DELAY if topic[0] == "c" else Fate.PASS
-    await say(alice, cid, "two")
-    await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
-    assert (await bob.refused("subscribe_conversation", conversation_id=cid))["code"] == "not_found"
-    assert (await bob.refused("subscribe_conversation", conversation_id=cid, after_seq=1))["code"] == "not_found"
-    plane.behave()
-    await cluster.settle()
-    assert bob.seqs(cid) == [1, 2, 3]
-    assert bob.heard("participant_left")
-
-
-async def test_whoever_is_live_and_asks_while_they_are_being_taken_out_stays_until_they_hear_of_it(
-    cluster: Cluster,
+@pytest.mark.parametrize("asked", [{}, {"after_seq": 1}])
+async def test_whoever_asks_while_they_are_being_taken_out_hears_of_that_all_the_same(
+    cluster: Cluster, asked: dict[str, int]
 ) -> None:
     alice, bob, cid = await two(cluster)
     await say(alice, cid, "one")
@@ -536,10 +521,11 @@ async def test_whoever_is_live_and_asks_while_they_are_being_taken_out_stays_unt
     plane.fate = lambda topic: Fate.DELAY if topic[0] == "c" else Fate.PASS
     await say(alice, cid, "two")
     await alice.do("remove_participant", conversation_id=cid, user_id="user_2")
-    assert (await bob.refused("subscribe_conversation", conversation_id=cid))["code"] == "not_found"
+    assert (await bob.refused("subscribe_conversation", conversation_id=cid, **asked))["code"] == "not_found"
     plane.behave()
     await cluster.settle()
     assert bob.seqs(cid) == [1, 2, 3]
+    assert bob.heard("participant_left")
     assert cid not in bob.session.conversations
 
 

@@ -28,12 +28,16 @@ class Wire:
     frames: list[Frame] = field(default_factory=list)
     applied: list[int] = field(default_factory=list)
     repairs: int = 0
+    last_seq: int | None = None
+    """Of one's membership, as one's own `participant_left` says."""
 
     def __post_init__(self) -> None:
         self.cursors = Cursors(self.apply, self.repair, {CONVERSATION: 0})
 
     def apply(self, event: Sequenced) -> None:
         self.applied.append(event.seq)
+        if event.seq == self.last_seq:
+            self.cursors.forget(CONVERSATION)
 
     def repair(self, conversation_id: int, after_seq: int) -> None:
         self.repairs += 1
@@ -116,14 +120,7 @@ def test_what_was_held_until_the_end_of_a_replay_is_applied_although_it_has_gaps
 
 
 def test_what_ends_the_membership_in_a_replay_ends_the_cursor() -> None:
-    wire = Wire()
-
-    def apply(event: Sequenced) -> None:
-        wire.applied.append(event.seq)
-        if event.seq == 4:
-            wire.cursors.forget(CONVERSATION)
-
-    wire.cursors = Cursors(apply, wire.repair, {CONVERSATION: 0})
+    wire = Wire(last_seq=4)
     wire.cursors.receive(Said(3))
     wire.cursors.receive(Said(4))
     wire.cursors.replayed(Head(conversation_id=CONVERSATION, last_seq=4))
@@ -239,13 +236,7 @@ def test_a_membership_that_ended_before_the_one_that_is_replayed_is_told_to_its_
     wire = Wire()
     head = met(wire, 2)
     wire.cursors.meet(head)
-
-    def apply(event: Sequenced) -> None:
-        wire.applied.append(event.seq)
-        if event.seq == 5:
-            wire.cursors.forget(CONVERSATION)
-
-    wire.cursors._apply = apply
+    wire.last_seq = 5
     for seq in (3, 4, 5, 8):
         wire.cursors.receive(Said(seq))
     wire.cursors.replaying(CONVERSATION, 8)
@@ -261,13 +252,7 @@ def test_of_two_memberships_that_are_held_both_are_told() -> None:
     wire = Wire()
     head = met(wire, 2)
     wire.cursors.meet(head)
-
-    def apply(event: Sequenced) -> None:
-        wire.applied.append(event.seq)
-        if event.seq == 4:
-            wire.cursors.forget(CONVERSATION)
-
-    wire.cursors._apply = apply
+    wire.last_seq = 4
     for seq in (3, 4, 7, 8):
         wire.cursors.receive(Said(seq))
     wire.cursors.replaying(CONVERSATION, 8)

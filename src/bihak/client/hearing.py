@@ -69,11 +69,9 @@ class Hearing:
         if isinstance(event, DurableEvent | UnknownDurableEvent):
             self.cursors.receive(event)
             return
+        self._tell(event)
         if isinstance(event, ConversationCreated):
-            self._tell(event)  # before what happened in it
             self.cursors.meet(Head(conversation_id=event.conversation_id, last_seq=event.conversation.last_seq))
-        else:
-            self._tell(event)
 
     def _apply(self, event: Sequenced) -> None:
         assert isinstance(event, DurableEvent | UnknownDurableEvent)

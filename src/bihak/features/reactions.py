@@ -92,7 +92,8 @@ class Reactions(Feature):
                 seq = wish.conversation.next_seq()
                 rows.append((message.id, wish.emoji, word(wish.who.type), wish.who.id, tx.now_ms, seq))
                 wish.record(tx, ReactionAdded, seq)
-        tx.insert_last("message_reactions", [column.name for column in message_reactions.columns], rows)
+                wish.call.outcome = Ok()
+        tx.insert_last("message_reactions", _COLUMNS, rows)
 
     @write_many(RemoveReaction, route=Route("DELETE", "/messages/{message_id}/reactions/{emoji}"), reply=Ok)
     def remove(self, tx: Transaction, calls: Sequence[Call[RemoveReaction]]) -> None:
@@ -135,7 +136,6 @@ class _Wish(NamedTuple):
             user_id=self.who.user_id,
         )
         tx.record(self.conversation, event, self.call)
-        self.call.outcome = Ok()
 
 
 def _understand(tx: Transaction, calls: Sequence[Call[AddReaction] | Call[RemoveReaction]]) -> list[_Wish]:
@@ -167,6 +167,7 @@ def remove_reactions(tx: Transaction, _conversation_id: int, message: Any) -> No
     tx.connection.execute(message_reactions.delete().where(message_reactions.c.message_id == message.id))
 
 
+_COLUMNS = tuple(column.name for column in message_reactions.columns)
 _reactions = msgspec.json.Decoder(list[tuple[int, str, str, int]])
 _OF_MESSAGES = """
     SELECT JSON_ARRAY(message_id, HEX(emoji), participant_type, participant_id) FROM message_reactions

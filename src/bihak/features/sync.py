@@ -105,7 +105,7 @@ class Sync(Feature):
         if rejoin:
             hub.join(session, cid)
         try:
-            return await self._catch_up(session, request, who, was_in=was_in, rejoin=rejoin)
+            return await self._catch_up(session, request, who, was_in=was_in)
         except Unavailable as error:
             # What was held for the session while it read is lost to it; a new connection resumes.
             if rejoin:
@@ -113,7 +113,7 @@ class Sync(Feature):
             raise
 
     async def _catch_up(
-        self, session: Session, request: Subscribe, who: Participant, *, was_in: bool, rejoin: bool
+        self, session: Session, request: Subscribe, who: Participant, *, was_in: bool
     ) -> Subscribed | None:
         hub, cid = self._node.hub, request.conversation_id
         (place,) = await self._node.read_coverage(who, [cid])
@@ -126,7 +126,7 @@ class Sync(Feature):
                 await hub.catch_up(session, {cid: after})
             raise NotFound("There is no such conversation, or you are not in it.")
         reply = Subscribed(conversation_id=cid, last_seq=place.end_seq, request_id=request.request_id)
-        if not rejoin:
+        if was_in and request.after_seq is None:
             session.send_body(encode(reply))
             await self._node.feature(Typing).tell_current(session, cid)
             return None

@@ -15,13 +15,6 @@ from bihak.storage.dialect import Database
 READ_ATTEMPTS = 3
 MAX_GROUP = 500
 
-
-class _Failed(NamedTuple):
-    """In place of what a read returns."""
-
-    fault: Exception
-
-
 T = TypeVar("T")
 Key = TypeVar("Key")
 Value = TypeVar("Value")
@@ -89,6 +82,12 @@ class Readers:
     def close(self) -> None:
         """Ends the threads after what they are doing; what was queued is cancelled."""
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _Failed(NamedTuple):
+    """In place of what a read returns."""
+
+    fault: Exception
 
 
 class GroupedRead(Generic[Key, Value]):

@@ -167,8 +167,7 @@ def renew_node(tx: Transaction, node_id: int) -> int | None:
     if not known:
         return None
     ((now_ms,),) = known
-    clause = tx.dialect.upsert_clause("node_id", ("renewed_ms",))
-    tx.insert("presence_nodes", ("node_id", "renewed_ms"), [(node_id, now_ms)], clause)
+    run(tx.connection, f"UPDATE presence_nodes SET renewed_ms = {now_ms:d} WHERE node_id = {node_id:d}")
     return int(now_ms)
 
 
