@@ -62,13 +62,6 @@ class Nobody:
         pass
 
 
-@pytest_asyncio.fixture
-async def clock() -> AsyncIterator[Clock]:
-    clock = Clock(asyncio.get_running_loop())
-    yield clock
-    clock.restore()
-
-
 class Silent:
     """A line, and the connection on it."""
 

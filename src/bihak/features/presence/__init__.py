@@ -44,6 +44,7 @@ from bihak.features.presence.leases import (
     status_row,
     write_statuses,
 )
+from bihak.features.presence.leaving import Leaving
 from bihak.features.presence.wire import (
     GetOneStatus,
     GetStatus,
@@ -87,6 +88,7 @@ class Presence(Feature):
         self._here: dict[Participant, Here] = {}
         self._is_steady = False
         """Whether this node has renewed for a while without a break."""
+        self._leaving = Leaving(self._left)
         self._gone: set[Here] = set()
         """Those who have no connection any more and are not offline yet."""
         self._silences: Deadlines[Session] = Deadlines()
@@ -128,10 +130,8 @@ class Presence(Feature):
         if here.best != here.told and not self._node.draining:
             if not here.sessions:
                 self._gone.add(here)
-            self._look_again(here, OFFLINE_AFTER_S, OFFLINE_AFTER_S)
-
-    def _look_again(self, here: Here, after_s: float, waited_s: float) -> None:
-        here.leaving = asyncio.get_running_loop().call_later(after_s, self._left, here, waited_s)
+            here.waited_s = OFFLINE_AFTER_S
+            self._leaving.set(here, OFFLINE_AFTER_S)
 
     def draining(self) -> None:
         for here in self._here.values():
@@ -139,13 +139,14 @@ class Presence(Feature):
         self._here.clear()
         self._node.write(LeavePresence())
 
-    def _left(self, here: Here, waited_s: float) -> None:
+    def _left(self, here: Here) -> None:
         if here.sessions:
             self._update(here)
             return
         patience_s = min(CROWD_OFFLINE_AFTER_S, OFFLINE_AFTER_S + len(self._gone) // BACK_A_SECOND)
-        if waited_s < patience_s:
-            self._look_again(here, patience_s - waited_s, patience_s)
+        if here.waited_s < patience_s:
+            self._leaving.set(here, patience_s - here.waited_s)
+            here.waited_s = patience_s
             return
         self._gone.discard(here)
         del self._here[here.actor.participant]

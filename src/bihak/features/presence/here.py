@@ -1,7 +1,5 @@
 """A participant's connections to this node, and what they amount to."""
 
-import asyncio
-
 from bihak.core.identity import Actor
 from bihak.core.session import Session
 from bihak.features.presence.wire import Status
@@ -10,14 +8,16 @@ from bihak.features.presence.wire import Status
 class Here:
     """The connections, each with its own status, and what was told of them."""
 
-    __slots__ = ("_left_with", "actor", "leaving", "sessions", "told")
+    __slots__ = ("_left_with", "actor", "leaves_at", "sessions", "told", "waited_s")
 
     def __init__(self, actor: Actor) -> None:
         self.actor = actor
         self.sessions: dict[Session, Status] = {}
         self.told: Status = "offline"
-        self.leaving: asyncio.TimerHandle | None = None
-        """Tells what is left when a connection closed that was better than the others."""
+        self.leaves_at: float | None = None
+        """On the event loop's clock, when a connection closed that was better than the others: what is left is told."""
+        self.waited_s = 0.0
+        """How long that is after it closed."""
         self._left_with: tuple[int, ...] = ()
 
     @property
@@ -40,6 +40,4 @@ class Here:
 
     def stay(self) -> None:
         """Nothing is told on account of connections that closed."""
-        if self.leaving is not None:
-            self.leaving.cancel()
-            self.leaving = None
+        self.leaves_at = None
