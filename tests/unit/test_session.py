@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bihak.core.session import DRAINED_BYTES, EPHEMERAL_BYTES, OUTBOX_BYTES, Lane, Session, Turn, offer_to_all
+from bihak.core.session import (
+    DRAINED_BYTES,
+    EPHEMERAL_BYTES,
+    MANY_BYTES,
+    OUTBOX_BYTES,
+    Lane,
+    Session,
+    Turn,
+    offer_to_all,
+)
 from bihak.errors import CloseCode
 
 
@@ -20,12 +29,15 @@ class Pipe:
         self.unread = 0
         self.past = -1
         """Where to write past it."""
+        self.asked = 0
+        """How often for that."""
         self.closed: CloseCode | None = None
 
     def write(self, frames: bytes) -> None:
         self.written.append(frames)
 
     def descriptor(self) -> int:
+        self.asked += 1
         return -1 if self.unread else self.past
 
     def buffered_bytes(self) -> int:
@@ -122,10 +134,10 @@ def test_what_is_offered_to_all_does_not_overtake_what_waits_or_is_unread(past: 
     session.send(b"two")
     assert offer_to_all([session], b"three") == []
     session.flush()
-    assert pipe.written == [b"twothree"]
-    session.send(bytes(OUTBOX_BYTES))
+    assert (os.read(out, 100), pipe.written) == (b"twothree", [])
+    session.send(bytes(2 * OUTBOX_BYTES))
     session.flush()
-    pipe.unread = OUTBOX_BYTES
+    pipe.unread = 2 * OUTBOX_BYTES - len(os.read(out, OUTBOX_BYTES))
     assert offer_to_all([session], b"four") == [session]
     pipe.unread = DRAINED_BYTES
     assert offer_to_all([session], b"five") == []
@@ -149,7 +161,64 @@ def test_the_rest_of_what_was_taken_in_part_comes_before_all_else_and_is_not_ref
     assert offer_to_all([session], b"two") == [session], "the rest fills the outbox"
     session.send(b"three")
     session.flush()
-    assert (pipe.written, calls.flushes) == ([frames[taken:] + b"three"], 2)
+    assert os.read(out, len(frames)) + b"".join(pipe.written) == frames[taken:] + b"three"
+    assert calls.flushes == 2
+
+
+def test_whoever_is_sent_much_is_written_to_past_the_transport(past: tuple[int, int]) -> None:
+    session, pipe, calls = opened()
+    out, pipe.past = past
+    session.send(bytes(MANY_BYTES))
+    session.flush()
+    assert len(pipe.written) == 1
+    session.send(b"one")
+    session.send(b"two")
+    session.flush()
+    assert (os.read(out, 100), len(pipe.written), calls.flushes) == (b"onetwo", 1, 2)
+    assert (session.unread_bytes(), session.taken_bytes()) == (0, MANY_BYTES + len(b"onetwo"))
+    assert offer_to_all([session], b"three") == []
+    session.send(b"four")
+    session.flush()
+    assert (os.read(out, 100), pipe.asked) == (b"threefour", 1)
+
+
+def test_a_flush_that_is_taken_in_part_leaves_the_rest_to_the_transport_until_that_holds_nothing(
+    past: tuple[int, int],
+) -> None:
+    session, pipe, calls = opened()
+    out, pipe.past = past
+    session.send(bytes(MANY_BYTES))
+    session.flush()
+    pipe.written.clear()
+    sent = bytes(OUTBOX_BYTES) + b"two"
+    session.send(sent)
+    session.flush()
+    taken = len(os.read(out, len(sent)))
+    assert 0 < taken < len(sent)
+    assert pipe.written == [sent[taken:]]
+    pipe.unread = len(sent) - taken
+    session.send(b"three")
+    session.flush()
+    assert pipe.written == [sent[taken:], b"three"], "it would overtake what is unread"
+    assert calls.congestions == 1
+    pipe.unread = 0
+    session.send(b"four")
+    session.flush()
+    assert os.read(out, 100) == b"four"
+
+
+def test_a_flush_goes_through_the_transport_again_where_the_system_takes_nothing(past: tuple[int, int]) -> None:
+    session, pipe, _ = opened()
+    _, pipe.past = past
+    session.send(bytes(MANY_BYTES))
+    session.flush()
+    session.send(b"one")
+    session.flush()
+    os.write(pipe.past, bytes(OUTBOX_BYTES))
+    pipe.written.clear()
+    session.send(b"two")
+    session.flush()
+    assert pipe.written == [b"two"]
 
 
 @pytest.mark.parametrize("end", [Session.shut, Session.left, Session.lost])
@@ -159,9 +228,14 @@ def test_nothing_is_written_past_the_transport_of_a_session_that_has_ended(
     session, pipe, _ = opened()
     out, pipe.past = past
     assert offer_to_all([session], b"one") == []
+    session.send(bytes(MANY_BYTES))
+    session.flush()
     end(session)
     assert offer_to_all([session], b"two") == []
-    assert os.read(out, 100) == b"one", "the descriptor may be another connection's by now"
+    session.send(b"three")
+    session.flush()
+    read = os.read(out, 2 * MANY_BYTES)
+    assert read == b"one" + bytes(MANY_BYTES), "the descriptor may be another connection's by now"
 
 
 def test_a_reply_is_never_refused() -> None:

@@ -17,6 +17,8 @@ EPHEMERAL_BYTES = OUTBOX_BYTES // 2
 DRAINED_BYTES = OUTBOX_BYTES // 8
 PERSONAL_BYTES = OUTBOX_BYTES * 16
 """For events that are in no log, and small: more than a page of a log, behind which they may have to wait."""
+MANY_BYTES = 1 << 13
+"""Whoever was sent so much is written to past the transport. Finding out where is not worth it for who gets little."""
 
 _numbers = itertools.count(1)
 
@@ -72,8 +74,9 @@ class Session:
             "_flusher",
             "_outbox",
             "_pending_bytes",
+            "_socket",
             "_wire",
-            "_write",
+            "_wire_write",
         ),
     )
 
@@ -102,14 +105,16 @@ class Session:
         self.gone = False
         """Whether nobody is at the other end any more; what was asked before is still being served."""
         self._wire = wire
-        self._write = wire.write
+        self._wire_write = wire.write
         self._flusher = flusher
         self._outbox: list[bytes] = []
         self._pending_bytes = 0
         self._buffered_bytes = 0
         self._flushed_bytes = 0
+        self._socket = -1
+        """Where to write past the transport; -1: something may wait there."""
         self._descriptor = -1
-        """Where to write past the outbox and the transport; -1: something may wait there."""
+        """The same while nothing waits in the outbox either."""
 
     @property
     def user_id(self) -> str:
@@ -164,22 +169,34 @@ class Session:
         return self._flushed_bytes - self._wire.buffered_bytes()
 
     def flush(self) -> None:
-        """Hands the outbox to the transport in one write."""
+        """Writes the outbox in one write, past the transport where nothing waits in that."""
         outbox = self._outbox
         if not outbox or self.closed:
             return
-        size = self._pending_bytes
-        left_over = 0
+        frames = b"".join(outbox) if len(outbox) > 1 else outbox[0]
+        outbox.clear()
+        if self._socket < 0 and self._flushed_bytes >= MANY_BYTES and not self.gone:
+            self._socket = self._wire.descriptor()
+        size, self._pending_bytes = self._pending_bytes, 0
+        self._flushed_bytes += size
+        if self._socket >= 0:
+            taken = _write(self._socket, frames)
+            if taken == size:
+                self._descriptor, self._buffered_bytes = self._socket, 0
+                return
+            frames, self._socket = frames[taken:], -1
+        self._hand_over(frames)
+
+    def _hand_over(self, frames: bytes) -> None:
+        """To the transport."""
+        size, left_over = len(frames), 0
         if self._buffered_bytes + size > DRAINED_BYTES:  # asking costs as much as the rest of this
             left_over = self._buffered_bytes = self._wire.buffered_bytes()
         try:
-            self._write(b"".join(outbox) if len(outbox) > 1 else outbox[0])
+            self._wire_write(frames)
         except RuntimeError:
             self.gone = True  # the connection is closing
         self._buffered_bytes += size
-        self._flushed_bytes += size
-        self._pending_bytes = 0
-        outbox.clear()
         if left_over:
             self._flusher.is_congested(self)
 
@@ -193,17 +210,17 @@ class Session:
         """Writes what is queued, and nothing after it."""
         self.flush()
         self.closed = True
-        self._descriptor = -1
+        self._descriptor = self._socket = -1
 
     def left(self) -> None:
         """Nobody is at the other end any more."""
         self.gone = True
-        self._descriptor = -1
+        self._descriptor = self._socket = -1
 
     def lost(self) -> None:
         """The connection is gone; nothing can be sent any more."""
         self.closed = self.gone = True
-        self._descriptor = -1
+        self._descriptor = self._socket = -1
         self._outbox.clear()
         self._pending_bytes = 0
 
@@ -213,8 +230,16 @@ class Session:
 
     def _find_descriptor(self) -> int:
         if not self._outbox and not self.closed and not self.gone:
-            self._descriptor = self._wire.descriptor()
+            self._descriptor = self._socket = self._wire.descriptor()
         return self._descriptor
+
+
+def _write(descriptor: int, frames: bytes) -> int:
+    """How much of it the system took."""
+    try:
+        return os.write(descriptor, frames)
+    except OSError:
+        return 0  # it takes nothing now, or the transport will find out
 
 
 def offer_to_all(sessions: Iterable[Session], frames: bytes) -> list[Session]:
