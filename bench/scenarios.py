@@ -140,19 +140,24 @@ def _connections(size: Size) -> list[Scenario]:
 
 
 def _growth(size: Size) -> list[Scenario]:
+    few, many = Seed("pairs", 20), Seed("pairs", 20, size.talks)
+    variants: list[tuple[str, Seed, str, dict[str, int]]] = [
+        ("growth-few", few, "10 conversations in turn", {}),
+        ("growth-beside", many, f"10 of {10 * size.talks:,} conversations in turn", {"talks": 1}),
+        ("growth-many", many, f"{10 * size.talks:,} conversations in turn", {}),
+    ]
     return [
         Scenario(
             name,
-            f"ten pairs, one in flight, {10 * talks:,} conversations in turn",
+            f"ten pairs, one in flight, {where}",
             "message",
             seed,
             ("MariaDB",),
             # Signing in reads all conversations of a person; here one person after the other.
-            _load(size, "pairs", seed, senders=10, window=1, connecting=1),
+            _load(size, "pairs", seed, senders=10, window=1, connecting=1, **talks),
             counts_deferred=True,
         )
-        for name, talks in (("growth-few", 1), ("growth-many", size.talks))
-        for seed in (Seed("pairs", 20, talks),)
+        for name, seed, where, talks in variants
     ]
 
 

@@ -162,7 +162,8 @@ static void parse(int count, char **arguments) {
         {"people", 1, 0, 'o'},  {"tokens", 1, 0, 't'},   {"connections", 1, 0, 'c'}, {"senders", 1, 0, 's'},
         {"window", 1, 0, 'f'},  {"rate", 1, 0, 'r'},     {"warmup", 1, 0, 'u'},      {"seconds", 1, 0, 'd'},
         {"settle", 1, 0, 'e'},  {"missed", 1, 0, 'm'},   {"plain", 0, 0, 'l'},       {"keys", 0, 0, 'k'},
-        {"watch", 1, 0, 'W'},   {"connecting", 1, 0, 'C'}, {"base", 1, 0, 'b'}, {"patience", 1, 0, 'a'}, {0, 0, 0, 0}};
+        {"watch", 1, 0, 'W'},   {"connecting", 1, 0, 'C'}, {"base", 1, 0, 'b'}, {"patience", 1, 0, 'a'},
+        {"talks", 1, 0, 'T'},   {0, 0, 0, 0}};
     const char *tokens = NULL;
     for (int option; (option = getopt_long(count, arguments, "", known, NULL)) != -1;) {
         switch (option) {
@@ -184,6 +185,7 @@ static void parse(int count, char **arguments) {
         case 'k': settings.keys = true; break;
         case 'C': settings.connecting = atoi(optarg); break;
         case 'a': settings.patience_s = atof(optarg); break;
+        case 'T': settings.talks = atoi(optarg); break;
         case 'b': settings.base = atoll(optarg); break;
         case 'W':
             if (settings.watched_count == MAX_WATCHED)

@@ -72,6 +72,7 @@ typedef struct {
     const char *work, *host, *port, *path, *people;
     char **tokens; /* one a participant; NULL in trusted mode */
     int connections, senders, window, connecting, missed;
+    int talks; /* only in so many of its conversations does each sender talk; 0: in all, in turn */
     int64_t base; /* the participants' ids begin after it */
     double rate, warmup_s, seconds, settle_s, patience_s;
     bool plain, keys;

@@ -25,7 +25,8 @@ static uint32_t dice(uint32_t sides) {
 
 static void say(connection *c, int64_t wanted_ns) {
     char text[512], key[64] = "";
-    const conversation *where = &c->conversations[c->turn++ % c->conversation_count];
+    int talks = settings.talks > 0 && settings.talks < c->conversation_count ? settings.talks : c->conversation_count;
+    const conversation *where = &c->conversations[c->turn++ % talks];
     if (settings.keys)
         snprintf(key, sizeof key, ",\"idempotency_key\":\"%016llx%08x\"", (long long)now_ns, dice(UINT32_MAX));
     int size = snprintf(text, sizeof text,

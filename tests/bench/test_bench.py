@@ -74,6 +74,16 @@ def test_one_server_takes_every_load_and_has_stored_what_was_sent(databases: Dat
             assert connection.execute(stored, (TINY.pairs,)).fetchone() == (outcome.sent,)
 
 
+@pytest.mark.parametrize(("name", "talked_in"), [("growth-few", 10), ("growth-beside", 10), ("growth-many", 30)])
+def test_in_growth_it_is_talked_in_ten_conversations_or_in_all(databases: Databases, name: str, talked_in: int) -> None:
+    scenario = SCENARIOS[name]
+    with contestants.running("SQLite", scenario.seed, databases) as server:
+        outcome = load.run(server.port, {**scenario.load, "seconds": 0.5})
+        with sqlite3.connect(server.database_url.removeprefix("sqlite:///")) as connection:
+            stored = "SELECT COUNT(*), COUNT(DISTINCT conversation_id) FROM messages"
+            assert connection.execute(stored).fetchone() == (outcome.sent, talked_in)
+
+
 @pytest.mark.parametrize("kind", ["SQLite", "MariaDB"])
 def test_the_costs_of_the_writer_are_measured_on_each_database(
     tmp_path: Path, mariadb: MariaDb, monkeypatch: pytest.MonkeyPatch, kind: str
