@@ -25,9 +25,9 @@ from bihak.cluster.base import Backplane, Deliver, Publication
 from bihak.cluster.local import LocalBackplane, LocalBus
 from bihak.core.dispatcher import Dispatcher
 from bihak.core.feature import Feature, write
-from bihak.core.hub import GAP_HOLD_S
 from bihak.core.identity import Authenticator
 from bihak.core.node import Node, NodeOptions
+from bihak.core.repairing import GAP_HOLD_S
 from bihak.core.session import Session
 from bihak.core.sweep import EVERY_S
 from bihak.core.transaction import Transaction

@@ -1,7 +1,7 @@
-"""What is done again and again by the clock, and ending tasks."""
+"""What is done again and again by the clock, tasks that nobody waits for, and ending tasks."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 import structlog
@@ -48,3 +48,21 @@ async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
                 task.exception()  # asked for, or Python complains that nobody did
     if running:
         log.warning("tasks do not end", tasks=sorted(str(task.get_coro()) for task in running))
+
+
+class Running:
+    """Tasks that nobody waits for, kept until they end: Python itself would forget them."""
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Runs `work` to its end, whoever has lost interest in it."""
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def end(self) -> None:
+        """As `end`, of all of them."""
+        await end(self._tasks)

@@ -8,8 +8,9 @@ import pytest
 import sqlalchemy as sa
 
 from bihak.cluster.envelope import conversation_topic
-from bihak.core import hub
+from bihak.core import hub, session
 from bihak.core.log import LogEntry, Span
+from bihak.core.repairing import GAP_HOLD_S
 from bihak.core.session import DRAINED_BYTES, OUTBOX_BYTES
 from bihak.errors import CloseCode
 from bihak.features.conversations import AddParticipants, RemoveParticipant
@@ -265,7 +266,7 @@ async def test_a_notification_waits_for_a_slow_consumer(cluster: Cluster) -> Non
 
 
 async def test_what_is_in_no_log_does_not_wait_without_bound(cluster: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hub, "PERSONAL_BYTES", 20_000)
+    monkeypatch.setattr(session, "PERSONAL_BYTES", 20_000)
     alice, bob, cid = await two(cluster)
     bob.tape.stalled = True
     await say(alice, cid, "x" * 10_000, "x" * 10_000)
@@ -354,7 +355,7 @@ async def test_whose_own_announcement_alone_was_lost_enters_all_the_same(cluster
 async def test_an_announcement_that_a_later_membership_has_overtaken_is_not_told(cluster: Cluster) -> None:
     alice, bob, carol = [await cluster.connect(f"user_{number}", number > 1) for number in (1, 2, 3)]
     cid = await cluster.found(alice, "user_3")
-    await cluster.clock.advance(hub.GAP_HOLD_S)
+    await cluster.clock.advance(GAP_HOLD_S)
     await cluster.settle()
     # The other node has looked who is in, as for each change that it hears of; it would find him in between.
     late = ("puser_2", conversation_topic(cid))

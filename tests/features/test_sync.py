@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bihak.core.hub import GAP_HOLD_S
 from bihak.core.log import RESUME_LIMIT, LogEntry, Span
+from bihak.core.repairing import GAP_HOLD_S
 from bihak.errors import UnknownType
 from bihak.features.arriving import Auth
 from bihak.features.conversations import AddParticipants, Conversations, RemoveParticipant
@@ -602,4 +602,4 @@ async def test_whoever_asks_in_one_conversation_does_not_wait_for_being_taken_in
     await cluster.settle()
     assert other in bob.session.conversations
     assert len(bob.heard("conversation_created")) == announced + 1, "it was on its way until then"
-    assert not node.hub._catching_up
+    assert not node.hub.catching_up._under_way

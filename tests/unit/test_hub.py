@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from bihak.cluster.envelope import Envelope, conversation_topic
 from bihak.core import sweep
-from bihak.core.hub import GAP_HOLD_S
+from bihak.core.repairing import GAP_HOLD_S
 from tests.harness import Cluster, Device, Place, running_cluster
 
 

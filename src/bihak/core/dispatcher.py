@@ -16,8 +16,9 @@ from bihak.core.context import Call, Query, Signal
 from bihak.core.feature import Command, Kind
 from bihak.core.heads import Heads
 from bihak.core.identity import Actor
+from bihak.core.lane import Turn
 from bihak.core.limits import Limit, Limits
-from bihak.core.session import Session, Turn
+from bihak.core.session import Session
 from bihak.core.visit import NOBODY, Visit
 from bihak.errors import ChatError, Internal, Unavailable, UnknownType
 from bihak.failpoints import Failpoint, pass_by
@@ -35,6 +36,7 @@ from bihak.protocol.envelope import (
 from bihak.storage.dialect import Database
 from bihak.storage.readers import Readers
 from bihak.storage.writer import Writer
+from bihak.tasks import Running
 
 log = structlog.stdlib.get_logger("bihak")
 
@@ -85,7 +87,7 @@ class Dispatcher:
         self._failpoint = failpoint
         self._loop: asyncio.AbstractEventLoop | None = None
         self._tells_of_events = True
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = Running()
         self.heads = Heads()
         self.writer: Writer[Call[Request], WriteBatch] = Writer(
             database,
@@ -211,9 +213,7 @@ class Dispatcher:
 
     def start_task(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs a coroutine to its end, whoever has lost interest in it."""
-        running = asyncio.create_task(work)
-        self._tasks.add(running)
-        running.add_done_callback(self._tasks.discard)
+        self._running.start(work)
 
     def publish(self, signals: Iterable[Signal]) -> None:
         """Sends events that are not durable."""

@@ -6,8 +6,9 @@ from enum import Enum, auto
 from typing import Any, ClassVar, TypeVar
 
 from bihak.cluster.envelope import Envelope
+from bihak.core.lane import Turn
 from bihak.core.limits import Limit
-from bihak.core.session import Session, Turn
+from bihak.core.session import Session
 from bihak.protocol.envelope import DurableEvent, Reply, Request
 
 R = TypeVar("R", bound=Request)

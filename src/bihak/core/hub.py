@@ -3,58 +3,28 @@
 How a session can be in a room, `core/room.py` says.
 """
 
-import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
-from functools import partial
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable, Sequence
 
-import structlog
-
-from bihak import tasks
 from bihak.cluster.base import Backplane, Publication
 from bihak.cluster.envelope import (
     Envelope,
     conversation_topic,
     participant_topic,
 )
+from bihak.core.catching_up import CatchingUp
 from bihak.core.identity import is_revoked
-from bihak.core.log import Coverage, LogEntry, Span
+from bihak.core.log import Coverage, LogReader
+from bihak.core.repairing import Repairing
 from bihak.core.room import JOINING, Room, Wait
-from bihak.core.session import EPHEMERAL_BYTES, PERSONAL_BYTES, Flusher, Session, offer_to_all
-from bihak.errors import ChatError, CloseCode
+from bihak.core.session import EPHEMERAL_BYTES, Flusher, Session, offer_to_all
+from bihak.errors import CloseCode
 from bihak.protocol.frames import text_frame
-from bihak.protocol.types import Participant
+from bihak.tasks import Running
 
-log = structlog.stdlib.get_logger("bihak.hub")
-
-GAP_HOLD_S = 0.1
-"""How long an event waits for the ones before it before the log is asked."""
-CATCH_UP_PAGE = 200
-MAX_HELD = 1000
-"""Events held for one joining session; past that it reads them from the log instead."""
-MAX_STALLS = 3
 MANY_SESSIONS = 32
 """In a room with so many, each event is written at once rather than with what else comes in the same turn."""
 MAX_NUMBERS = 10_000
 """Events whose other copies are recognised; those come within a moment."""
-DRAIN_POLL_S = 0.05
-REPAIR_RETRY_S = 1.0
-
-
-class LogReader(Protocol):
-    """Where the hub reads what was not delivered to it. Each raises Unavailable while the database is away."""
-
-    async def read_coverage(self, reader: Participant, conversation_ids: Sequence[int]) -> list[Coverage | None]:
-        """As `log.read_coverage`, as committed by now."""
-        ...
-
-    async def read_log(self, spans: Sequence[Span]) -> list[list[LogEntry]]:
-        """As `Log.read`."""
-        ...
-
-    async def read_room(self, conversation_id: int, after: int, through: int) -> list[Envelope]:
-        """As `Log.read_room`."""
-        ...
 
 
 class Hub:
@@ -62,7 +32,6 @@ class Hub:
 
     def __init__(self, backplane: Backplane, log_reader: LogReader, flusher: Flusher) -> None:
         self._backplane = backplane
-        self._log = log_reader
         self._flusher = flusher
         self.rooms: dict[int, Room] = {}
         self.participants: dict[str, dict[Session, None]] = {}
@@ -70,11 +39,9 @@ class Hub:
         """Called with a limit, a participant who has used it up, and for how many milliseconds."""
         self.on_delivered: list[Callable[[int, Sequence[Envelope]], None]] = []
         """Called with a conversation and what its sessions here have just been sent, or as much as they could take."""
-        self.on_unannounced: Callable[[int], Awaitable[None]]
-        """Called with a conversation that somebody here may be in without having heard of it. May raise ChatError."""
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._catching_up: dict[tuple[Session, int], set[asyncio.Task[None]]] = {}
-        """What the hub itself has begun for sessions that joined rooms, by session and conversation."""
+        self._running = Running()
+        self.catching_up = CatchingUp(self, log_reader, self._running)
+        self.repairing = Repairing(log_reader, self._running, self._deliver)
         self.received = 0
         """Publications that came."""
         self._numbers: dict[int, None] = {}
@@ -86,7 +53,7 @@ class Hub:
 
     async def close(self) -> None:
         await self._backplane.close()
-        await tasks.end(self._tasks)
+        await self._running.end()
 
     # Coming and going
 
@@ -183,102 +150,16 @@ class Hub:
             session.send(b"".join(frames))
         wait.cursor = reached
         if wait.ended_seq is not None:
-            self._end_membership(session, conversation_id, wait.ended_seq)
+            self.end_membership(session, conversation_id, wait.ended_seq)
             if conversation_id not in session.conversations:
                 # Should they be in again, that may have been said, and lost, while they waited.
-                self._spawn(self._look_for_unannounced(conversation_id))
+                self.repairing.look_for_unannounced(conversation_id)
         elif reached == room.head:
             del room.waiting[session]
             room.live[session] = None
         else:
-            self._expect(room, reached)  # the log has events that this room has not seen yet
+            self.repairing.expect(room, reached)  # the log has events that this room has not seen yet
         return True
-
-    async def catch_up(self, session: Session, cursors: dict[int, int]) -> None:
-        """Sends a session that joined these rooms what the log has after its cursors; then it is live in them.
-
-        The same road for a resume, a new member, and a slow consumer that has drained.
-        """
-        cursors = dict(cursors)
-        stalls = 0
-        while cursors and not session.closed and session.actor is not None:
-            reader = session.actor.participant
-            found = await self._log.read_coverage(reader, list(cursors))
-            coverage = dict(zip(cursors, found, strict=True))
-            spans = []
-            for cid, cover in coverage.items():
-                cursor = cursors[cid]
-                if cover is None or cursor < cover.joined_seq:
-                    del cursors[cid]
-                    if cover is not None:
-                        cursor = await self._tell_former(session, cid, cursor, cover.joined_seq)
-                    self._end_superseded(session, cid, cursor, cover)
-                elif cursor < cover.end_seq:
-                    spans.append(Span(reader, cid, cursor, min(cover.end_seq, cursor + CATCH_UP_PAGE)))
-            stalls = 0 if spans else stalls + 1
-            for span, page in await self._read_covered(reader, spans, coverage):
-                if page:
-                    session.send(b"".join([text_frame(entry.body) for entry in page]))
-                cursors[span.conversation_id] = span.through
-            for cid, cursor in list(cursors.items()):
-                now_covered = coverage[cid]
-                if now_covered is None or cursor < now_covered.end_seq:
-                    continue
-                if not now_covered.is_current:
-                    del cursors[cid]
-                    self._end_membership(session, cid, cursor)
-                elif self.settle(session, cid, cursor):
-                    del cursors[cid]
-            if stalls > MAX_STALLS:
-                # The room was told of events that the log does not have. A new resume starts clean.
-                log.error("cannot catch up", session=session.number, conversations=list(cursors))
-                session.close(CloseCode.TRY_AGAIN_LATER, "cannot catch up")
-                return
-            while cursors and not session.closed and session.unread_bytes() > EPHEMERAL_BYTES:
-                await asyncio.sleep(DRAIN_POLL_S)
-
-    async def settled(self, session: Session, conversation_id: int) -> None:
-        """Waits until the hub itself is not catching up for a session in a room: to be done before it joins that again.
-
-        Of two that catch up in one room at once each would send, and go live, between what the other sends.
-        """
-        while under_way := self._catching_up.get((session, conversation_id)):
-            await asyncio.wait(under_way)
-
-    async def _read_covered(
-        self, reader: Participant, spans: Sequence[Span], coverage: Mapping[int, Coverage | None]
-    ) -> list[tuple[Span, list[LogEntry]]]:
-        """What the log has in these spans, but for those whose membership is no longer the one of `coverage`.
-
-        The log shows what the latest one covers: a page of another lacks what was not to be left out.
-        """
-        pages = list(zip(spans, await self._log.read_log(spans), strict=True))
-        short = [span.conversation_id for span, page in pages if len(page) < span.through - span.after]
-        if not short:
-            return pages
-        now = dict(zip(short, await self._log.read_coverage(reader, short), strict=True))
-
-        def is_another(conversation_id: int) -> bool:
-            before, after = coverage[conversation_id], now.get(conversation_id)
-            return before is not None and after is not None and before.joined_seq != after.joined_seq
-
-        return [(span, page) for span, page in pages if not is_another(span.conversation_id)]
-
-    async def _tell_former(self, session: Session, conversation_id: int, cursor: int, through: int) -> int:
-        """Who was taken out, and in again, before they had come so far hears that they were out; the seq of that.
-
-        Up to there the membership that they had at `cursor` lasted; the database only knows the latest one.
-        """
-        while cursor < through:
-            page = await self._log.read_room(conversation_id, cursor, min(through, cursor + CATCH_UP_PAGE))
-            if not page:
-                break
-            at = next((at for at, envelope in enumerate(page) if session.user_id in envelope.left), len(page) - 1)
-            session.send(b"".join([text_frame(envelope.body) for envelope in page[: at + 1]]))
-            cursor = page[at].seq
-            if session.user_id in page[at].left:
-                break
-        return cursor
 
     def drained(self, session: Session) -> None:
         """A slow consumer has read what was sent: it joins again the rooms in which it lags."""
@@ -290,13 +171,7 @@ class Hub:
         for conversation_id, cursor in cursors.items():
             self.join(session, conversation_id)
             # Each by itself, so that one is not waited for with the others; what they read is read together.
-            self._spawn_for(session, conversation_id, self._catch_up_or_close(session, conversation_id, cursor))
-
-    async def _catch_up_or_close(self, session: Session, conversation_id: int, cursor: int) -> None:
-        try:
-            await self.catch_up(session, {conversation_id: cursor})
-        except ChatError as error:  # the database is away; the client resumes when it is back
-            session.close(CloseCode.TRY_AGAIN_LATER, error.message)
+            self.catching_up.begin(session, conversation_id, cursor)
 
     # Delivering
 
@@ -326,7 +201,7 @@ class Hub:
         for conversation_id, last_seq in heads:
             room = self.rooms.get(conversation_id)
             if room is not None and room.head is not None and room.head < last_seq:
-                self._expect(room, last_seq)
+                self.repairing.expect(room, last_seq)
 
     def _deliver(self, room: Room, envelopes: Sequence[Envelope]) -> None:
         """The rule of order: the next event is delivered, a seen one dropped, a later one waits for those before it."""
@@ -348,11 +223,11 @@ class Hub:
             self._end_memberships(room, ready[-1])
             self._tell_delivered(room, ready)
             if any(envelope.joined and self._lacks(room.conversation_id, envelope.joined) for envelope in ready):
-                self._spawn(self._look_for_unannounced(room.conversation_id))
+                self.repairing.look_for_unannounced(room.conversation_id)
         for seq in [seq for seq in room.early if seq <= room.head]:
             del room.early[seq]
         if room.early:
-            self._expect(room, max(room.early))
+            self.repairing.expect(room, max(room.early))
 
     def _tell_delivered(self, room: Room, envelopes: Sequence[Envelope]) -> None:
         for listener in self.on_delivered:
@@ -371,27 +246,7 @@ class Hub:
             room.waiting[session] = Wait(lagging=True, cursor=start)
             self._flusher.is_congested(session)
         if room.waiting:
-            self._hold(room, start, frames)
-
-    def _hold(self, room: Room, start: int, frames: Sequence[bytes]) -> None:
-        numbered = list(enumerate(frames, start + 1))
-        for session, before in list(room.waiting.items()):
-            if before.lagging or before.ended_seq is not None:
-                continue
-            wait = room.wait_of(session)
-            if wait.cursor is None:
-                wait.held = [*wait.held, *numbered]
-                if len(wait.held) > MAX_HELD:
-                    wait.held, wait.overflowed = (), True
-                continue
-            # It read further in the log than this room had come: it gets only what is new to it.
-            for seq, frame in numbered:
-                if seq > wait.cursor:
-                    session.send(frame)
-                    wait.cursor = seq
-            if wait.cursor == room.head:
-                del room.waiting[session]
-                room.live[session] = None
+            room.hold(start, frames)
 
     def _end_memberships(self, room: Room, envelope: Envelope) -> None:
         if not envelope.left:
@@ -403,10 +258,10 @@ class Hub:
             if wait is not None and (wait.cursor is None or wait.lagging):
                 room.wait_of(session).ended_seq = envelope.seq
             elif wait is None or wait.cursor is None or wait.cursor < envelope.seq:
-                self._end_membership(session, room.conversation_id, envelope.seq)
+                self.end_membership(session, room.conversation_id, envelope.seq)
             # Otherwise this room is behind: they were taken in again since, and have read so.
 
-    def _end_membership(self, session: Session, conversation_id: int, ended_seq: int) -> None:
+    def end_membership(self, session: Session, conversation_id: int, ended_seq: int) -> None:
         """Takes a session out of a room, and in again if its participant was."""
         room = self.rooms.get(conversation_id)
         announced = room.returns.get(session) if room is not None else None
@@ -458,38 +313,20 @@ class Hub:
                 room.returns[session] = envelope
             return  # otherwise it knows
         if envelope.joins is None:
-            self._offer_personal(session, envelope)
+            session.tell(envelope)
             return
         conversation_id, _ = envelope.joins
         if conversation_id not in self.rooms:
             # The first to hear of it here: the sweep will not ask for the others any more.
-            self._spawn(self._look_for_unannounced(conversation_id))
+            self.repairing.look_for_unannounced(conversation_id)
         self.join(session, conversation_id)
-        self._spawn_for(session, conversation_id, self._enter(session, envelope, *envelope.joins))
+        self.catching_up.begin_new(session, envelope, *envelope.joins)
 
-    def _offer_personal(self, session: Session, envelope: Envelope) -> None:
-        if not session.offer(text_frame(envelope.body), PERSONAL_BYTES):
-            # It is not in any conversation's log, but a resume tells of it.
-            session.close(CloseCode.SLOW_CONSUMER, "reads too slowly")
-
-    async def _enter(self, session: Session, announcement: Envelope, conversation_id: int, seq: int) -> None:
-        """Tells a session that has joined a room of the conversation, unless the membership is over by now."""
-        assert session.actor is not None
-        try:
-            (cover,) = await self._log.read_coverage(session.actor.participant, [conversation_id])
-            if cover is None or not cover.is_current or seq < cover.joined_seq:
-                self._end_superseded(session, conversation_id, seq, cover)
-                return
-            self._offer_personal(session, announcement)
-            await self.catch_up(session, {conversation_id: seq})
-        except ChatError as error:  # the database is away; the client resumes when it is back
-            session.close(CloseCode.TRY_AGAIN_LATER, error.message)
-
-    def _end_superseded(self, session: Session, conversation_id: int, seq: int, cover: Coverage | None) -> None:
+    def end_superseded(self, session: Session, conversation_id: int, seq: int, cover: Coverage | None) -> None:
         """What the session knows, up to `seq`, is of a membership that is over; there may be a new one."""
-        self._end_membership(session, conversation_id, seq)
+        self.end_membership(session, conversation_id, seq)
         if cover is not None and cover.is_current and conversation_id not in session.conversations:
-            self._spawn(self._look_for_unannounced(conversation_id))
+            self.repairing.look_for_unannounced(conversation_id)
 
     def _offer_ephemeral(self, sessions: Iterable[Session], envelope: Envelope) -> None:
         frame = text_frame(envelope.body)
@@ -516,64 +353,7 @@ class Hub:
                 sessions.update(dict.fromkeys(room.waiting))
         return sessions
 
-    # Repair
-
-    def _expect(self, room: Room, seq: int) -> None:
-        """Events up to `seq` exist: unless they come within `GAP_HOLD_S`, the room reads them from the log."""
-        room.target = max(room.target, seq)
-        if room.repair is None:
-            room.repair = self._spawn(self._repair(room))
-
-    async def _repair(self, room: Room) -> None:
-        try:
-            await asyncio.sleep(GAP_HOLD_S)
-            while room.head is not None and room.head < room.target:
-                try:
-                    through = min(room.target, room.head + CATCH_UP_PAGE)
-                    envelopes = await self._log.read_room(room.conversation_id, room.head, through)
-                except ChatError as error:
-                    log.warning("cannot read the log", conversation_id=room.conversation_id, error=error.message)
-                    await asyncio.sleep(REPAIR_RETRY_S)
-                    continue
-                if not envelopes:
-                    # What was announced is not in the log: nobody can ever send it.
-                    room.target = room.head
-                    room.early.clear()
-                    break
-                self._deliver(room, envelopes)
-        finally:
-            room.repair = None
-
     def _lacks(self, conversation_id: int, user_ids: Iterable[str]) -> bool:
         """Whether one of these participants has a session here that is not in that room."""
         sessions = (session for user_id in user_ids for session in self.participants.get(user_id, ()))
         return any(conversation_id not in session.conversations for session in sessions)
-
-    async def _look_for_unannounced(self, conversation_id: int) -> None:
-        """Announcements are on their way; those that have not come by now were lost."""
-        await asyncio.sleep(GAP_HOLD_S)
-        while True:
-            try:
-                await self.on_unannounced(conversation_id)
-            except ChatError as error:
-                log.debug("cannot look for members", conversation_id=conversation_id, error=error.message)
-                await asyncio.sleep(REPAIR_RETRY_S)
-            else:
-                return
-
-    def _spawn_for(self, session: Session, conversation_id: int, work: Coroutine[Any, Any, None]) -> None:
-        running, place = self._spawn(work), (session, conversation_id)
-        self._catching_up.setdefault(place, set()).add(running)
-        running.add_done_callback(partial(self._caught_up, place))
-
-    def _caught_up(self, place: tuple[Session, int], ended: asyncio.Task[None]) -> None:
-        under_way = self._catching_up[place]
-        under_way.discard(ended)
-        if not under_way:
-            del self._catching_up[place]
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        running = asyncio.create_task(work)
-        self._tasks.add(running)
-        running.add_done_callback(self._tasks.discard)
-        return running

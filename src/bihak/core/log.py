@@ -6,11 +6,12 @@ It lies in two tables on one seq: a row of `messages` is its own event, `convers
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 import sqlalchemy as sa
 
+from bihak.cluster.envelope import Envelope
 from bihak.protocol.envelope import DurableEvent, encode
 from bihak.protocol.types import Participant
 from bihak.storage.dialect import Dialect, listed, word_literal
@@ -229,3 +230,19 @@ def stored_fields(event: DurableEvent) -> dict[str, Any]:
     for name in ("type", "conversation_id", "seq", "message_id", "content", "mentions"):
         fields.pop(name, None)
     return fields
+
+
+class LogReader(Protocol):
+    """Where what was not delivered is read. Each raises Unavailable while the database is away."""
+
+    async def read_coverage(self, reader: Participant, conversation_ids: Sequence[int]) -> list[Coverage | None]:
+        """As `log.read_coverage`, as committed by now."""
+        ...
+
+    async def read_log(self, spans: Sequence[Span]) -> list[list[LogEntry]]:
+        """As `Log.read`."""
+        ...
+
+    async def read_room(self, conversation_id: int, after: int, through: int) -> list[Envelope]:
+        """As `Log.read_room`."""
+        ...

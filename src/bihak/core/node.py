@@ -132,7 +132,7 @@ class Node:
             feature.delivered for feature in self.features if type(feature).delivered is not Feature.delivered
         ]
         self.dispatcher.session_of = self._session_of
-        self.hub.on_unannounced = lambda conversation_id: self.sweep.on_unknown([conversation_id])
+        self.hub.repairing.on_unannounced = lambda conversation_id: self.sweep.on_unknown([conversation_id])
         self.sweep = Sweep(database, self.readers, self.hub, backplane)
         self._background: list[asyncio.Task[None]] = []
 

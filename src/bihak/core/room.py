@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from bihak.cluster.envelope import Envelope
 from bihak.core.session import Session
 
+MAX_HELD = 1000
+"""Events held for one joining session; past that it reads them from the log instead."""
+
 
 @dataclass(slots=True)
 class Wait:
@@ -59,3 +62,24 @@ class Room:
         if wait is JOINING:
             wait = self.waiting[session] = Wait()
         return wait
+
+    def hold(self, start: int, frames: Sequence[bytes]) -> None:
+        """For those who wait: consecutive events that were just delivered, those after `start`."""
+        numbered = list(enumerate(frames, start + 1))
+        for session, before in list(self.waiting.items()):
+            if before.lagging or before.ended_seq is not None:
+                continue
+            wait = self.wait_of(session)
+            if wait.cursor is None:
+                wait.held = [*wait.held, *numbered]
+                if len(wait.held) > MAX_HELD:
+                    wait.held, wait.overflowed = (), True
+                continue
+            # It read further in the log than this room had come: it gets only what is new to it.
+            for seq, frame in numbered:
+                if seq > wait.cursor:
+                    session.send(frame)
+                    wait.cursor = seq
+            if wait.cursor == self.head:
+                del self.waiting[session]
+                self.live[session] = None

@@ -1,14 +1,13 @@
-"""One connection and, once it is authenticated, the session on it: identity, bounded outbox, order of requests."""
+"""One connection and, once it is authenticated, the session on it: identity, and bounded outbox."""
 
 import itertools
 import os
-from collections import deque
-from collections.abc import Callable, Iterable
-from enum import Enum, auto
-from typing import Any, Literal, Protocol
+from collections.abc import Iterable
+from typing import Literal, Protocol
 
 from bihak.cluster.envelope import Envelope
 from bihak.core.identity import Actor
+from bihak.core.lane import Lane
 from bihak.errors import CloseCode
 from bihak.protocol.frames import text_frame
 
@@ -149,6 +148,11 @@ class Session:
         self._pending_bytes += size
         return True
 
+    def tell(self, envelope: Envelope) -> None:
+        """Queues an event that is in no conversation's log; a resume tells of it whoever reads too slowly for that."""
+        if not self.offer(text_frame(envelope.body), PERSONAL_BYTES):
+            self.close(CloseCode.SLOW_CONSUMER, "reads too slowly")
+
     def unread_bytes(self) -> int:
         """What is on its way to the other side: the outbox and what the transport holds."""
         self._buffered_bytes = self._wire.buffered_bytes()
@@ -264,17 +268,6 @@ def offer_to_all(sessions: Iterable[Session], frames: bytes) -> list[Session]:
     return refused
 
 
-class Turn(Enum):
-    """How a request shares its connection with the others."""
-
-    LIVE = auto()
-    """At once, unless something runs alone."""
-    WRITE = auto()
-    """Behind the other writes, without waiting for them: the writer's queue keeps their order."""
-    ALONE = auto()
-    """When all before it are answered; what comes after waits for it."""
-
-
 class NoWire:
     """Implements `Wire` for a session that nobody listens to."""
 
@@ -289,75 +282,3 @@ class NoWire:
 
     def close(self, code: CloseCode, reason: str) -> None:
         pass
-
-
-class Waiter(Protocol):
-    """A request that has a turn in a lane."""
-
-    @property
-    def turn(self) -> Turn:
-        """How it shares the lane with the others."""
-        ...
-
-    def start(self) -> None:
-        """Called when its turn has come; `leave` must follow its answer."""
-        ...
-
-
-class Lane:
-    """Keeps a connection's requests in order."""
-
-    __slots__ = ("_alone", "_waiting", "_writes", "on_progress")
-
-    def __init__(self) -> None:
-        self._writes = 0
-        self._alone = False
-        self._waiting: deque[Any] | tuple[()] = ()
-        """A deque, which is large even when it is empty, only while something waits."""
-        self.on_progress: Callable[[], None] | None = None
-        """Called whenever a request is answered."""
-
-    def __len__(self) -> int:
-        """Requests that are not answered yet."""
-        return self._writes + self._alone + len(self._waiting)
-
-    def enter(self, request: Waiter) -> None:
-        """Starts it when its turn has come, at once if it can be."""
-        turn = request.turn
-        if self._waiting:
-            self._waiting.append(request)
-        elif self._alone or (turn is Turn.ALONE and self._writes):
-            self._waiting = deque([request])
-        else:
-            self._start(request, turn)
-
-    def leave(self, turn: Turn) -> None:
-        """A request that was started is answered."""
-        if turn is Turn.WRITE:
-            self._writes -= 1
-        elif turn is Turn.ALONE:
-            self._alone = False
-        while self._waiting and not self._alone:
-            turn = self._waiting[0].turn
-            if turn is Turn.ALONE and self._writes:
-                break
-            request = self._waiting.popleft()
-            if not self._waiting:
-                self._waiting = ()
-            self._start(request, turn)
-        if self.on_progress is not None:
-            self.on_progress()
-
-    def take_waiting(self, matches: Callable[[Any], bool]) -> list[Any]:
-        """Removes and returns the waiting requests that `matches` picks."""
-        taken = [request for request in self._waiting if matches(request)]
-        if taken:
-            self._waiting = deque(request for request in self._waiting if not matches(request))
-        return taken
-
-    def _start(self, request: Waiter, turn: Turn) -> None:
-        if turn is Turn.WRITE:
-            self._writes += 1
-        elif turn is Turn.ALONE:
-            self._alone = True
-        request.start()

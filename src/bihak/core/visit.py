@@ -7,7 +7,8 @@ from typing import Any, Protocol
 from bihak.core.context import Call
 from bihak.core.feature import Command, Kind
 from bihak.core.identity import Actor
-from bihak.core.session import Session, Turn
+from bihak.core.lane import Turn
+from bihak.core.session import Session
 from bihak.errors import ChatError, Disconnect, NotAuthenticated
 from bihak.protocol.envelope import NO_ECHO, Echo, Reply, Request, echo_of, encode
 from bihak.protocol.frames import text_frame

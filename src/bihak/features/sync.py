@@ -99,7 +99,7 @@ class Sync(Feature):
         """Also mends a session that is not in a room it should be in, or in one that it should have left."""
         assert session.actor is not None
         hub, cid, who = self._node.hub, request.conversation_id, session.actor.participant
-        await hub.settled(session, cid)
+        await hub.catching_up.settled(session, cid)
         was_in = cid in session.conversations
         rejoin = request.after_seq is not None or not was_in
         if rejoin:
@@ -123,7 +123,7 @@ class Sync(Feature):
             elif request.after_seq is not None:
                 # That they are out is on its way here; they hear of it, and of what was before.
                 after = max(request.after_seq, place.joined_seq, place.end_seq - RESUME_LIMIT)
-                await hub.catch_up(session, {cid: after})
+                await hub.catching_up.send(session, {cid: after})
             raise NotFound("There is no such conversation, or you are not in it.")
         reply = Subscribed(conversation_id=cid, last_seq=place.end_seq, request_id=request.request_id)
         if was_in and request.after_seq is None:
@@ -135,7 +135,7 @@ class Sync(Feature):
         resync = after > place.end_seq or place.end_seq - after > RESUME_LIMIT
         if resync:
             after = place.end_seq
-        await hub.catch_up(session, {cid: after})
+        await hub.catching_up.send(session, {cid: after})
         if request.after_seq is not None:
             head = ConversationHead(conversation_id=cid, last_seq=place.end_seq, resync=resync)
             session.send_body(encode(Resumed(conversations=[head])))

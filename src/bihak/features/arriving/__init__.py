@@ -273,7 +273,7 @@ class Arrivals:
             self._inside(entrance, resumption)
 
     async def _catch_up(self, entrance: Entrance, resumption: Resumption | None, lacking: dict[int, int]) -> None:
-        await self._node.hub.catch_up(entrance.session, lacking)
+        await self._node.hub.catching_up.send(entrance.session, lacking)
         self._inside(entrance, resumption)
 
     def _inside(self, entrance: Entrance, resumption: Resumption | None) -> None:
