@@ -287,6 +287,22 @@ async def test_a_revoked_token_does_not_refresh_a_connection(
     assert await client.close_code() == 4401
 
 
+async def test_a_token_made_a_moment_before_a_revocation_is_refused_and_one_made_right_after_is_not(
+    platform: Platform, connect: Connect, person: Callable[[], str]
+) -> None:
+    """Of both in the same millisecond as the revocation, too: it takes one to answer."""
+    ann = person()
+    await platform.do("PUT", f"/participants/{ann}", {"name": "Ann"})
+    for _ in range(30):
+        before = await platform.token(ann)
+        await platform.do("POST", f"/sessions/{ann}/revoke")
+        after = await platform.token(ann)
+        client = await connect(platform.server)
+        await client.ask("auth_success", type="auth", token=after)
+        await client.ask("error", type="auth", token=before)
+        assert await client.close_code() == 4401
+
+
 async def test_whoever_signs_in_while_being_revoked_does_not_stay(
     platform: Platform, connect: Connect, person: Callable[[], str]
 ) -> None:

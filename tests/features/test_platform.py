@@ -38,6 +38,13 @@ async def revoke(cluster: Cluster, node: int = 0) -> Revoked:
     return reply
 
 
+async def test_a_revocation_is_about_all_tokens_made_before_it_in_its_own_millisecond_too(cluster: Cluster) -> None:
+    for _ in range(50):
+        made_ms = int(time.time() * 1000)
+        before_ms = (await revoke(cluster)).revoked_before_ms
+        assert made_ms < before_ms <= int(time.time() * 1000) + 1
+
+
 async def test_revoking_on_one_node_ends_the_sessions_on_every_node(cluster: Cluster) -> None:
     devices = [await cluster.connect("user_1", node) for node in (0, 1)]
     other = await cluster.connect("user_2", 1)

@@ -68,6 +68,13 @@ async def test_a_made_token_is_accepted() -> None:
     assert (identity.participant.user_id, identity.name) == ("mentor_7", "Grace")
 
 
+async def test_a_made_token_is_from_the_millisecond_in_which_it_was_made() -> None:
+    made_at, expires_at = NOW + 0.1009, int(NOW) + 60
+    token = make_token(SECRET, Participant("user", 1), name=None, expires_at=expires_at, issued_at=made_at)
+    identity = await authenticator(clock=lambda: NOW + 1).verify(token)
+    assert identity.issued_at == NOW + 0.1, "rounded up it could be from after a revocation that followed"
+
+
 @pytest.mark.parametrize("alg", ["none", "None", "NONE", "nOnE", "", None, 5])
 async def test_a_token_without_a_signature_is_refused(alg: Any) -> None:
     claims = {"sub": "user_1", "exp": NOW + 60}

@@ -1,5 +1,6 @@
 """Who is on a connection, and the seam to whoever can tell."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -25,7 +26,12 @@ class Identity:
 
 def is_revoked(issued_at: float, revoked_before_ms: int) -> bool:
     """Whether a token made then (see `Identity`) falls under a revocation of all that were made before that time."""
-    return round(issued_at * 1000) < revoked_before_ms
+    return millisecond_of(issued_at) < revoked_before_ms
+
+
+def millisecond_of(at_s: float) -> int:
+    """The one that a time in seconds falls in. A float is off by less than a thousandth of one."""
+    return math.floor(at_s * 1000 + 0.001)
 
 
 @dataclass(slots=True, unsafe_hash=True)

@@ -206,13 +206,16 @@ _profiles = msgspec.json.Decoder(list[tuple[str, int, str | None, str | None, st
 
 
 def revoke_tokens(tx: Transaction, who: Participant) -> int:
-    """Refuses, after COMMIT, the tokens of `who` that were made before now; that time. Connections are the caller's."""
-    now_ms = tx.read_clock()
+    """Refuses, after COMMIT, the tokens of `who` that were made up to now; from when on one is good, in milliseconds.
+
+    Connections are the caller's to close.
+    """
+    before_ms = tx.read_clock() + 1
     key = {"participant_type": who.type, "participant_id": who.id}
     row = sa.and_(*(session_revocations.c[name] == value for name, value in key.items()))
     tx.connection.execute(session_revocations.delete().where(row))
-    tx.connection.execute(session_revocations.insert().values(**key, revoked_before_ms=now_ms))
-    return now_ms
+    tx.connection.execute(session_revocations.insert().values(**key, revoked_before_ms=before_ms))
+    return before_ms
 
 
 def save_people(tx: Transaction, told: dict[Participant, dict[str, str | None]]) -> None:

@@ -119,8 +119,8 @@ class Platform(Feature):
         """Stores it, also of somebody whose token was never used; `serve` closes the connections after COMMIT."""
         (who,) = parse_people([request.user_id], "user_id")
         self._node.feature(Participants).require_type(who, "user_id")
-        now_ms = revoke_tokens(tx, who)
-        return Revoked(user_id=who.user_id, revoked_before=format_time(now_ms), revoked_before_ms=now_ms)
+        before_ms = revoke_tokens(tx, who)
+        return Revoked(user_id=who.user_id, revoked_before=format_time(before_ms), revoked_before_ms=before_ms)
 
     @write(
         PostSystemMessage,

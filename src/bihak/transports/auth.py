@@ -14,7 +14,7 @@ from joserfc.errors import ExpiredTokenError, JoseError
 from joserfc.jwk import ECKey, KeySet, OctKey, OKPKey, RSAKey
 from joserfc.jwt import JWTClaimsRegistry
 
-from bihak.core.identity import Identity
+from bihak.core.identity import Identity, millisecond_of
 from bihak.core.limits import Limit, Limits, network_of
 from bihak.errors import InvalidToken, SettingsError, TokenExpired
 from bihak.protocol.types import Participant, is_web_address
@@ -204,9 +204,9 @@ def make_token(
 ) -> str:
     """An HS256 token for `participant`, made at `issued_at` (else now), valid until `expires_at`.
 
-    Both in seconds since the epoch. With the fraction, so that a token made right after a revocation is good.
+    Both in seconds since the epoch. With the milliseconds, so that a token made right after a revocation is good.
     """
-    made_at = round(time.time() if issued_at is None else issued_at, 3)
+    made_at = millisecond_of(time.time() if issued_at is None else issued_at) / 1000
     claims: dict[str, Any] = {"sub": participant.user_id, "iat": made_at, "exp": expires_at}
     if name is not None:
         claims["name"] = name
