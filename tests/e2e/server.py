@@ -1,5 +1,6 @@
 """A real server process, as an operator starts it."""
 
+import asyncio
 import json
 import os
 import signal
@@ -9,6 +10,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import aiohttp
 
 from bihak.settings import Settings
 from tests.ready import Process, start_bihak, start_bihak_anew
@@ -131,3 +134,14 @@ class ServerProcess:
             if label == word:
                 return rest.strip()
         return None
+
+
+async def until_found(server: ServerProcess, http: aiohttp.ClientSession, user_id: str, query: str) -> None:
+    """The index follows a moment behind what was said."""
+    async with asyncio.timeout(15):
+        while True:
+            headers = {"X-Participant": user_id}
+            async with http.get(f"{server.url}/api/search", params={"q": query}, headers=headers) as response:
+                if (await response.json())["messages"]:
+                    return
+            await asyncio.sleep(0.05)

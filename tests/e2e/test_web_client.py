@@ -10,7 +10,7 @@ from playwright.async_api import Browser, Locator, Page, Route, WebSocket, expec
 
 from tests.e2e.browser import People, Person
 from tests.e2e.conftest import StartServer
-from tests.e2e.server import SECRET, ServerProcess, run_bihak
+from tests.e2e.server import SECRET, ServerProcess, run_bihak, until_found
 from tools.first_load import load_first
 
 expect.set_options(timeout=45_000)
@@ -253,6 +253,7 @@ async def test_what_follows_the_first_picture_moves_nothing_and_nobody_waits_for
     assert await was.evaluate("(was) => was.length") > 10
     await message(page, "early").hover()
     await page.get_by_role("searchbox").fill("early")
+    await until_found(demo, http, ann, "early")
     completed.set()
     # What was written to search with is looked for now.
     await expect(page.get_by_role("search").get_by_role("link", name="early")).to_be_visible()

@@ -1,6 +1,5 @@
 """Conversations, people and search in the web client: pages of several people who look at the same thing."""
 
-import asyncio
 import re
 from collections.abc import Callable
 
@@ -10,7 +9,7 @@ from playwright.async_api import Locator, Page, expect
 
 from tests.e2e.browser import People
 from tests.e2e.conftest import make_conversation
-from tests.e2e.server import ServerProcess
+from tests.e2e.server import ServerProcess, until_found
 
 expect.set_options(timeout=45_000)
 
@@ -52,17 +51,6 @@ async def start_group(page: Page, kind: str, name: str, *others: str) -> None:
 async def open_details(page: Page) -> Locator:
     await page.get_by_role("button", name="About this conversation").click()
     return page.get_by_role("dialog", name="About this conversation")
-
-
-async def until_found(server: ServerProcess, http: aiohttp.ClientSession, user_id: str, query: str) -> None:
-    """The index follows a moment behind what was said."""
-    async with asyncio.timeout(15):
-        while True:
-            headers = {"X-Participant": user_id}
-            async with http.get(f"{server.url}/api/search", params={"q": query}, headers=headers) as response:
-                if (await response.json())["messages"]:
-                    return
-            await asyncio.sleep(0.05)
 
 
 async def test_a_group_is_made_renamed_joined_and_left(
