@@ -268,6 +268,7 @@ class Server:
             api_keys,
             {"auth_mode": settings.auth_mode, "people": DEMO_PEOPLE if self._demo else [], "version": __version__},
             proxies.scheme,
+            node.dispatcher.errors,
         )
 
     def _announce(self, database: str) -> None:

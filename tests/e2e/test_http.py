@@ -139,11 +139,47 @@ async def test_metrics_count_the_connections(
     demo: ServerProcess, http: aiohttp.ClientSession, connect: Connect, pair: Pair
 ) -> None:
     await connect(demo, pair[0])
-    async with http.get(f"{demo.url}/metrics") as response:
+    figures = await read_metrics(demo, http)
+    assert figures["bihak_connections"] >= 1
+    assert figures["bihak_participants"] >= 1
+
+
+async def test_metrics_count_errors_by_code_and_how_long_transactions_take(
+    demo: ServerProcess, http: aiohttp.ClientSession, connect: Connect, pair: Pair
+) -> None:
+    client = await connect(demo, pair[0])
+    before = await read_metrics(demo, http)
+    await client.ask("error", type="no_such_type")
+    async with http.post(
+        f"{demo.url}/api/conversations/999999999/messages", headers={"X-Participant": pair[0]}
+    ) as said:
+        assert said.status == 422
+    async with http.get(f"{demo.url}/api/nowhere") as said:
+        assert said.status == 404
+    async with http.put(f"{demo.url}/api/nowhere") as said:
+        assert said.status == 404
+    await client.ask("message_sent", type="message", conversation_id=pair[2], content="counted")
+    after = await read_metrics(demo, http)
+    grown = {name: after[name] - before[name] for name in after if after[name] != before[name]}
+    refused = {name: count for name, count in grown.items() if name.startswith("bihak_errors_total")}
+    assert refused == {
+        'bihak_errors_total{code="unknown_type"}': 1,
+        'bihak_errors_total{code="invalid_field"}': 1,
+        'bihak_errors_total{code="not_found"}': 2,
+    }
+    assert grown["bihak_batches_total"] >= 1
+    assert grown["bihak_batch_seconds_total"] > 0
+    assert before.keys() == after.keys(), "what is not there yet cannot be seen to grow"
+
+
+async def read_metrics(server: ServerProcess, http: aiohttp.ClientSession) -> dict[str, float]:
+    async with http.get(f"{server.url}/metrics") as response:
         assert response.status == 200
-        figures = dict(line.rsplit(" ", 1) for line in (await response.text()).splitlines() if not line.startswith("#"))
-    assert float(figures["bihak_connections"]) >= 1
-    assert float(figures["bihak_participants"]) >= 1
+        page = await response.text()
+    lines = [line.rsplit(" ", 1) for line in page.splitlines()]
+    kinds = {line.split()[2]: line.split()[3] for line in page.splitlines() if line.startswith("# TYPE")}
+    assert {kind for name, kind in kinds.items() if name.endswith("_total")} == {"counter"}
+    return {name: float(value) for name, value in lines if not name.startswith("#")}
 
 
 async def test_the_web_client_is_served_with_a_strict_policy(demo: ServerProcess, http: aiohttp.ClientSession) -> None:

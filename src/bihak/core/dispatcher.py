@@ -4,6 +4,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from typing import Any
 
@@ -79,6 +80,8 @@ class Dispatcher:
         """Whether clients' writes are refused because the node is about to end."""
         self.commands = {command.request: command for command in commands}
         self.decoder = RequestDecoder(r for r, command in self.commands.items() if not command.internal)
+        self.errors: Counter[str] = Counter()
+        """Of the replies to clients, by code."""
         self._dialect = database.dialect
         self._readers = readers
         self._backplane = backplane
@@ -128,6 +131,7 @@ class Dispatcher:
 
     def refuse(self, session: Session, error: ChatError, echo: Echo = NO_ECHO) -> None:
         """Tells a connection of an error."""
+        self.errors[error.code] += 1
         log.debug("refused", session=session.number, user_id=session.user_id, code=error.code, field=error.field)
         session.send_body(encode(error_reply(error, echo)))
 

@@ -1,6 +1,7 @@
 """One thread with one connection to the database: what it is handed is stored once, or answered with what is wrong."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
@@ -102,6 +103,8 @@ class Committer(Generic[Job, BatchT]):
         """Transactions committed so far."""
         self.jobs = 0
         """Jobs in them."""
+        self.seconds = 0.0
+        """How long all of its transactions took, those that failed as well."""
         self._connection: sa.Connection | None = None
         self.thread = threading.Thread(target=self._loop, name=f"bihak-writer-{number}", daemon=True)
 
@@ -112,9 +115,12 @@ class Committer(Generic[Job, BatchT]):
 
     def _serve(self, jobs: list[Job]) -> bool:
         """Answers every one of `jobs`. False: the database was out of reach, and what came later must fail as well."""
-        batch = self._open_batch(jobs, self._ids)
+        batch, began = self._open_batch(jobs, self._ids), time.perf_counter()
         try:
-            self._commit(batch)
+            try:
+                self._commit(batch)
+            finally:
+                self.seconds += time.perf_counter() - began
         except Exception as fault:  # whatever it is, every job gets its answer
             if self._may_pass(batch, fault):
                 self._source.healthy = False

@@ -90,6 +90,11 @@ class Writer(Generic[Job, BatchT]):
         return sum(committer.jobs for committer in self._committers)
 
     @property
+    def seconds(self) -> float:
+        """How long all transactions took, those that failed as well."""
+        return sum(committer.seconds for committer in self._committers)
+
+    @property
     def queue_length(self) -> int:
         """Jobs that wait for a transaction."""
         return len(self._queue)

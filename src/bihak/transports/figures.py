@@ -1,15 +1,16 @@
 """The figures of `/metrics`: of this process, and of the other workers on its port where there are any."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from bihak.core.node import Node
+from bihak.errors import ALL_ERRORS
 
 SHARE_EVERY_S = 2.0
 
@@ -22,12 +23,23 @@ TEXTS = {
     "bihak_backplane_connected": "Whether Redis carries events between nodes.",
     "bihak_publications_total": "Events that came from this and other nodes.",
     "bihak_batches_total": "Transactions committed.",
+    "bihak_batch_seconds_total": "How long the transactions took, those that failed as well.",
     "bihak_writes_total": "Requests that went through the writer.",
     "bihak_presumed_total": "Transactions that presumed the heads of their conversations in place of asking.",
     "bihak_presumed_wrong_total": "Transactions that presumed so, and were run again since somebody else had written.",
 }
+"""Those that end with `total` only grow."""
+ERRORS = "bihak_errors_total"
+CODES = sorted({error.code for error in ALL_ERRORS})
 
-Figures = dict[str, float]
+
+class Figures(msgspec.Struct):
+    """Of one process."""
+
+    values: dict[str, float]
+    """By the names in `TEXTS`."""
+    errors: dict[str, int]
+    """By code; none is left out, so that the first of its kind shows as an increase."""
 
 
 @dataclass(frozen=True)
@@ -58,17 +70,13 @@ class NodeFigures(Collector):
         self._worker = worker
 
     def collect(self) -> Iterable[Metric]:
-        mine = self._read()
-        if self._worker is not None:
+        mine, labels, everybody = self._read(), [], {}
+        if self._worker is None:
+            everybody = {"": mine}
+        else:
             self._worker.write(mine)
-        for name, text in TEXTS.items():
-            if self._worker is None:
-                yield GaugeMetricFamily(name, text, mine[name])
-                continue
-            family = GaugeMetricFamily(name, text, labels=["worker"])
-            for number, figures in self._worker.read_all().items():
-                family.add_metric([number], figures[name])
-            yield family
+            labels, everybody = ["worker"], self._worker.read_all()
+        return _metrics(everybody, labels)
 
     async def share(self) -> None:
         """Leaves this worker's figures for the others, until it is cancelled."""
@@ -77,8 +85,9 @@ class NodeFigures(Collector):
             await asyncio.sleep(SHARE_EVERY_S)
 
     def _read(self) -> Figures:
-        node, writer, heads = self._node, self._node.dispatcher.writer, self._node.dispatcher.heads
-        return {
+        node, dispatcher = self._node, self._node.dispatcher
+        writer, heads, errors = dispatcher.writer, dispatcher.heads, dispatcher.errors
+        values = {
             "bihak_connections": len(node.sessions),
             "bihak_participants": len(node.hub.participants),
             "bihak_rooms": len(node.hub.rooms),
@@ -87,7 +96,24 @@ class NodeFigures(Collector):
             "bihak_backplane_connected": float(node.backplane.is_connected),
             "bihak_publications_total": node.hub.received,
             "bihak_batches_total": writer.batches,
+            "bihak_batch_seconds_total": writer.seconds,
             "bihak_writes_total": writer.jobs,
             "bihak_presumed_total": heads.presumed,
             "bihak_presumed_wrong_total": heads.wrong,
         }
+        return Figures(values, {code: errors[code] for code in CODES})
+
+
+def _metrics(figures: Mapping[str, Figures], labels: list[str]) -> Iterable[Metric]:
+    """Of the processes by number; with no labels of the only one."""
+    for name, text in TEXTS.items():
+        kind = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+        family = kind(name, text, labels=labels)
+        for number, of_one in figures.items():
+            family.add_metric([number] * len(labels), of_one.values[name])
+        yield family
+    errors = CounterMetricFamily(ERRORS, "Errors that clients were told of.", labels=[*labels, "code"])
+    for number, of_one in figures.items():
+        for code, count in of_one.errors.items():
+            errors.add_metric([number] * len(labels) + [code], count)
+    yield errors

@@ -1,10 +1,12 @@
 """HTTP: the commands under /api, and the files of the web client."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection
 from pathlib import Path
 
 import structlog
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from bihak.core.feature import Command
 from bihak.core.identity import Actor, Identity
@@ -51,8 +53,6 @@ DATA_HEADERS = {
 HSTS = "max-age=31536000"
 
 WEB = Path(__file__).parent.parent / "web"
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class HttpApi:
@@ -117,31 +117,44 @@ class HttpApi:
         raise NotAuthenticated("Send `Authorization: Bearer <token>`.")
 
 
-@web.middleware
-async def errors_as_json(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whatever goes wrong under /api is said as `{"error": {...}}` with the matching status."""
-    if not request.path.startswith("/api/"):
-        return await handler(request)
-    try:
-        return await handler(request)
-    except ChatError as error:
-        return error_response(error)
-    except Disconnect as end:
-        return error_response(end.error or NotAuthenticated(end.reason))
-    except web.HTTPNotFound:
-        return error_response(NotFound("There is no such path."))
-    except web.HTTPMethodNotAllowed as fault:
-        response = error_response(NotFound(f"{request.method} is not for this path."), status=405)
-        response.headers["Allow"] = fault.headers["Allow"]
+def errors_as_json(errors: Counter[str]) -> Middleware:
+    """Says whatever goes wrong under /api as `{"error": {...}}` with the matching status, and counts it by code."""
+
+    @web.middleware
+    async def answer(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not request.path.startswith("/api/"):
+            return await handler(request)
+        status, headers = None, {}
+        try:
+            return await handler(request)
+        except web.HTTPMethodNotAllowed as fault:
+            error: ChatError = NotFound(f"{request.method} is not for this path.")
+            status, headers = 405, {"Allow": fault.headers["Allow"]}
+        except Exception as fault:
+            error = _error_of(fault, request.path)
+        errors[error.code] += 1
+        response = error_response(error, status)
+        response.headers.update(headers)
         return response
-    except web.HTTPRequestEntityTooLarge:
-        return error_response(TooLarge())
-    except web.HTTPException:
-        raise
-    except Exception as fault:
-        unforeseen = Internal()
-        log.error("error", error_id=unforeseen.error_id, path=request.path, exc_info=fault)
-        return error_response(unforeseen)
+
+    return answer
+
+
+def _error_of(fault: Exception, path: str) -> ChatError:
+    match fault:
+        case ChatError():
+            return fault
+        case Disconnect():
+            return fault.error or NotAuthenticated(fault.reason)
+        case web.HTTPNotFound():
+            return NotFound("There is no such path.")
+        case web.HTTPRequestEntityTooLarge():
+            return TooLarge()
+        case web.HTTPException():
+            raise fault
+    unforeseen = Internal()
+    log.error("error", error_id=unforeseen.error_id, path=path, exc_info=fault)
+    return unforeseen
 
 
 def _named(request: web.Request) -> Participant:
@@ -161,8 +174,9 @@ def make_app(
     api_keys: ApiKeys,
     client_config: dict[str, object],
     scheme_of: Callable[[web.Request], str],
+    errors: Counter[str],
 ) -> web.Application:
-    """Everything that is served on the port."""
+    """Everything that is served on the port. `errors` counts what clients are refused over HTTP, by code."""
 
     async def root(request: web.Request) -> web.StreamResponse:
         if request.headers.get("Upgrade", "").lower() == "websocket":
@@ -183,7 +197,7 @@ def make_app(
     index = files.serve_one("app/index.html")
     described = [*describe_all(api.commands), *BESIDES_COMMANDS]
     documents = Documents(described, PAGE_HEADERS, version=str(client_config["version"]))
-    app = web.Application(middlewares=[errors_as_json])
+    app = web.Application(middlewares=[errors_as_json(errors)])
     app.add_routes(
         [
             web.get("/", root),
