@@ -1,6 +1,7 @@
 """What a backplane promises, whichever it is: see `cluster.base`."""
 
 import asyncio
+import itertools
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 
@@ -55,25 +56,26 @@ class Listener:
         while publication not in self.heard:
             self._came.clear()
             await self._came.wait()
-        return [each for each in self.heard if each != publication and each[0] != READY]
+        return [each for each in self.heard if each != publication and not each[0].startswith(READY)]
 
 
 Pair = tuple[Listener, Listener]
 
 READY = "ready"
+"""What the topics begin with that are only there to see whether subscribing has come through."""
+_numbers = itertools.count()
 END: Publication = ("end", Envelope(b"end"))
 
 
 async def settled(pair: Pair) -> None:
     """Waits until what each of them subscribed to is known to the backplane, however far away that is."""
     for listener, other in (pair, pair[::-1]):
-        listener.backplane.unsubscribe(READY)
-        listener.backplane.subscribe(READY)  # behind the others
-        listener.heard.clear()
+        ready = (f"{READY} {next(_numbers)}", Envelope(b""))
+        listener.backplane.subscribe(ready[0])  # behind the others
 
-        def arrives(listener: Listener = listener, other: Listener = other) -> bool:
-            other.backplane.publish([(READY, Envelope(b""))])
-            return (READY, Envelope(b"")) in listener.heard
+        def arrives(listener: Listener = listener, other: Listener = other, ready: Publication = ready) -> bool:
+            other.backplane.publish([ready])
+            return ready in listener.heard
 
         await until(arrives)
     for listener in pair:

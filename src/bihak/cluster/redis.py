@@ -29,6 +29,9 @@ RETRY_AFTER_S = (0.1, 1.0)
 """The first wait before connecting again, and the longest."""
 MAX_WAITING_BYTES = 8 << 20
 """Publications that wait for Redis; past that they are dropped, and the sweep of the other nodes finds the events."""
+LINGER_S = 15.0
+"""How long a topic stays subscribed that nobody here wants any more: whoever loads a page again, or was cut off, is
+back for it in a moment, and each change costs both sides as much as a publication."""
 TOPICS_AT_ONCE = 1000
 READS_A_TURN = 500
 ORIGIN_BYTES = 8
@@ -52,6 +55,8 @@ class RedisBackplane:
         self._deliver: Deliver | None = None
         self._recovered: Callable[[], None] = lambda: None
         self._topics: set[str] = set()
+        self._lingering: dict[str, float] = {}
+        """Topics that are not wanted any more and still subscribed, with since when, the longest first."""
         self._changed: dict[str, None] = {}
         """Topics whose subscription Redis has not been told of."""
         self._waiting: dict[str, list[Envelope]] = {}
@@ -93,12 +98,13 @@ class RedisBackplane:
     def subscribe(self, topic: str) -> None:
         if topic not in self._topics:
             self._topics.add(topic)
-            self._change(topic)
+            if self._lingering.pop(topic, None) is None:
+                self._change(topic)
 
     def unsubscribe(self, topic: str) -> None:
         if topic in self._topics:
             self._topics.discard(topic)
-            self._change(topic)
+            self._lingering[topic] = asyncio.get_running_loop().time()
 
     async def close(self) -> None:
         self._deliver = None
@@ -137,6 +143,16 @@ class RedisBackplane:
             commands.append(_publish(self._pulse, self._origin))
         return commands
 
+    def _end_lingering(self, now: float) -> None:
+        over = []
+        for topic, since in self._lingering.items():
+            if since > now - LINGER_S:
+                break
+            over.append(topic)
+        for topic in over:
+            del self._lingering[topic]
+            self._change(topic)
+
     def _change(self, topic: str) -> None:
         self._changed[topic] = None
         self._wake()
@@ -174,6 +190,7 @@ class RedisBackplane:
     async def _serve(self, listening: AbstractConnection, speaking: AbstractConnection) -> None:
         """Until something fails, which it raises in a group."""
         self._changed.clear()
+        self._lingering.clear()
         # The pulse comes last: whoever hears it is subscribed to everything before it.
         channels = [*map(self._channel, self._topics), self._pulse]
         await listening.send_packed_command(listening.pack_commands(_commands("SUBSCRIBE", channels)))
@@ -186,6 +203,7 @@ class RedisBackplane:
     async def _keep_pulse(self) -> None:
         clock = asyncio.get_running_loop().time
         while clock() - self._pulse_at < SILENT_AFTER_S:
+            self._end_lingering(clock())
             self._pulse_is_due = True
             self._wake()
             await asyncio.sleep(PULSE_EVERY_S)
@@ -200,9 +218,11 @@ class RedisBackplane:
             commands = self._take_waiting()
             async with asyncio.timeout(REPLY_WITHIN_S):
                 if changed:
-                    wanted = [self._channel(topic) for topic in changed if topic in self._topics]
-                    unwanted = [self._channel(topic) for topic in changed if topic not in self._topics]
-                    changes = [*_commands("SUBSCRIBE", wanted), *_commands("UNSUBSCRIBE", unwanted)]
+                    wanted = [topic for topic in changed if topic in self._topics or topic in self._lingering]
+                    changes = [
+                        *_commands("SUBSCRIBE", map(self._channel, wanted)),
+                        *_commands("UNSUBSCRIBE", map(self._channel, changed.keys() - wanted)),
+                    ]
                     await listening.send_packed_command(listening.pack_commands(changes))
                 if commands:
                     await speaking.send_packed_command(commands)
@@ -231,6 +251,9 @@ class RedisBackplane:
                 await asyncio.sleep(0)  # a read that need not wait does not let others run
 
     def _take(self, channel: bytes, payload: bytes) -> None:
+        topic = channel[len(self._prefix) :].decode()
+        if topic not in self._topics:
+            return  # it lingers, or Redis was just told
         try:
             envelopes = unpack(payload[ORIGIN_BYTES:])
         except msgspec.DecodeError:
@@ -238,12 +261,11 @@ class RedisBackplane:
             return
         if not self._came:
             asyncio.get_running_loop().call_soon(self._hand_over)
-        topic = channel[len(self._prefix) :].decode()
         self._came += [(topic, envelope) for envelope in envelopes]
 
     def _hand_over(self) -> None:
         came, self._came = self._came, []
-        # Redis may still send what it was just told not to.
+        # Some may not be wanted any more by now.
         wanted = [publication for publication in came if publication[0] in self._topics]
         if wanted and self._deliver is not None:
             self._deliver(wanted)
