@@ -6,11 +6,14 @@ from typing import Any
 
 import pytest
 
+from bihak.core.catching_up import DRAIN_POLL_S
 from bihak.core.log import RESUME_LIMIT, LogEntry, Span
 from bihak.core.repairing import GAP_HOLD_S
+from bihak.core.session import EPHEMERAL_BYTES
 from bihak.errors import UnknownType
 from bihak.features.arriving import Auth
 from bihak.features.conversations import AddParticipants, Conversations, RemoveParticipant
+from bihak.features.messages import MAX_CONTENT
 from bihak.features.places import FEW_EVENTS
 from bihak.protocol.types import Participant
 from tests.harness import Cluster, Device, Fate, everyone
@@ -112,6 +115,30 @@ async def test_a_resume_brings_what_was_missed_in_order_then_says_so(cluster: Cl
     await say(alice, cid, "live")
     await cluster.settle()
     assert bob.seqs(cid) == [2, 3, 4, 5]
+
+
+async def test_whoever_missed_much_in_many_conversations_is_sent_one_page_ahead_of_what_they_read(
+    cluster: Cluster,
+) -> None:
+    alice = await cluster.connect("user_1", 0)
+    page = ["x" * MAX_CONTENT for _ in range(60)]
+    cids = [await cluster.found(alice, "user_2", name=f"Number {number}") for number in range(8)]
+    for cid in cids:
+        await asyncio.gather(*(alice.do("message", conversation_id=cid, content=text) for text in page))
+    bob = cluster.open("user_2", 1)
+    bob.tape.stalled = True
+    bob.send("auth", participant_type="user", participant_id=2, resume=dict.fromkeys(map(str, cids), 0))
+    most, turns = 0, 0
+    while not bob.heard("resumed"):
+        for _ in range(5):
+            await cluster.settle()
+            await cluster.clock.advance(DRAIN_POLL_S)
+        most, turns = max(most, bob.session.unread_bytes()), turns + 1
+        bob.tape.read_on()
+        bob.tape.stalled = True
+    assert most < EPHEMERAL_BYTES + len(page) * (MAX_CONTENT + 500)
+    assert turns > 2
+    assert [bob.seqs(cid) for cid in cids] == [list(range(1, len(page) + 1))] * len(cids)
 
 
 async def test_a_replay_is_the_same_bytes_as_the_live_events(cluster: Cluster) -> None:

@@ -3,13 +3,15 @@
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
+from typing import Any
 
 import pytest
 import uvloop
 
 from bihak.core.outbox import Outboxes
-from bihak.core.session import Session, offer_to_all
+from bihak.core.session import OUTBOX_BYTES, Session, offer_to_all
+from bihak.transports import connection as connections
 from bihak.transports.connection import Connection
 from tests.waiting import until
 
@@ -83,6 +85,29 @@ def test_nothing_overtakes_what_waits_in_a_transport_of_the_servers_own_event_lo
     heard, descriptor = uvloop.run(write_both_ways())
     assert heard == [b"onetwothreefour"] * 2
     assert descriptor == -1
+
+
+@pytest.mark.parametrize("run", [asyncio.run, uvloop.run])
+def test_whoever_says_that_they_send_no_more_and_reads_nothing_is_held_for_a_moment_only(
+    run: Callable[[Coroutine[Any, Any, None]], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "CLOSE_WITHIN_S", 0.2)
+
+    async def half_close() -> None:
+        ours, theirs = socket.socketpair()
+        transport, _ = await asyncio.get_running_loop().create_unix_connection(asyncio.Protocol, sock=ours)
+        connection = Connection(transport, Nobody())
+        session = connection.session = Session(connection, Outboxes())
+        transport.set_protocol(connection)
+        session.send(bytes(2 * OUTBOX_BYTES))
+        session.flush()
+        theirs.shutdown(socket.SHUT_WR)
+        await until(transport.is_closing)
+        assert not session.offer(b"one"), "what waits for them still counts"
+        await until(lambda: session.closed)
+        theirs.close()
+
+    run(half_close())
 
 
 async def test_nothing_is_written_past_a_transport_that_closes_or_to_nobody(

@@ -1,6 +1,7 @@
 """The gap rule: the next event is delivered, a seen one dropped, a later one waits for those before it."""
 
 import asyncio
+import gc
 import itertools
 from collections.abc import AsyncIterator, Sequence
 
@@ -45,6 +46,13 @@ async def room(sqlite_place: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
         bodies = [body for body in alice.bodies if b'"new_message"' in body]
         assert bob.seqs(cid) == []
         yield Room(cluster, bob, cid, bodies)
+
+
+async def test_what_is_begun_in_the_turn_in_which_the_node_ends_is_not_left_half_begun(room: Room) -> None:
+    hub = room.cluster.nodes[1].hub
+    hub.catching_up.begin(room.device.session, room.cid, 0)
+    await hub.close()
+    gc.collect()  # a coroutine that nobody awaited is an error then
 
 
 async def test_events_in_order_are_delivered_at_once(room: Room) -> None:

@@ -61,6 +61,24 @@ async def test_who_is_waited_for_longer_leaves_later(clock: Clock) -> None:
     assert left == [3, 5]
 
 
+async def test_a_fault_with_one_is_not_one_with_the_others(clock: Clock) -> None:
+    left: list[Here] = []
+    faults: list[object] = []
+
+    def look(who: Here) -> None:
+        if not left and not faults:
+            raise ValueError("this one cannot be told of")
+        left.append(who)
+
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: faults.append(context["exception"]))
+    leaving = Leaving(look)
+    crowd = [person(number) for number in range(1, 4)]
+    for here in crowd:
+        leaving.set(here, 3)
+    await clock.advance(3.1)
+    assert (len(faults), left) == (1, crowd[1:])
+
+
 async def test_a_crowd_leaves_in_turns_that_others_have_theirs_between(clock: Clock) -> None:
     left: list[Here] = []
     turns: list[int] = []

@@ -4,9 +4,9 @@ The same road for a resume, a new member, and a slow consumer that has drained.
 """
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import structlog
 
@@ -48,11 +48,11 @@ class CatchingUp:
 
     def begin(self, session: Session, conversation_id: int, cursor: int) -> None:
         """Catches up, behind whatever else goes on."""
-        self._start(session, conversation_id, self.send(session, {conversation_id: cursor}))
+        self._start(session, conversation_id, partial(self.send, session, {conversation_id: cursor}))
 
     def begin_new(self, session: Session, announcement: Envelope, conversation_id: int, seq: int) -> None:
         """The same for a session that is to hear of the conversation first; `seq` is the head that it hears of."""
-        self._start(session, conversation_id, self._send_new(session, announcement, conversation_id, seq))
+        self._start(session, conversation_id, partial(self._send_new, session, announcement, conversation_id, seq))
 
     async def settled(self, session: Session, conversation_id: int) -> None:
         """Waits until nothing begun here is under way for a session in a room: to be done before it joins that again.
@@ -62,7 +62,7 @@ class CatchingUp:
         while under_way := self._under_way.get((session, conversation_id)):
             await asyncio.wait(under_way)
 
-    def _start(self, session: Session, conversation_id: int, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, session: Session, conversation_id: int, work: Callable[[], Awaitable[None]]) -> None:
         task, place = self._running.start(_or_close(session, work)), (session, conversation_id)
         self._under_way.setdefault(place, set()).add(task)
         task.add_done_callback(partial(self._ended, place))
@@ -106,6 +106,7 @@ class CatchingUp:
             stalls = 0 if spans else stalls + 1
             for span, page in await self._read_covered(reader, spans, coverage):
                 if page:
+                    await _drained(session)
                     session.send(b"".join([text_frame(entry.body) for entry in page]))
                 cursors[span.conversation_id] = span.through
             for cid, cursor in list(cursors.items()):
@@ -122,8 +123,8 @@ class CatchingUp:
                 log.error("cannot catch up", session=session.number, conversations=list(cursors))
                 session.close(CloseCode.TRY_AGAIN_LATER, "cannot catch up")
                 return
-            while cursors and not session.closed and session.unread_bytes() > EPHEMERAL_BYTES:
-                await asyncio.sleep(DRAIN_POLL_S)
+            if cursors:
+                await _drained(session)
 
     async def _read_covered(
         self, reader: Participant, spans: Sequence[Span], coverage: Mapping[int, Coverage | None]
@@ -161,8 +162,14 @@ class CatchingUp:
         return cursor
 
 
-async def _or_close(session: Session, work: Coroutine[Any, Any, None]) -> None:
+async def _drained(session: Session) -> None:
+    """Waits until the other side has read most of what it was sent: of many pages, one at a time is on its way."""
+    while not session.closed and session.unread_bytes() > EPHEMERAL_BYTES:
+        await asyncio.sleep(DRAIN_POLL_S)
+
+
+async def _or_close(session: Session, work: Callable[[], Awaitable[None]]) -> None:
     try:
-        await work
+        await work()
     except ChatError as error:  # the database is away; the client resumes when it is back
         session.close(CloseCode.TRY_AGAIN_LATER, error.message)

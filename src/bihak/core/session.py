@@ -257,10 +257,10 @@ def offer_to_all(sessions: Iterable[Session], frames: bytes) -> list[Session]:
         taken = 0
         descriptor = session._descriptor
         if descriptor >= 0 or (descriptor := session._find_descriptor()) >= 0:
-            try:
+            try:  # as `_write`, without a call
                 taken = write(descriptor, frames)
             except OSError:
-                taken = 0  # it takes nothing now, or the transport will find out
+                taken = 0
             if taken == size:
                 continue
         if not session.offer(frames[taken:]):

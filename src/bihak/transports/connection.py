@@ -82,7 +82,7 @@ class Connection(asyncio.Protocol):
         return descriptor
 
     def buffered_bytes(self) -> int:
-        return 0 if self._transport.is_closing() else self._transport.get_write_buffer_size()
+        return self._transport.get_write_buffer_size()
 
     def close(self, code: int, reason: str) -> None:
         """Says so; who does not answer in time (RFC 6455 §7.1.1), or reads nothing, is cut off."""
@@ -90,6 +90,11 @@ class Connection(asyncio.Protocol):
             self.code, self.reason = code, reason
             if not self._transport.is_closing():
                 self.write(close_frame(code, reason))
+            self._end_soon()
+
+    def _end_soon(self) -> None:
+        """Whether or not the other side reads what it was sent."""
+        if self._abort is None:
             self._abort = asyncio.get_running_loop().call_later(CLOSE_WITHIN_S, self._transport.abort)
 
     # Watched
@@ -229,6 +234,11 @@ class Connection(asyncio.Protocol):
         self.session.close(fault.code, fault.reason)
         if not self._transport.is_closing() and self._transport.can_write_eof():
             self._transport.write_eof()
+
+    def eof_received(self) -> None:
+        """They send nothing more. The transport ends when it has written what it holds, which they may never read."""
+        self.session.left()
+        self._end_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_lost = True

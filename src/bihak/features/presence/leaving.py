@@ -37,11 +37,13 @@ class Leaving:
     def _look(self) -> None:
         loop = asyncio.get_running_loop()
         now = loop.time()
-        for _ in range(AT_ONCE):
-            if not self._due or self._due[0][0] > now:
-                break
-            due_at, _, here = heapq.heappop(self._due)
-            if here.leaves_at == due_at:
-                here.leaves_at = None
-                self._left(here)
-        self._wait(loop)
+        try:
+            for _ in range(AT_ONCE):
+                if not self._due or self._due[0][0] > now:
+                    break
+                due_at, _, here = heapq.heappop(self._due)
+                if here.leaves_at == due_at:
+                    here.leaves_at = None
+                    self._left(here)
+        finally:
+            self._wait(loop)  # whatever became of one, the others wait
