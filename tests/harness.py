@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import itertools
 import json
+import math
 import random
 import struct
 import time
@@ -87,6 +88,8 @@ class Tape:
         self._end = end
         self._unread = bytearray()
         self.stalled = False
+        self.most_bytes = math.inf
+        """With what is larger it stalls."""
         self.writes = 0
         self.closed: tuple[CloseCode, str] | None = None
 
@@ -94,6 +97,7 @@ class Tape:
         if self.closed is not None:
             return
         self.writes += 1
+        self.stalled = self.stalled or len(frames) > self.most_bytes
         if self.stalled:
             self._unread += frames
         else:

@@ -8,15 +8,17 @@ import pytest
 
 from bihak.core.catching_up import DRAIN_POLL_S
 from bihak.core.log import RESUME_LIMIT, LogEntry, Span
+from bihak.core.outbox import STALL_S
 from bihak.core.repairing import GAP_HOLD_S
 from bihak.core.session import EPHEMERAL_BYTES
-from bihak.errors import UnknownType
+from bihak.errors import CloseCode, UnknownType
 from bihak.features.arriving import Auth
 from bihak.features.conversations import AddParticipants, Conversations, RemoveParticipant
 from bihak.features.messages import MAX_CONTENT
 from bihak.features.places import FEW_EVENTS
 from bihak.protocol.types import Participant
 from tests.harness import Cluster, Device, Fate, everyone
+from tests.waiting import until
 
 ODD = "".join(map(chr, (*range(1, 32), *map(ord, "\"'\\/%{}[]"), 0x7F, 0xE9, 0x2028, 0xFEFF, 0x1F600, 0x10FFFF)))
 """What may stand in a text and means something to JSON, SQL or a driver."""
@@ -139,6 +141,46 @@ async def test_whoever_missed_much_in_many_conversations_is_sent_one_page_ahead_
     assert most < EPHEMERAL_BYTES + len(page) * (MAX_CONTENT + 500)
     assert turns > 2
     assert [bob.seqs(cid) for cid in cids] == [list(range(1, len(page) + 1))] * len(cids)
+
+
+async def slow_return(cluster: Cluster, conversations: int, messages: int) -> Device:
+    """Somebody who has missed so much in each, and whose connection takes no page of it."""
+    alice = await cluster.connect("user_1", 0)
+    cids = [await cluster.found(alice, "user_2", name=f"Number {number}") for number in range(conversations)]
+    for cid in cids:
+        said = (alice.do("message", conversation_id=cid, content="x" * MAX_CONTENT) for _ in range(messages))
+        await asyncio.gather(*said)
+    bob = cluster.open("user_2", 1)
+    bob.tape.most_bytes = 100_000
+    bob.send("auth", participant_type="user", participant_id=2, resume=dict.fromkeys(map(str, cids), 0))
+    for _ in range(5):
+        await cluster.settle()
+        await cluster.clock.advance(DRAIN_POLL_S)
+    assert not bob.session.ready
+    return bob
+
+
+async def test_whoever_takes_nothing_of_what_they_missed_is_closed_as_reading_too_slowly(
+    cluster: Cluster,
+) -> None:
+    bob = await slow_return(cluster, 2, 150)
+    for _ in range(100):
+        bob.send("ping")  # so that the heartbeat need not ask
+    for _ in range(2):
+        await cluster.clock.advance(STALL_S + 1)
+    await until(lambda: bob.tape.closed is not None)
+    assert bob.tape.closed == (CloseCode.SLOW_CONSUMER, "reads too slowly")
+
+
+async def test_a_node_that_drains_does_not_wait_for_whoever_reads_slowly_what_they_missed(cluster: Cluster) -> None:
+    bob = await slow_return(cluster, 8, 60)
+    draining = asyncio.create_task(cluster.nodes[1].drain(60.0))
+    while not draining.done():
+        await cluster.clock.advance(DRAIN_POLL_S)
+        await asyncio.sleep(0.01)
+        assert cluster.clock.ahead_s < 30
+    assert await draining
+    assert bob.tape.closed == (CloseCode.GOING_AWAY, "server is draining")
 
 
 async def test_a_replay_is_the_same_bytes_as_the_live_events(cluster: Cluster) -> None:

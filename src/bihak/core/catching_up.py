@@ -43,6 +43,8 @@ class CatchingUp:
         self._running = running
         self._under_way: dict[tuple[Session, int], set[asyncio.Task[None]]] = {}
         """What was begun here for sessions that joined rooms, by session and conversation."""
+        self.draining = False
+        """Whether the node is about to end: it does not wait then for whoever reads slowly."""
 
     # What nobody waits for
 
@@ -106,7 +108,7 @@ class CatchingUp:
             stalls = 0 if spans else stalls + 1
             for span, page in await self._read_covered(reader, spans, coverage):
                 if page:
-                    await _drained(session)
+                    await self._drained(session)
                     session.send(b"".join([text_frame(entry.body) for entry in page]))
                 cursors[span.conversation_id] = span.through
             for cid, cursor in list(cursors.items()):
@@ -124,7 +126,16 @@ class CatchingUp:
                 session.close(CloseCode.TRY_AGAIN_LATER, "cannot catch up")
                 return
             if cursors:
-                await _drained(session)
+                await self._drained(session)
+
+    async def _drained(self, session: Session) -> None:
+        """Waits until the other side has read most of what it was sent: of many pages, one at a time is on its way."""
+        while not session.closed and session.unread_bytes() > EPHEMERAL_BYTES:
+            if self.draining:
+                session.close(CloseCode.GOING_AWAY, "server is draining")
+                return
+            session.watch_reader()
+            await asyncio.sleep(DRAIN_POLL_S)
 
     async def _read_covered(
         self, reader: Participant, spans: Sequence[Span], coverage: Mapping[int, Coverage | None]
@@ -160,12 +171,6 @@ class CatchingUp:
             if session.user_id in page[at].left:
                 break
         return cursor
-
-
-async def _drained(session: Session) -> None:
-    """Waits until the other side has read most of what it was sent: of many pages, one at a time is on its way."""
-    while not session.closed and session.unread_bytes() > EPHEMERAL_BYTES:
-        await asyncio.sleep(DRAIN_POLL_S)
 
 
 async def _or_close(session: Session, work: Callable[[], Awaitable[None]]) -> None:

@@ -152,7 +152,7 @@ class Node:
         New writes are refused meanwhile. False if not everything was answered within `timeout_s`; then some clients
         must send again, as after a crash.
         """
-        self.draining = self.dispatcher.draining = True
+        self.draining = self.dispatcher.draining = self.hub.catching_up.draining = True
         await tasks.end(self._background)
         answered = await _within(timeout_s, lambda: not any(session.lane for session in self.sessions))
         self.outboxes.flush()

@@ -53,7 +53,7 @@ class Flusher(Protocol):
         ...
 
     def is_congested(self, session: "Session") -> None:
-        """Called at a flush when the other side had not yet read the previous one."""
+        """Called at a flush when the other side had not yet read the one before, and while somebody waits for that."""
         ...
 
 
@@ -202,7 +202,11 @@ class Session:
             self.gone = True  # the connection is closing
         self._buffered_bytes += size
         if left_over:
-            self._flusher.is_congested(self)
+            self.watch_reader()
+
+    def watch_reader(self) -> None:
+        """Has it closed if the other side, from now on, takes nothing for too long."""
+        self._flusher.is_congested(self)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Writes what is queued, then ends the connection."""

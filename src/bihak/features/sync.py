@@ -20,7 +20,7 @@ from bihak.features.conversations import Conversations, created_event
 from bihak.features.participants import among
 from bihak.features.places import ConversationHead
 from bihak.features.typing import Typing
-from bihak.protocol.envelope import Reply, Request, encode, error_reply
+from bihak.protocol.envelope import Reply, Request, encode
 from bihak.protocol.frames import text_frame
 from bihak.protocol.types import ConversationId, Participant, Seq
 from bihak.storage.schema import conversation_participants
@@ -203,5 +203,5 @@ class Sync(Feature):
                     removed += 1
                 else:
                     self._expiries.set(session, ends_at)
-                    session.send_body(encode(error_reply(TokenExpired())))
+                    self._node.dispatcher.refuse(session, TokenExpired())
             (log.info if removed else log.debug)("cleanup", task="sessions", removed=removed)
