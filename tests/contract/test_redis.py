@@ -1,6 +1,8 @@
 """What is Redis' own: it goes away and comes back, and its memory is not ours to fill."""
 
 import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -17,6 +19,18 @@ from tests.waiting import until
 
 def backplane_of(url: str, prefix: str | None = None) -> RedisBackplane:
     return RedisBackplane(open_pool(url), prefix or uuid.uuid4().hex)
+
+
+@asynccontextmanager
+async def running_pair(server: Redis) -> AsyncIterator[tuple[Listener, Listener]]:
+    """Two nodes of one cluster on that Redis, which hear of `END`."""
+    pair = Listener(backplane_of(server.url, "x")), Listener(backplane_of(server.url, "x"))
+    for listener in pair:
+        await listener.backplane.start(listener.take, listener.recovered)
+        listener.backplane.subscribe("end")
+    yield pair
+    for listener in pair:
+        await listener.backplane.close()
 
 
 async def test_a_node_that_was_cut_off_is_told_when_it_is_back_and_hears_again(tmp_path: Path) -> None:
@@ -84,27 +98,23 @@ def commands(server: Redis, *names: str) -> dict[str, int]:
 
 async def test_whoever_comes_back_for_a_topic_finds_it_subscribed_still(tmp_path: Path) -> None:
     with running_redis(tmp_path) as server:
-        one, two = Listener(backplane_of(server.url, "x")), Listener(backplane_of(server.url, "x"))
-        for listener in (one, two):
-            await listener.backplane.start(listener.take, listener.recovered)
-        topics = [f"c{number}" for number in range(20)]
-        for topic in (*topics, "end"):
-            two.backplane.subscribe(topic)
-        await settled((one, two))
-        before = commands(server, "subscribe", "unsubscribe")
-        for _ in range(3):
-            for topic in topics:
-                two.backplane.unsubscribe(topic)
-            one.backplane.publish([("c7", Envelope(b"not wanted")), ("end", Envelope(b"1"))])
-            assert await two.until(("end", Envelope(b"1"))) == []
+        async with running_pair(server) as (one, two):
+            topics = [f"c{number}" for number in range(20)]
             for topic in topics:
                 two.backplane.subscribe(topic)
-            one.backplane.publish([("c7", Envelope(b"wanted")), END])
-            assert await two.until(END) == [("end", Envelope(b"1")), ("c7", Envelope(b"wanted"))]
-            two.heard.clear()
-        assert commands(server, "subscribe", "unsubscribe") == before
-        for listener in (one, two):
-            await listener.backplane.close()
+            await settled((one, two))
+            before = commands(server, "subscribe", "unsubscribe")
+            for _ in range(3):
+                for topic in topics:
+                    two.backplane.unsubscribe(topic)
+                one.backplane.publish([("c7", Envelope(b"not wanted")), ("end", Envelope(b"1"))])
+                assert await two.until(("end", Envelope(b"1"))) == []
+                for topic in topics:
+                    two.backplane.subscribe(topic)
+                one.backplane.publish([("c7", Envelope(b"wanted")), END])
+                assert await two.until(END) == [("end", Envelope(b"1")), ("c7", Envelope(b"wanted"))]
+                two.heard.clear()
+            assert commands(server, "subscribe", "unsubscribe") == before
 
 
 async def test_what_nobody_wants_is_unsubscribed_after_a_while_and_can_be_wanted_again(
@@ -112,57 +122,43 @@ async def test_what_nobody_wants_is_unsubscribed_after_a_while_and_can_be_wanted
 ) -> None:
     monkeypatch.setattr(redis, "LINGER_S", 0.2)
     with running_redis(tmp_path) as server, server.client() as client:
-        one, two = Listener(backplane_of(server.url, "x")), Listener(backplane_of(server.url, "x"))
-        for listener in (one, two):
-            await listener.backplane.start(listener.take, listener.recovered)
-        for topic in ("c1", "c2", "end"):
-            two.backplane.subscribe(topic)
-        await settled((one, two))
-        two.backplane.unsubscribe("c1")
-        await until(lambda: [count for _, count in client.pubsub_numsub("x:c1", "x:c2")] == [0, 1])
-        two.backplane.subscribe("c1")
-        await settled((one, two))
-        one.backplane.publish([("c1", Envelope(b"1")), ("c2", Envelope(b"2")), END])
-        assert sorted(await two.until(END)) == [("c1", Envelope(b"1")), ("c2", Envelope(b"2"))]
-        for listener in (one, two):
-            await listener.backplane.close()
+        async with running_pair(server) as (one, two):
+            for topic in ("c1", "c2"):
+                two.backplane.subscribe(topic)
+            await settled((one, two))
+            two.backplane.unsubscribe("c1")
+            await until(lambda: [count for _, count in client.pubsub_numsub("x:c1", "x:c2")] == [0, 1])
+            two.backplane.subscribe("c1")
+            await settled((one, two))
+            one.backplane.publish([("c1", Envelope(b"1")), ("c2", Envelope(b"2")), END])
+            assert sorted(await two.until(END)) == [("c1", Envelope(b"1")), ("c2", Envelope(b"2"))]
 
 
 async def test_a_topic_that_is_left_before_redis_hears_of_it_is_there_for_whoever_comes_back(
     tmp_path: Path,
 ) -> None:
     with running_redis(tmp_path) as server:
-        one, two = Listener(backplane_of(server.url, "x")), Listener(backplane_of(server.url, "x"))
-        for listener in (one, two):
-            await listener.backplane.start(listener.take, listener.recovered)
-        two.backplane.subscribe("end")
-        two.backplane.subscribe("c1")
-        two.backplane.unsubscribe("c1")
-        await settled((one, two))
-        two.backplane.subscribe("c1")
-        await settled((one, two))
-        one.backplane.publish([("c1", Envelope(b"1")), END])
-        assert await two.until(END) == [("c1", Envelope(b"1"))]
-        for listener in (one, two):
-            await listener.backplane.close()
+        async with running_pair(server) as (one, two):
+            two.backplane.subscribe("c1")
+            two.backplane.unsubscribe("c1")
+            await settled((one, two))
+            two.backplane.subscribe("c1")
+            await settled((one, two))
+            one.backplane.publish([("c1", Envelope(b"1")), END])
+            assert await two.until(END) == [("c1", Envelope(b"1"))]
 
 
 async def test_what_lingered_when_redis_went_away_is_subscribed_anew_for_whoever_comes_back(tmp_path: Path) -> None:
     with running_redis(tmp_path) as server:
-        one, two = Listener(backplane_of(server.url, "x")), Listener(backplane_of(server.url, "x"))
-        for listener in (one, two):
-            await listener.backplane.start(listener.take, listener.recovered)
-            listener.backplane.subscribe("end")
-        two.backplane.subscribe("c1")
-        await settled((one, two))
-        two.backplane.unsubscribe("c1")
-        server.kill()
-        await until(lambda: not one.backplane.is_connected and not two.backplane.is_connected)
-        server.start()
-        await until(lambda: one.recoveries and two.recoveries)
-        two.backplane.subscribe("c1")
-        await settled((one, two))
-        one.backplane.publish([("c1", Envelope(b"1")), END])
-        assert await two.until(END) == [("c1", Envelope(b"1"))]
-        for listener in (one, two):
-            await listener.backplane.close()
+        async with running_pair(server) as (one, two):
+            two.backplane.subscribe("c1")
+            await settled((one, two))
+            two.backplane.unsubscribe("c1")
+            server.kill()
+            await until(lambda: not one.backplane.is_connected and not two.backplane.is_connected)
+            server.start()
+            await until(lambda: one.recoveries and two.recoveries)
+            two.backplane.subscribe("c1")
+            await settled((one, two))
+            one.backplane.publish([("c1", Envelope(b"1")), END])
+            assert await two.until(END) == [("c1", Envelope(b"1"))]
