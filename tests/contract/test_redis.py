@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bihak.cluster import redis
+from bihak.cluster.base import Backplane
 from bihak.cluster.envelope import Envelope
 from bihak.cluster.redis import RedisBackplane
 from bihak.cluster.redis_url import open_pool
@@ -162,3 +163,25 @@ async def test_what_lingered_when_redis_went_away_is_subscribed_anew_for_whoever
             await settled((one, two))
             one.backplane.publish([("c1", Envelope(b"1")), END])
             assert await two.until(END) == [("c1", Envelope(b"1"))]
+
+
+async def test_what_comes_and_goes_while_redis_is_away_is_not_kept(tmp_path: Path) -> None:
+    with running_redis(tmp_path) as server:
+        async with running_pair(server) as (one, two):
+            server.kill()
+            await until(lambda: not one.backplane.is_connected and not two.backplane.is_connected)
+            before = size_of(two.backplane)
+            for number in range(20_000):
+                two.backplane.subscribe(f"c{number}")
+                two.backplane.unsubscribe(f"c{number}")
+            assert size_of(two.backplane) == before
+            two.backplane.subscribe("c1")
+            server.start()
+            await until(lambda: one.recoveries and two.recoveries)
+            one.backplane.publish([("c1", Envelope(b"1")), END])
+            assert await two.until(END) == [("c1", Envelope(b"1"))]
+
+
+def size_of(backplane: Backplane) -> int:
+    """How many things it holds in collections of its own."""
+    return sum(len(value) for value in vars(backplane).values() if isinstance(value, dict | set | list))

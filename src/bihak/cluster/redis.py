@@ -55,6 +55,8 @@ class RedisBackplane:
         self._deliver: Deliver | None = None
         self._recovered: Callable[[], None] = lambda: None
         self._topics: set[str] = set()
+        self._is_serving = False
+        """Whether Redis knows of topics here; if not, it is told of all of them as soon as it is there."""
         self._lingering: dict[str, float] = {}
         """Topics that are not wanted any more and still subscribed, with since when, the longest first."""
         self._changed: dict[str, None] = {}
@@ -104,7 +106,8 @@ class RedisBackplane:
     def unsubscribe(self, topic: str) -> None:
         if topic in self._topics:
             self._topics.discard(topic)
-            self._lingering[topic] = asyncio.get_running_loop().time()
+            if self._is_serving:
+                self._lingering[topic] = asyncio.get_running_loop().time()
 
     async def close(self) -> None:
         self._deliver = None
@@ -154,8 +157,9 @@ class RedisBackplane:
             self._change(topic)
 
     def _change(self, topic: str) -> None:
-        self._changed[topic] = None
-        self._wake()
+        if self._is_serving:
+            self._changed[topic] = None
+            self._wake()
 
     def _wake(self) -> None:
         self._has_work.set()
@@ -172,6 +176,7 @@ class RedisBackplane:
                     await self._serve(listening, speaking)
             except* Exception as faults:
                 self._lost(_first(faults))
+            self._is_serving = False
             wait_s = RETRY_AFTER_S[0] if self.is_connected else min(2 * wait_s, RETRY_AFTER_S[1])
             self.is_connected = False
             self._tried.set()
@@ -191,6 +196,7 @@ class RedisBackplane:
         """Until something fails, which it raises in a group."""
         self._changed.clear()
         self._lingering.clear()
+        self._is_serving = True
         # The pulse comes last: whoever hears it is subscribed to everything before it.
         channels = [*map(self._channel, self._topics), self._pulse]
         await listening.send_packed_command(listening.pack_commands(_commands("SUBSCRIBE", channels)))
