@@ -36,23 +36,19 @@ async def running_pair(server: Redis) -> AsyncIterator[tuple[Listener, Listener]
 
 async def test_a_node_that_was_cut_off_is_told_when_it_is_back_and_hears_again(tmp_path: Path) -> None:
     with running_redis(tmp_path) as server:
-        pair = one, two = Listener(backplane_of(server.url, "x")), Listener(backplane_of(server.url, "x"))
-        for listener in pair:
-            await listener.backplane.start(listener.take, listener.recovered)
-            listener.backplane.subscribe("c1")
-            listener.backplane.subscribe("end")
-        server.kill()
-        await until(lambda: not one.backplane.is_connected and not two.backplane.is_connected)
-        one.backplane.publish([("c1", Envelope(b"lost to others"))])
-        two.backplane.subscribe("c2")
-        assert await one.until(("c1", Envelope(b"lost to others"))) == []
-        server.start()
-        await until(lambda: one.recoveries and two.recoveries)
-        one.backplane.publish([("c1", Envelope(b"1")), ("c2", Envelope(b"2")), END])
-        assert await two.until(END) == [("c1", Envelope(b"1")), ("c2", Envelope(b"2"))]
-        assert one.recoveries == two.recoveries == 1
-        for listener in pair:
-            await listener.backplane.close()
+        async with running_pair(server) as (one, two):
+            for listener in (one, two):
+                listener.backplane.subscribe("c1")
+            server.kill()
+            await until(lambda: not one.backplane.is_connected and not two.backplane.is_connected)
+            one.backplane.publish([("c1", Envelope(b"lost to others"))])
+            two.backplane.subscribe("c2")
+            assert await one.until(("c1", Envelope(b"lost to others"))) == []
+            server.start()
+            await until(lambda: one.recoveries and two.recoveries)
+            one.backplane.publish([("c1", Envelope(b"1")), ("c2", Envelope(b"2")), END])
+            assert await two.until(END) == [("c1", Envelope(b"1")), ("c2", Envelope(b"2"))]
+            assert one.recoveries == two.recoveries == 1
 
 
 async def test_a_burst_that_redis_cannot_take_does_not_fill_the_memory(redis_server: Redis) -> None:

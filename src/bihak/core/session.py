@@ -68,12 +68,12 @@ class Session:
         *("issued_at", "lane", "number", "personal", "ready"),
         *(
             "_buffered_bytes",
-            "_descriptor",
+            "_past_outbox",
             "_flushed_bytes",
             "_flusher",
             "_outbox",
             "_pending_bytes",
-            "_socket",
+            "_past_transport",
             "_wire",
             "_wire_write",
         ),
@@ -110,10 +110,10 @@ class Session:
         self._pending_bytes = 0
         self._buffered_bytes = 0
         self._flushed_bytes = 0
-        self._socket = -1
+        self._past_transport = -1
         """Where to write past the transport; -1: something may wait there."""
-        self._descriptor = -1
-        """The same while nothing waits in the outbox either."""
+        self._past_outbox = -1
+        """The same while nothing waits in the outbox either: what is new may be written at once."""
 
     @property
     def user_id(self) -> str:
@@ -179,16 +179,16 @@ class Session:
             return
         frames = b"".join(outbox) if len(outbox) > 1 else outbox[0]
         outbox.clear()
-        if self._socket < 0 and self._flushed_bytes >= MANY_BYTES and not self.gone:
-            self._socket = self._wire.descriptor()
+        if self._past_transport < 0 and self._flushed_bytes >= MANY_BYTES and not self.gone:
+            self._past_transport = self._wire.descriptor()
         size, self._pending_bytes = self._pending_bytes, 0
         self._flushed_bytes += size
-        if self._socket >= 0:
-            taken = _write(self._socket, frames)
+        if self._past_transport >= 0:
+            taken = _write(self._past_transport, frames)
             if taken == size:
-                self._descriptor, self._buffered_bytes = self._socket, 0
+                self._past_outbox, self._buffered_bytes = self._past_transport, 0
                 return
-            frames, self._socket = frames[taken:], -1
+            frames, self._past_transport = frames[taken:], -1
         self._hand_over(frames)
 
     def _hand_over(self, frames: bytes) -> None:
@@ -218,28 +218,28 @@ class Session:
         """Writes what is queued, and nothing after it."""
         self.flush()
         self.closed = True
-        self._descriptor = self._socket = -1
+        self._past_outbox = self._past_transport = -1
 
     def left(self) -> None:
         """Nobody is at the other end any more."""
         self.gone = True
-        self._descriptor = self._socket = -1
+        self._past_outbox = self._past_transport = -1
 
     def lost(self) -> None:
         """The connection is gone; nothing can be sent any more."""
         self.closed = self.gone = True
-        self._descriptor = self._socket = -1
+        self._past_outbox = self._past_transport = -1
         self._outbox.clear()
         self._pending_bytes = 0
 
     def _want_flush(self) -> None:
-        self._descriptor = -1
+        self._past_outbox = -1
         self._flusher.wants_flush(self)
 
     def _find_descriptor(self) -> int:
         if not self._outbox and not self.closed and not self.gone:
-            self._descriptor = self._socket = self._wire.descriptor()
-        return self._descriptor
+            self._past_outbox = self._past_transport = self._wire.descriptor()
+        return self._past_outbox
 
 
 def _write(descriptor: int, frames: bytes) -> int:
@@ -259,7 +259,7 @@ def offer_to_all(sessions: Iterable[Session], frames: bytes) -> list[Session]:
     size, write, refused = len(frames), os.write, []
     for session in sessions:
         taken = 0
-        descriptor = session._descriptor
+        descriptor = session._past_outbox
         if descriptor >= 0 or (descriptor := session._find_descriptor()) >= 0:
             try:  # as `_write`, without a call
                 taken = write(descriptor, frames)

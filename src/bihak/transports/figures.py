@@ -70,13 +70,11 @@ class NodeFigures(Collector):
         self._worker = worker
 
     def collect(self) -> Iterable[Metric]:
-        mine, labels, everybody = self._read(), [], {}
+        mine = self._read()
         if self._worker is None:
-            everybody = {"": mine}
-        else:
-            self._worker.write(mine)
-            labels, everybody = ["worker"], self._worker.read_all()
-        return _metrics(everybody, labels)
+            return _metrics({"": mine}, [])
+        self._worker.write(mine)
+        return _metrics(self._worker.read_all(), ["worker"])
 
     async def share(self) -> None:
         """Leaves this worker's figures for the others, until it is cancelled."""
