@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -226,14 +227,68 @@ async def test_pins_and_readers_are_shown_also_on_a_phone(demo: ServerProcess, p
     await expect(first.get_by_role("dialog", name="Details")).to_have_count(0)
 
 
+async def test_a_finger_may_stay_on_a_message_before_all_is_loaded(
+    demo: ServerProcess, people: People, pair: Pair
+) -> None:
+    ann, _, conversation_id = pair
+    phone = (await people.arrive(**PHONE)).page
+    touched = asyncio.Event()
+
+    async def hold(route: Route) -> None:
+        await touched.wait()
+        await route.continue_()
+
+    await phone.route(re.compile(r"/app/messagetools\.js"), hold)
+    await phone.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    await say(phone, "Pressed at once")
+    await expect(message(phone, "Pressed at once").get_by_role("img", name="Sent")).to_be_visible()
+    async with finger_on(phone, message(phone, "Pressed at once")):
+        touched.set()
+        await expect(phone.get_by_role("menu")).to_be_visible()
+
+
+STAYS = """
+const [wait, stay] = [setTimeout, 450];
+window.setTimeout = (act, ms, ...rest) => (ms === stay ? (window.haveStayed = act) && 0 : wait(act, ms, ...rest));
+"""
+"""A finger has stayed when the test says so."""
+
+
+async def test_a_finger_may_stay_on_a_message_that_changes_under_it(
+    demo: ServerProcess, people: People, pair: Pair
+) -> None:
+    ann, bob, conversation_id = pair
+    first = await people.open(f"{demo.url}/#as={ann}&c={conversation_id}")
+    person = await people.arrive(**PHONE)
+    await person.context.add_init_script(STAYS)
+    phone = person.page
+    await phone.goto(f"{demo.url}/#as={bob}&c={conversation_id}")
+    await say(first, "Before")
+    async with finger_on(phone, message(phone, "Before").get_by_text("Before")):
+        await box(first).press("ArrowUp")
+        editor = first.get_by_role("textbox", name="Edit message")
+        await editor.fill("After")
+        await editor.press("Enter")
+        await expect(message(phone, "After")).to_be_visible()
+        await phone.evaluate("haveStayed()")
+        await expect(phone.get_by_role("menu")).to_be_visible()
+    await expect(phone.get_by_role("menu")).to_be_visible()
+
+
 async def press_long(page: Page, target: Locator) -> None:
     """A finger that stays until something opens."""
+    async with finger_on(page, target):
+        await expect(page.get_by_role("menu")).to_be_visible()
+
+
+@asynccontextmanager
+async def finger_on(page: Page, target: Locator) -> AsyncIterator[None]:
     place = await target.bounding_box()
     assert place is not None
     point = {"x": place["x"] + place["width"] / 2, "y": place["y"] + place["height"] / 2}
     touch = await page.context.new_cdp_session(page)
     await touch.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
-    await expect(page.get_by_role("menu")).to_be_visible()
+    yield
     await touch.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
 
 

@@ -72,7 +72,10 @@ export class MessageLog {
   complete(LogTools) {
     this.#tools = new LogTools(this.#bihak, this.#store, this.#viewport, this.#list.node, {
       ...this.#around,
-      find: (row) => this.#timeline?.find(Number(row.dataset.row)),
+      find: (row) => {
+        const message = row ? this.#timeline?.find(Number(row.dataset.row)) : undefined;
+        return message?.deleted_at ? undefined : message;
+      },
       changed: () => this.#draw(),
       toEnd: () => this.toLatest(),
       jump: () => void this.toLatest({ smooth: true }),

@@ -3,7 +3,8 @@
 import { el, fill } from "./dom.js";
 import { later, withModule } from "./later.js";
 import { icon } from "./pictures.js";
-import { RowFocus, makeStop } from "./rowfocus.js";
+import { RowFocus, makeStop, rowOf } from "./rowfocus.js";
+import { onLongPress } from "./touch.js";
 import { number, t } from "./words.js";
 
 /** @typedef {import("../sdk/sdk.js").Bihak} Bihak */
@@ -45,6 +46,8 @@ export class LogTools {
     const equip = () => this.with((tools) => near().forEach((row) => tools.equip(row)));
     for (const type of ["pointerover", "focusin"]) list.addEventListener(type, equip, { once: true });
     if (near().length > 0) equip();
+    list.addEventListener("click", (event) => this.#touched(event));
+    onLongPress(list, rowOf, (row) => this.#held(row));
     for (const row of list.children) if (row instanceof HTMLElement) this.made(row, false);
     this.#focus.settle();
   }
@@ -96,6 +99,20 @@ export class LogTools {
     jump.setAttribute("aria-label", label);
     jump.title = label;
     fill(jump, unread > 0 ? el("span", { class: "badge" }, number(unread)) : null, icon("down"));
+  }
+
+  /** A finger has no pointer to hover with: a touch takes the focus, and with it the toolbar. @param {MouseEvent} event */
+  #touched(event) {
+    const isTouch = /** @type {PointerEvent} */ (event).pointerType === "touch";
+    const target = /** @type {Element} */ (event.target);
+    if (isTouch && !target.closest("a, button, textarea")) rowOf(target)?.focus({ preventScroll: true });
+  }
+
+  /** @param {HTMLElement | null} row @returns {boolean} whether it means something there */
+  #held(row) {
+    if (!this.#around.find(row)) return false;
+    this.with((tools) => tools.open(row, { isHeld: true }));
+    return true;
   }
 
   /** @param {HTMLElement} row @param {string} key @returns {boolean} whether it is known to mean something there */

@@ -2,8 +2,8 @@
 
 import { Deeds } from "./deeds.js";
 import { later, withModule } from "./later.js";
+import { rowOf } from "./rowfocus.js";
 import { toolbar } from "./toolbar.js";
-import { onLongPress } from "./touch.js";
 import { t } from "./words.js";
 
 /** @typedef {import("./editor.js").Editor} Editor */
@@ -16,7 +16,7 @@ import { t } from "./words.js";
  * @property {(message: Message) => void} reply
  * @property {(words: string) => void} tell
  * @property {() => void} write
- * @property {(row: HTMLElement) => Message | undefined} find
+ * @property {(row: HTMLElement | null) => Message | undefined} find  one that is stored and not deleted
  * @property {() => void} changed  the rows are to be drawn again
  */
 
@@ -51,8 +51,6 @@ export class MessageTools {
     });
     list.addEventListener("pointerover", ({ target }) => this.equip(target));
     list.addEventListener("focusin", ({ target }) => this.equip(target));
-    list.addEventListener("click", (event) => this.#touched(event));
-    onLongPress(list, (target) => this.#open(rowOf(target), { isHeld: true }));
   }
 
   /** The conversation is another one. */
@@ -63,8 +61,8 @@ export class MessageTools {
 
   /** @param {HTMLElement} row @param {string} key @returns {boolean} whether it means something there */
   act(row, key) {
-    if (OPENS_MENU.has(key)) return this.#open(row);
-    const message = this.#messageIn(row);
+    if (OPENS_MENU.has(key)) return this.open(row);
+    const message = this.#around.find(row);
     const item = message && this.deeds.items(message).find((each) => each.key?.toLowerCase() === key.toLowerCase());
     item?.act();
     return item !== undefined;
@@ -107,12 +105,6 @@ export class MessageTools {
     if (this.#equipped.delete(row)) this.equip(row);
   }
 
-  /** @param {HTMLElement | null} row @returns {Message | undefined} one that is stored and not deleted */
-  #messageIn(row) {
-    const message = row ? this.#around.find(row) : undefined;
-    return message?.deleted_at ? undefined : message;
-  }
-
   /** @param {Message} message @returns {HTMLElement | null} */
   #rowOf({ message_id }) {
     return this.#list.querySelector(`[data-row="${message_id}"]`);
@@ -132,7 +124,7 @@ export class MessageTools {
   /** Gives the message a toolbar. @param {EventTarget | null} target  something in it */
   equip(target) {
     const row = rowOf(target);
-    const message = this.#messageIn(row);
+    const message = this.#around.find(row);
     const place = row?.querySelector(".bubble-row");
     if (!row || !message || !place || place.querySelector(".toolbar")) return;
     for (const other of this.#equipped) {
@@ -141,28 +133,21 @@ export class MessageTools {
       this.#equipped.delete(other);
     }
     const again = (/** @type {(message: Message) => void} */ act) => () => {
-      const now = this.#messageIn(row);
+      const now = this.#around.find(row);
       if (now) act(now);
     };
     const tools = toolbar({
       react: again((now) => void this.#pickEmoji(now, row.querySelector(".tool-react"))),
       reply: again(this.#around.reply),
-      more: again(() => this.#open(row, { anchor: row.querySelector(".tool-more") })),
+      more: again(() => this.open(row, { anchor: row.querySelector(".tool-more") })),
     });
     place.append(tools);
     this.#equipped.add(row);
   }
 
-  /** A finger has no pointer to hover with: a touch takes the focus, and with it the toolbar. @param {MouseEvent} event */
-  #touched(event) {
-    const isTouch = /** @type {PointerEvent} */ (event).pointerType === "touch";
-    const target = /** @type {Element} */ (event.target);
-    if (isTouch && !target.closest("a, button, textarea")) rowOf(target)?.focus({ preventScroll: true });
-  }
-
-  /** @param {HTMLElement | null} row @param {{anchor?: Element | null, isHeld?: boolean}} [how] @returns {boolean} */
-  #open(row, { anchor, isHeld } = {}) {
-    const message = this.#messageIn(row);
+  /** Its menu. @param {HTMLElement | null} row @param {{anchor?: Element | null, isHeld?: boolean}} [how] @returns {boolean} */
+  open(row, { anchor, isHeld } = {}) {
+    const message = this.#around.find(row);
     if (!row || !message) return false;
     void this.#with(later.menu, ({ openMenu }) =>
       openMenu(this.#host, anchor?.isConnected ? anchor : this.#anchorOf(message), {
@@ -200,6 +185,3 @@ export class MessageTools {
     void this.#with(later.question, ({ ask }) => ask(this.#host, this.#anchorOf(message), { ...question, answered }));
   }
 }
-
-/** @param {EventTarget | null} target @returns {HTMLElement | null} */
-const rowOf = (target) => /** @type {Element} */ (target).closest("[data-row]");

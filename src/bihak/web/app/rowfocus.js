@@ -69,8 +69,8 @@ export class RowFocus {
 
   /** @param {Element} target */
   #entered(target) {
-    const row = target.closest("[data-row]");
-    if (!(row instanceof HTMLElement)) return;
+    const row = rowOf(target);
+    if (!row) return;
     this.#isChosen = true;
     this.#become(row);
   }
@@ -93,7 +93,7 @@ export class RowFocus {
   #key(event) {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
     const target = /** @type {HTMLElement} */ (event.target);
-    const row = /** @type {HTMLElement | null} */ (target.closest("[data-row]"));
+    const row = rowOf(target);
     if (!row) return;
     if (this.#move(row, event.key) || (this.#isFree(target, event.key) && this.#keys.act(row, keyOf(event)))) {
       event.preventDefault();
@@ -129,6 +129,9 @@ export class RowFocus {
     return rows[to];
   }
 }
+
+/** @param {EventTarget | null} target @returns {HTMLElement | null} the message it is in */
+export const rowOf = (target) => /** @type {Element} */ (target).closest("[data-row]");
 
 /** @param {KeyboardEvent} event */
 const keyOf = ({ key, shiftKey }) => (key === "F10" && shiftKey ? "ContextMenu" : key);
