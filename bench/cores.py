@@ -5,7 +5,8 @@ core that the database has; the generator is cheap enough to leave it one. With 
 """
 
 import os
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,44 @@ ON_TWO = Places(FIRST | SECOND, FIRST | SECOND)
 
 def pin(pid: int, cores: set[int]) -> None:
     """Keeps a process on those cores, with the threads it has and those it will have."""
-    for thread in Path(f"/proc/{pid}/task").iterdir():
+    for thread in _threads(pid):
         with suppress(ProcessLookupError):  # it has just ended
-            os.sched_setaffinity(int(thread.name), cores)
+            os.sched_setaffinity(thread, cores)
+
+
+@contextmanager
+def ahead(pids: Iterable[int]) -> Iterator[None]:
+    """Meanwhile those processes, and those started here, need not wait for the machine's other programs.
+
+    For what leaves the cores idle most of the time: among themselves they would take turns of a tenth of a second.
+    Without the right to (`may_go_ahead`) everything stays as it is.
+    """
+    if not may_go_ahead():
+        yield
+        return
+    _schedule([os.getpid(), *pids], os.SCHED_RR, 1)
+    try:
+        yield
+    finally:
+        _schedule([os.getpid(), *pids], os.SCHED_OTHER, 0)
+
+
+def may_go_ahead() -> bool:
+    """Whether we may take precedence over other programs: root may, or who has CAP_SYS_NICE or a limit for it."""
+    policy, parameter = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, policy, parameter)
+    return True
+
+
+def _schedule(pids: Iterable[int], policy: int, priority: int) -> None:
+    for thread in [thread for pid in pids for thread in _threads(pid)]:
+        with suppress(ProcessLookupError):
+            os.sched_setscheduler(thread, policy, os.sched_param(priority))
+
+
+def _threads(pid: int) -> list[int]:
+    return [int(thread.name) for thread in Path(f"/proc/{pid}/task").iterdir()]

@@ -4,12 +4,13 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 import psutil
 
-from bench import contestants, load
+from bench import contestants, cores, load
 from bench.clocks import cpu_s
 from bench.databases import Databases
 from bench.load import Outcome
@@ -96,8 +97,11 @@ def compare(scenario: Scenario, databases: Databases, rounds: int, told: Told) -
 
 def measure(scenario: Scenario, name: str, databases: Databases) -> tuple[Figures, str]:
     """One run against a server started for it, and what was wrong with it. Raises NotHere and LoadFailed."""
-    with contestants.running(name, scenario.seed, databases) as server:
+    with ExitStack() as stack:
+        server = stack.enter_context(contestants.running(name, scenario.seed, databases))
         watched = [*server.processes, *server.stores]
+        if scenario.goes_ahead:
+            stack.enter_context(cores.ahead(watched))
         memory = [_memory_bytes(server.processes)]
         questions: list[int] = []
         before: list[float] = []

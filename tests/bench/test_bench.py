@@ -2,7 +2,10 @@
 
 import asyncio
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,7 +15,7 @@ import sqlalchemy as sa
 from rich.console import Console
 from websockets.asyncio.server import ServerConnection, serve
 
-from bench import cluster, contestants, load, page, plots, runs, tables, visit, writer
+from bench import cluster, contestants, cores, load, page, plots, runs, tables, visit, writer
 from bench.capacity import Constants, Scale, measured_gain, predicted_gain
 from bench.databases import Databases
 from bench.results import Results
@@ -55,6 +58,23 @@ def test_each_contestant_takes_its_load_and_is_counted_without_a_fault(
         assert min(figures.per_s, figures.server_us, figures.load_us) > 0
         assert 0 < figures.p50_ms <= figures.p95_ms <= figures.p99_ms
     assert (figures.questions > 0) == ((name, taker) == ("storm", "Node"))
+
+
+def test_programs_go_ahead_of_others_for_a_while() -> None:
+    first = os.SCHED_RR if cores.may_go_ahead() else os.SCHED_OTHER
+    tells = "import os, threading; threading.Timer(0, lambda: print(os.sched_getscheduler(0), flush=True)).start()"
+    command = [sys.executable, "-c", f"input(); {tells}; input(); {tells}"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdin is not None
+        assert program.stdout is not None
+        with cores.ahead([program.pid]):
+            print(file=program.stdin, flush=True)
+            assert int(program.stdout.readline()) == first
+            started = subprocess.run([sys.executable, "-c", tells], stdout=subprocess.PIPE, check=True)
+            assert int(started.stdout) == first
+        print(file=program.stdin, flush=True)
+        assert int(program.stdout.readline()) == os.SCHED_OTHER
+    assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
 def test_one_server_takes_every_load_and_has_stored_what_was_sent(databases: Databases) -> None:
