@@ -6,12 +6,12 @@ A node that lives renews its own row in `presence_nodes`; the leases of one that
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import sqlalchemy as sa
 import structlog
 
-from bihak.core.context import Call, Query, Signal
+from bihak.core.context import Call, Query
 from bihak.core.deadlines import Deadlines
 from bihak.core.feature import Feature, Route, read, task, write, write_many
 from bihak.core.limits import Limit
@@ -19,32 +19,12 @@ from bihak.core.node import Node
 from bihak.core.session import Session
 from bihak.core.transaction import Transaction
 from bihak.errors import ChatError
-from bihak.features.audience import small_conversations
 from bihak.features.messages import Ok
-from bihak.features.participants import among, parse_people
+from bihak.features.participants import parse_people
 from bihak.features.presence.here import Here
-from bihak.features.presence.leases import (
-    RENEW_EVERY_S,
-    STALE_AFTER_MS,
-    StoredStatus,
-    best_leases,
-    dead_nodes,
-    end_leases,
-    ended_leases,
-    everyone_offline,
-    insert_leases,
-    known_people,
-    load_statuses,
-    lock_statuses,
-    note_seen,
-    presence_leases,
-    presence_nodes,
-    renew_node,
-    shared_conversations,
-    status_row,
-    write_statuses,
-)
+from bihak.features.presence.leases import RENEW_EVERY_S, StoredStatus, add_node, load_statuses, renew_node
 from bihak.features.presence.leaving import Leaving
+from bihak.features.presence.storing import end_dead_leases, end_node, save_statuses
 from bihak.features.presence.wire import (
     GetOneStatus,
     GetStatus,
@@ -53,7 +33,6 @@ from bihak.features.presence.wire import (
     SavePresence,
     SetStatus,
     Status,
-    StatusChange,
     Statuses,
     StatusOf,
     SweepPresence,
@@ -72,9 +51,6 @@ BACK_A_SECOND = 500
 take, at most so long, rather than the others being told twice of each."""
 AWAY_AFTER_S = 300.0
 """Without a request on any connection, pings apart."""
-GRACE_MS = 3_000
-"""How long those on a node that drains are still online, so that going on to another node is no flicker."""
-PEOPLE_AT_ONCE = 500
 STEADY_AFTER_S = 2 * RENEW_EVERY_S
 """A node that could not renew for a while itself gives the others so long to do it too."""
 
@@ -206,120 +182,25 @@ class Presence(Feature):
 
     @write_many(SavePresence, internal=True)
     def save(self, tx: Transaction, calls: Sequence[Call[SavePresence]]) -> None:
-        """A few statements for all who come and go at once; the last word about each counts, and the last on hiding."""
-        now_ms = tx.read_clock()
-        known = known_people(tx, {call.actor.participant for call in calls})
-        latest = {call.actor.participant: call for call in calls if call.actor.participant in known}
-        if not latest:
-            return
-        said = {
-            call.actor.participant: call.request.appears_offline
-            for call in calls
-            if call.request.appears_offline is not None
-        }
-        before = lock_statuses(tx, latest, now_ms)
-        self._save_leases(tx, latest, now_ms)
-        best = best_leases(tx, latest, now_ms)
-        rows: list[tuple[object, ...]] = []
-        telling: list[tuple[Call[SavePresence], str]] = []
-        for who, call in latest.items():
-            old, hidden = before.get(who), said.get(who)
-            if hidden is None:
-                hidden = old is not None and old.appears_offline
-            status = best.get(who, "offline")
-            shown = "offline" if hidden else status
-            # Nobody who appears offline gives themselves away by a later last-seen.
-            seen_ms = old.last_seen_ms if hidden and old is not None and old.appears_offline else now_ms
-            rows.append(status_row(who, status, now_ms, seen_ms, appears_offline=hidden))
-            if shown != (old.shown if old is not None else "offline"):
-                telling.append((call, shown))
-        small = small_conversations(tx.connection, (cid for call, _ in telling for cid in call.request.conversations))
-        write_statuses(tx, rows)
-        for call, shown in telling:
-            conversations = tuple(cid for cid in call.request.conversations if cid in small)
-            if conversations:
-                event = _change(call.actor.participant, shown, now_ms, now_ms)
-                call.signals.append(Signal(event, to_conversations=conversations, skip_user=call.actor.user_id))
-
-    def _save_leases(self, tx: Transaction, calls: Mapping[Participant, Call[SavePresence]], now_ms: int) -> None:
-        end_leases(tx, self._node_id, calls)
-        held = {who: call.request.status for who, call in calls.items() if call.request.status != "offline"}
-        insert_leases(tx, self._node_id, held, now_ms)
+        save_statuses(tx, self._node_id, calls)
 
     @write(RenewPresence, internal=True)
     def renew(self, tx: Transaction, request: RenewPresence) -> bool:
         """One row, however many are here. False if the node is new, or the others took it to be dead."""
         if renew_node(tx, self._node_id) is not None:
             return True
-        row = {"node_id": self._node_id, "renewed_ms": tx.read_clock()}
-        tx.connection.execute(presence_nodes.insert().values(**row))
+        add_node(tx, self._node_id)
         return False
 
     @write(LeavePresence, internal=True)
     def leave(self, tx: Transaction, request: LeavePresence) -> None:
-        """Where other nodes live, they end its leases after a while; by then whoever has moved to them has others."""
-        node, now_ms = presence_nodes.c, tx.read_clock()
-        is_mine = node.node_id == self._node_id
-        tx.connection.execute(presence_nodes.update().where(is_mine).values(renewed_ms=now_ms))
-        others = sa.select(sa.func.count()).where(~is_mine, node.renewed_ms >= now_ms - STALE_AFTER_MS)
-        if tx.connection.execute(others).scalar_one():
-            note_seen(tx.connection, presence_leases.c.node_id == self._node_id)
-            stale_soon = now_ms - STALE_AFTER_MS + GRACE_MS
-            tx.connection.execute(presence_nodes.update().where(is_mine).values(renewed_ms=stale_soon))
-            lease = presence_leases.c
-            mine = presence_leases.update().where(lease.node_id == self._node_id)
-            tx.connection.execute(mine.values(renewed_ms=stale_soon))
-            return
-        everyone_offline(tx.connection)
+        end_node(tx, self._node_id)
 
     @write(SweepPresence, internal=True)
     def sweep(self, tx: Transaction, request: SweepPresence) -> int:
-        """Ends some of the leases of dead nodes and tells, as if they had gone, of those who have no other.
-
-        How many leases; the nodes are forgotten with their last one.
-        """
-        now_ms = renew_node(tx, self._node_id) if self._is_steady else None
-        if now_ms is None:
-            return 0  # perhaps the database was away for all nodes, or this one was frozen
-        dead = [node_id for node_id in dead_nodes(tx.connection, now_ms) if node_id != self._node_id]
-        if not dead:
-            return 0
-        lease, node = presence_leases.c, presence_nodes.c
-        theirs = sa.and_(lease.node_id.in_(dead), lease.renewed_ms < now_ms - STALE_AFTER_MS)
-        seen = ended_leases(tx.connection, theirs, PEOPLE_AT_ONCE)
-        if not seen:
-            gone = sa.and_(node.node_id.in_(dead), node.renewed_ms < now_ms - STALE_AFTER_MS)
-            tx.connection.execute(presence_nodes.delete().where(gone))
-            return 0
-        before = lock_statuses(tx, seen, now_ms)
-        tx.connection.execute(
-            presence_leases.delete().where(theirs, among(lease.participant_type, lease.participant_id, seen))
-        )
-        for who, old in before.items():
-            seen[who] = old.last_seen_ms if old.appears_offline else max(old.last_seen_ms, seen[who])
-        self._tell_of(tx, before, seen, now_ms)
-        return len(seen)
-
-    def _tell_of(
-        self, tx: Transaction, before: Mapping[Participant, StoredStatus], seen: Mapping[Participant, int], now_ms: int
-    ) -> None:
-        """Stores and tells what has become of these people, some of whose leases have ended."""
-        best = best_leases(tx, before, now_ms)
-        changed = [who for who, old in before.items() if best.get(who, "offline") != old.status]
-        write_statuses(
-            tx,
-            [
-                status_row(
-                    who, best.get(who, "offline"), now_ms, seen[who], appears_offline=before[who].appears_offline
-                )
-                for who in changed
-            ],
-        )
-        shared = shared_conversations(tx.connection, changed)
-        for who in changed:
-            if who in shared and not before[who].appears_offline:
-                event = _change(who, best.get(who, "offline"), now_ms, seen[who])
-                tx.signal(Signal(event, to_conversations=tuple(shared[who]), skip_user=who.user_id))
+        """How many leases of dead nodes were ended."""
+        # Otherwise perhaps the database was away for all nodes, or this one was frozen.
+        return end_dead_leases(tx, self._node_id) if self._is_steady else 0
 
     # Time
 
@@ -372,14 +253,3 @@ def shown_status() -> sa.ColumnElement[str]:
     """The status that others see of a row of `user_online_status`."""
     row = user_online_status.c
     return sa.case((row.appears_offline, "offline"), else_=row.status)
-
-
-def _change(who: Participant, status: str, now_ms: int, seen_ms: int) -> StatusChange:
-    return StatusChange(
-        user_id=who.user_id,
-        participant_type=who.type,
-        participant_id=who.id,
-        status=status,
-        timestamp=format_time(now_ms),
-        last_seen_at=format_time(seen_ms),
-    )

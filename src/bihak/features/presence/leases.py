@@ -171,6 +171,11 @@ def renew_node(tx: Transaction, node_id: int) -> int | None:
     return int(now_ms)
 
 
+def add_node(tx: Transaction, node_id: int) -> None:
+    """Says so for the first time."""
+    tx.connection.execute(presence_nodes.insert().values(node_id=node_id, renewed_ms=tx.read_clock()))
+
+
 def dead_nodes(connection: sa.Connection, now_ms: int) -> list[int]:
     """Those that have not renewed for too long, and those with leases that were not heard of yet: new, or long dead."""
     # The nodes with leases by themselves, or MariaDB would look at every lease in place of one for each node.
