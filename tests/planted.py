@@ -16,8 +16,9 @@ from bihak.cluster.envelope import Envelope
 from bihak.core.batch import WriteBatch
 from bihak.core.dispatcher import Dispatcher
 from bihak.core.hub import Hub
+from bihak.core.locking import LockedConversation, Membership
 from bihak.core.room import Room
-from bihak.core.transaction import LockedConversation, Membership, Transaction
+from bihak.core.transaction import Transaction
 from bihak.features.conversations import ParticipantLeft
 from bihak.features.messages import sending
 from bihak.protocol.types import Participant

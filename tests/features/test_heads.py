@@ -16,10 +16,10 @@ from pymysql.constants import CR, ER
 from bihak.core import heads, transaction
 from bihak.core.batch import WriteBatch
 from bihak.core.heads import REST, Heads
+from bihak.core.locking import Place as Seat
 from bihak.core.node import NodeOptions
 from bihak.core.sweep import IDS_A_ROW_BITS, WINDOW_MS
 from bihak.core.transaction import CHANGED_GRAIN_MS, LATE_MS, Transaction
-from bihak.core.transaction import Place as Seat
 from bihak.features.platform import PostSystemMessage
 from bihak.protocol.types import Participant
 from bihak.storage.committer import Committer

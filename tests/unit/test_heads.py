@@ -7,7 +7,8 @@ import pytest
 
 from bihak.core import heads
 from bihak.core.heads import CLOCK_HOLDS_S, MAX_CONVERSATIONS, MAX_MEMBERS, REST, SET_BACK_MS, Heads
-from bihak.core.transaction import LockedConversation, Membership, Transaction
+from bihak.core.locking import LockedConversation, Membership
+from bihak.core.transaction import Transaction
 from bihak.protocol.types import Participant
 
 

@@ -8,7 +8,8 @@ import sqlalchemy as sa
 from bihak.core.context import Call, Result
 from bihak.core.feature import Command, Kind
 from bihak.core.heads import Heads
-from bihak.core.transaction import Place, Transaction
+from bihak.core.locking import Place
+from bihak.core.transaction import Transaction
 from bihak.errors import ChatError
 from bihak.protocol.envelope import Request
 from bihak.storage.dialect import Dialect

@@ -11,7 +11,8 @@ from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bihak.core.transaction import LockedConversation, Membership, Place, Transaction
+from bihak.core.locking import LockedConversation, Membership, Place
+from bihak.core.transaction import Transaction
 from bihak.protocol.types import Participant
 
 MAX_CONVERSATIONS = 10_000

@@ -4,62 +4,28 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields, replace
+from dataclasses import replace
 from functools import partial
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import sqlalchemy as sa
 
 from bihak.core.context import Call, Signal
 from bihak.core.identity import Actor
+from bihak.core.locking import LockedConversation, Membership, Place, lock_places
 from bihak.core.log import stored_fields
 from bihak.errors import ChatError, NotFound
 from bihak.protocol.envelope import DurableEvent, Request
 from bihak.protocol.types import Participant
-from bihak.storage.dialect import Dialect, Plain, Statement, word, word_literal
+from bihak.storage.dialect import Dialect, Plain, Statement, word
 from bihak.storage.ids import IdBlocks
-from bihak.storage.statement import run, run_all, run_at_commit, run_texts
+from bihak.storage.statement import run, run_all, run_at_commit
 
 R = TypeVar("R", bound=Request)
 K = TypeVar("K")
 V = TypeVar("V")
 
-
-@dataclass(slots=True)
-class LockedConversation:
-    """A conversation to whose log nobody else can add until COMMIT: its row is locked, or presumed unmoved."""
-
-    id: int
-    type: str
-    created_ms: int
-    last_seq: int
-    last_message_ms: int
-    recorded_seq: int = 0
-    """The last seq that has its event; behind `last_seq` only between taking a seq and recording its event."""
-    found_seq: int = 0
-    """The last seq before this transaction."""
-
-    def next_seq(self) -> int:
-        """Takes the next seq; the caller must record an event with it."""
-        self.last_seq += 1
-        return self.last_seq
-
-    def become(self, before: "LockedConversation") -> None:
-        """Takes back what happened since that copy was made."""
-        for each in fields(self):
-            setattr(self, each.name, getattr(before, each.name))
-
-
-class Membership(NamedTuple):
-    """A participant's place in a conversation it is in now."""
-
-    role: str
-    joined_seq: int
-    last_read_seq: int
-
-
-Place = tuple[int, Participant]
 
 CHANGED_GRAIN_MS = 2000
 """`changed_ms` is rounded down to this: a conversation that is busy seldom gets another place in the index."""
@@ -118,29 +84,19 @@ class Transaction:
         missing = sorted({place for place in places if place not in self.memberships})
         if not missing:
             return
-        dialect = self.dialect
-        sql = _select_place(dialect, *missing[0]) if len(missing) == 1 else _select_places(dialect, missing)
         memberships, conversations = self.memberships, self.conversations
         memberships.update(dict.fromkeys(missing))
         new = {cid for cid, _ in missing if cid not in conversations}
         self._on_undo(partial(_drop, memberships, missing), partial(_drop, conversations, new))
-        now: str | int = self.now_ms
         asked_at = time.monotonic()
-        rows = run_texts(self.connection, sql)
+        found = lock_places(self.connection, self.dialect, missing)
         answered_at = time.monotonic()
-        if rows:
+        if found:
             self.asked_at = answered_at if answered_at - asked_at < PROMPT_S else None
-        for row in rows:
-            at, kind, created, last_seq, last_message, role, joined, last_read, now = dialect.unpack(row)
-            place = missing[int(at)]
-            if place[0] not in conversations:
-                seq = int(last_seq)
-                conversations[place[0]] = LockedConversation(
-                    place[0], kind, int(created), seq, int(last_message), seq, seq
-                )
-            if role != "-":
-                memberships[place] = Membership(role, int(joined), int(last_read))
-        self.now_ms = max(self.now_ms, int(now))
+        for place, conversation, membership, now_ms in found:
+            conversations.setdefault(conversation.id, conversation)
+            memberships[place] = membership
+            self.now_ms = max(self.now_ms, now_ms)
 
     def presume(
         self, conversations: dict[int, LockedConversation], memberships: dict[Place, Membership | None], now_ms: int
@@ -352,35 +308,8 @@ def _if_unmoved(dialect: Dialect) -> Mapping[str, str]:
 
 _HEAD_KEY = ("id", "conversation_type", "created_ms", "member_count")
 _HEADS = ("last_seq", "last_message_ms", "changed_ms")
-_LOCK_COLUMNS = (
-    *("c.conversation_type", "c.created_ms", "c.last_seq", "c.last_message_ms"),
-    *("COALESCE(p.role, '-')", "COALESCE(p.joined_seq, 0)", "COALESCE(p.last_read_seq, 0)"),
-)
 
 
 def _drop(entries: dict[K, V], keys: Iterable[K]) -> None:
     for key in keys:
         entries.pop(key, None)
-
-
-def _select_places(dialect: Dialect, places: Sequence[Place]) -> str:
-    rows = [f"{at},{cid:d},{word_literal(who.type)},{who.id:d}" for at, (cid, who) in enumerate(places)]
-    return f"""
-        WITH {dialect.values_table("v", ("n", "c", "t", "i"), rows)}
-        SELECT {dialect.packed(("v.n", *_LOCK_COLUMNS, dialect.clock_ms))}
-        FROM v {dialect.straight_join} conversations c ON c.id = v.c
-        LEFT JOIN conversation_participants p
-          ON p.conversation_id = v.c AND p.participant_type = v.t AND p.participant_id = v.i AND p.left_seq IS NULL
-        {dialect.for_update}
-    """
-
-
-def _select_place(dialect: Dialect, conversation_id: int, who: Participant) -> str:
-    """As `_select_places`, for one, as it mostly is where little is said: no table of constants has to be made."""
-    return f"""
-        SELECT {dialect.packed(("0", *_LOCK_COLUMNS, dialect.clock_ms))}
-        FROM conversations c LEFT JOIN conversation_participants p ON p.conversation_id = {conversation_id:d}
-          AND p.participant_type = {word_literal(who.type)} AND p.participant_id = {who.id:d} AND p.left_seq IS NULL
-        WHERE c.id = {conversation_id:d}
-        {dialect.for_update}
-    """

@@ -8,8 +8,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from bihak.core.context import Call
 from bihak.core.feature import Feature, Route, write
+from bihak.core.locking import Membership
 from bihak.core.node import SYSTEM, Node
-from bihak.core.transaction import Membership, Transaction
+from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, InvalidField, NotFound
 from bihak.features.messages import MessageSent, SendMessage
 from bihak.features.messages.sending import send_all

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from bihak.core.context import Call
 from bihak.core.feature import Feature, Route, write_many
-from bihak.core.transaction import LockedConversation, Transaction
+from bihak.core.locking import LockedConversation
+from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, Conflict, InvalidField
 from bihak.features.messages import Message, Messages, Ok, PageRow, Reaction, find_messages, require_seen
 from bihak.protocol.envelope import DurableEvent, Request

@@ -7,8 +7,9 @@ import sqlalchemy as sa
 
 from bihak.core.context import Query, Signal
 from bihak.core.feature import Feature, Route, read, write
+from bihak.core.locking import LockedConversation, Membership
 from bihak.core.node import Node
-from bihak.core.transaction import LockedConversation, Membership, Transaction
+from bihak.core.transaction import Transaction
 from bihak.errors import Conflict, Forbidden, InvalidField, NotFound
 from bihak.features.conversations.loading import load_conversations
 from bihak.features.conversations.membership import end_membership, insert_members

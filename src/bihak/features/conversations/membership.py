@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import sqlalchemy as sa
 
-from bihak.core.transaction import LockedConversation, Membership, Transaction
+from bihak.core.locking import LockedConversation, Membership
+from bihak.core.transaction import Transaction
 from bihak.features.conversations.wire import ParticipantLeft
 from bihak.features.participants import among
 from bihak.protocol.types import Participant

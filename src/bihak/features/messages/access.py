@@ -7,7 +7,8 @@ import regex
 
 from bihak.core.context import Query
 from bihak.core.identity import Actor
-from bihak.core.transaction import LockedConversation, Membership, Transaction
+from bihak.core.locking import LockedConversation, Membership
+from bihak.core.transaction import Transaction
 from bihak.errors import InvalidField, NotFound, TooLarge
 from bihak.features.messages.pages import PageRow, read_messages_of
 from bihak.features.messages.wire import MAX_CONTENT

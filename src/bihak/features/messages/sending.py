@@ -7,7 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from bihak.core.context import Call
-from bihak.core.transaction import LockedConversation, Membership, Transaction
+from bihak.core.locking import LockedConversation, Membership
+from bihak.core.transaction import Transaction
 from bihak.errors import ChatError, Conflict, Forbidden, NotFound
 from bihak.features.messages.access import clean_content, may_lead, places_of
 from bihak.features.messages.mentions import dump_mentions, resolve_mentions

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from bihak.core.feature import Feature, write
-from bihak.core.transaction import LockedConversation, Transaction
+from bihak.core.locking import LockedConversation
+from bihak.core.transaction import Transaction
 from bihak.features.conversations import end_membership
 from bihak.features.messages import MessageDeleted, Messages
 from bihak.features.notifications.rows import notifications
