@@ -46,6 +46,10 @@ class Client:
     device: Device | None = None
     seen: int = 0
     """Frames of this connection that it has looked at."""
+    resumes: bool = False
+    """Whether `resumed` is still to come: what is left out before it was not theirs to see."""
+    taken_in: list[int] = field(default_factory=list)
+    """Up to which seqs something was left out so."""
     applied: dict[int, tuple[str, Any]] = field(default_factory=dict)
     """What it has applied: seq -> type and message."""
     pending: dict[str, Frame] = field(default_factory=dict)
@@ -126,7 +130,7 @@ class Delivery(RuleBasedStateMachine):
         if client.device is not None:
             self._listen()
             client.device.drop()
-            client.device, client.seen = None, 0
+            client.device, client.seen, client.resumes = None, 0, False
             client.pending.clear()  # whatever became of them
 
     @rule(slot=slots, node=nodes)
@@ -135,7 +139,7 @@ class Delivery(RuleBasedStateMachine):
 
     async def _reconnect(self, client: Client, node: int) -> None:
         await self._drop(client)
-        client.device = self.cluster.open(client.user_id, node)
+        client.device, client.resumes = self.cluster.open(client.user_id, node), True
         resume = {str(self.cid): client.cursor} if client.cursor is not None else {}
         client.device.send(
             "auth", participant_type="user", participant_id=int(client.user_id[5:]), resume=resume, request_id="auth"
@@ -212,6 +216,7 @@ class Delivery(RuleBasedStateMachine):
         """A client's own rules; the server has broken its word where one fails."""
         kind = frame["type"]
         if kind == "resumed":
+            client.resumes = False
             for head in frame["conversations"]:
                 if head.get("resync"):
                     client.cursor = head["last_seq"]
@@ -221,7 +226,10 @@ class Delivery(RuleBasedStateMachine):
             self._answered(client, client.pending.pop(frame["request_id"], None), frame)
         elif "seq" in frame:
             assert client.cursor is not None, f"{client.user_id} is not in it and hears {frame}"
-            assert frame["seq"] == client.cursor + 1, f"{client.user_id} has {client.cursor} and hears {frame}"
+            if frame["seq"] != client.cursor + 1:
+                is_later = client.resumes and frame["seq"] > client.cursor
+                assert is_later, f"{client.user_id} has {client.cursor} and hears {frame}"
+                client.taken_in.append(frame["seq"] - 1)
             what = (kind, frame.get("message_id", frame.get("user_id")))
             assert client.applied.setdefault(frame["seq"], what) == what
             client.cursor = frame["seq"]
@@ -294,6 +302,8 @@ class Delivery(RuleBasedStateMachine):
             for client in self.clients:
                 if client.user_id != user_id:
                     continue
+                for seq in client.taken_in:
+                    assert changes.get(seq), f"{user_id} was not told what came up to seq {seq}"
                 for seq in client.applied:
                     before = [is_in for at, is_in in changes.items() if at < seq]
                     assert before[-1] if before else inside, f"{user_id} was not in it at seq {seq}"
