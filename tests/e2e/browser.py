@@ -32,8 +32,11 @@ async def running_chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-UNREACHABLE = re.compile(r"net::ERR_(CONNECTION_REFUSED |INTERNET_DISCONNECTED |FAILED \(http\S+/app/icon\.svg\))")
-"""The last is what the service worker's fetch fails with; nothing else than the page's icon may need the network."""
+UNREACHABLE = re.compile(
+    r"net::ERR_(CONNECTION_(REFUSED|RESET) |INTERNET_DISCONNECTED |FAILED \(http\S+/app/icon\.svg\))"
+)
+"""Reset is what was still connecting as the server was killed. The last is what the service worker's fetch fails with;
+nothing else than the page's icon may need the network."""
 
 
 class Person:
