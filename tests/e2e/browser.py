@@ -32,6 +32,14 @@ async def running_chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
+def without_timers(ms: int) -> str:
+    """A script for a page in which timers of that length never go off: a busy machine may be slower than they are."""
+    return f"""{{
+      const wait = setTimeout;
+      window.setTimeout = (act, ms, ...rest) => (ms === {ms} ? 0 : wait(act, ms, ...rest));
+    }}"""
+
+
 UNREACHABLE = re.compile(
     r"net::ERR_(CONNECTION_(REFUSED|RESET) |INTERNET_DISCONNECTED |FAILED \(http\S+/app/icon\.svg\))"
 )

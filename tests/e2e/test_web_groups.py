@@ -7,13 +7,16 @@ import aiohttp
 import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
-from tests.e2e.browser import People
+from tests.e2e.browser import People, without_timers
 from tests.e2e.conftest import make_conversation
 from tests.e2e.server import ServerProcess, until_found
 
 expect.set_options(timeout=45_000)
 
 Pair = tuple[str, str, int]
+
+PRESSED_MS = 1000
+"""For how long a press keeps the list of conversations as it is."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -117,7 +120,9 @@ async def test_a_press_on_a_conversation_opens_it_whatever_comes_meanwhile(
         async with http.post(url, json={"content": "Are you there?"}, headers={"X-Participant": author}) as response:
             assert response.status == 201
 
-    page = await people.open(f"{demo.url}/#as={ann}")
+    page = (await people.arrive()).page
+    await page.add_init_script(without_timers(PRESSED_MS))
+    await page.goto(f"{demo.url}/#as={ann}")
     row = conversation(page, bob)
     await row.hover()
     await page.mouse.down()
