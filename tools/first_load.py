@@ -12,10 +12,12 @@ from typing import Any, NamedTuple
 
 from playwright.async_api import Browser
 
-from tests.e2e.browser import Person, running_chromium
+from tests.e2e.browser import Person, running_chromium, without_timers
 from tests.e2e.server import ServerProcess
 
 TIMES = 10
+PICTURE_WITHIN_MS = 1000
+"""For so long the page waits for its first picture before it fetches what completes that."""
 # The clock of the page begins with the navigation; a frame later it is on the screen.
 FIRST_MESSAGE = """
 globalThis.firstMessageMs = new Promise((resolve) => {
@@ -48,8 +50,8 @@ class FirstLoad(NamedTuple):
         return sum(head for _, head in self.files.values())
 
 
-async def load_first(browser: Browser, url: str) -> FirstLoad:
-    """Opens `url` with a new profile, up to the first message."""
+async def load_first(browser: Browser, url: str, *, patient: bool = False) -> FirstLoad:
+    """Opens `url` with a new profile, up to the first message. `patient`: that comes first, however slow it is."""
     person = await Person.arrive(browser)
     page = person.page
     wire = await person.context.new_cdp_session(page)
@@ -79,6 +81,8 @@ async def load_first(browser: Browser, url: str) -> FirstLoad:
     wire.on("Network.responseReceived", answered)
     wire.on("Network.loadingFinished", finished)
     await page.add_init_script(FIRST_MESSAGE)
+    if patient:
+        await page.add_init_script(without_timers(PICTURE_WITHIN_MS))
     await page.goto(url)
     first_message_ms, at_ms = await page.evaluate(
         "globalThis.firstMessageMs.then((ms) => [ms, performance.timeOrigin + ms])"

@@ -207,7 +207,7 @@ async def test_the_first_load_is_small_and_nothing_is_asked_for_late(
     async with aiohttp.ClientSession(headers={"X-Participant": ann}) as http:
         url = f"{demo.url}/api/conversations/{conversation_id}/messages"
         assert (await http.post(url, json={"content": "Hello"})).status == 201
-    load = await load_first(browser, f"{demo.url}/#as={ann}&c={conversation_id}")
+    load = await load_first(browser, f"{demo.url}/#as={ann}&c={conversation_id}", patient=True)
     # Each costs a browser some five milliseconds, however small it is.
     assert 30 < len(load.files) <= 45
     assert load.bytes < 82_000
