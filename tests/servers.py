@@ -44,7 +44,7 @@ class MariaDb:
         self._data = folder / "data"
         # In a shared one, each server that starts removes the temporary tables of all others.
         self._environment = {**os.environ, "TMPDIR": str(folder), "TZ": time_zone}
-        self.port = free_port()
+        self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def install(self) -> None:
@@ -56,6 +56,7 @@ class MariaDb:
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
+        self.port = self.port or free_port()  # not before: to install takes seconds, in which others take ports
         command = [require_program("mariadbd", "mariadb-server"), "--no-defaults", f"--datadir={self._data}"]
         command += [f"--port={self.port}", "--bind-address=127.0.0.1", f"--socket={self._folder / 'sock'}"]
         command += [f"--pid-file={self._folder / 'pid'}", "--character-set-server=utf8mb4", *self._as_user()]
