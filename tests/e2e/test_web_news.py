@@ -102,6 +102,7 @@ async def test_what_waits_is_told_in_the_list_the_tab_and_on_the_desktop(
     await expect(second.get_by_role("article").filter(has_text="Hello?")).to_be_in_viewport()
     await expect(second).to_have_title(f"{ann} · Bihak Messaging")
     await expect(second.locator("link[rel=icon]")).to_have_attribute("href", "app/icon.svg")
+    await expect(second.get_by_role("button", name="Notifications", exact=True)).to_be_visible()
 
     # As on Android, where the class is there and nobody may make one: what was chosen is taken back.
     await second.evaluate(WITHOUT_CONSTRUCTOR)
