@@ -133,10 +133,15 @@ class Clock:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._real = loop.time
+        self._real = self._now = loop.time
         self.ahead_s = 0.0
         self._one_at_a_time = asyncio.Lock()
-        loop.time = lambda: self._real() + self.ahead_s  # type: ignore[method-assign]
+        loop.time = lambda: self._now() + self.ahead_s  # type: ignore[method-assign]
+
+    def stand(self) -> None:
+        """From now on `advance` alone moves it: a busy machine changes nothing, and nothing may wait in real time."""
+        now_s = self._real()
+        self._now = lambda: now_s
 
     async def advance(self, seconds: float) -> None:
         """Lets that much time pass at once."""

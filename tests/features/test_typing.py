@@ -36,6 +36,7 @@ async def test_the_others_see_who_types_and_the_typist_does_not(cluster: Cluster
 
 async def test_typing_ends_by_itself(cluster: Cluster) -> None:
     alice, bob, cid = await two(cluster)
+    cluster.clock.stand()
     alice.send("typing_start", conversation_id=cid)
     await cluster.clock.advance(ENDS_AFTER_S - 0.5)
     alice.send("typing_start", conversation_id=cid)
@@ -72,6 +73,7 @@ async def test_typing_is_never_replayed(cluster: Cluster) -> None:
 
 async def test_whoever_goes_on_typing_is_told_of_at_most_once_in_three_seconds(cluster: Cluster) -> None:
     alice, bob, cid = await two(cluster)
+    cluster.clock.stand()
     for _ in range(30):
         alice.send("typing_start", conversation_id=cid)
         await cluster.clock.advance(TELLS_EVERY_S / 10)

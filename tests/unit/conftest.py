@@ -15,5 +15,6 @@ __all__ = ["cluster", "mariadb_place", "place", "quiet_logs", "sqlite_place"]
 async def clock() -> AsyncIterator[Clock]:
     """That of the test's event loop."""
     clock = Clock(asyncio.get_running_loop())
+    clock.stand()
     yield clock
     clock.restore()
