@@ -39,7 +39,7 @@ async def sees(pilot: Pilot[None], pattern: str) -> str:
     """Waits until the screen shows it; the screen."""
     app = pilot.app
     assert isinstance(app, ChatApp)
-    for _ in range(400):
+    for _ in range(2000):
         screen = text_of(app)
         if re.search(pattern, screen):
             return screen
