@@ -1,11 +1,12 @@
 """The system's Chromium, without a window, and pages that must have nothing to complain of."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Route, async_playwright
 
 from tests.servers import require_program
 
@@ -76,6 +77,18 @@ class Person:
     def _heard(self, message: ConsoleMessage) -> None:
         if message.type in ("error", "warning"):
             self.complaints.append(f"{message.type}: {message.text} ({message.location['url']})")
+
+
+async def hold(page: Page, path: str) -> asyncio.Event:
+    """A file that the page gets once the event is set."""
+    may_come = asyncio.Event()
+
+    async def wait(route: Route) -> None:
+        await may_come.wait()
+        await route.continue_()
+
+    await page.route(f"**{path}", wait)
+    return may_come
 
 
 class People:

@@ -7,7 +7,7 @@ import aiohttp
 import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
-from tests.e2e.browser import People, without_timers
+from tests.e2e.browser import People, hold, without_timers
 from tests.e2e.conftest import make_conversation
 from tests.e2e.server import ServerProcess, until_found
 
@@ -170,3 +170,31 @@ async def test_the_search_finds_people_conversations_and_what_was_said(
     await expect(page.get_by_role("heading", name=stranger)).to_be_visible()
     await search.press("Escape")
     await expect(conversation(page, stranger)).to_have_attribute("aria-current", "true")
+
+
+async def test_what_is_asked_for_twice_before_it_is_here_opens_once(
+    demo: ServerProcess, people: People, pair: Pair
+) -> None:
+    ann, _, conversation_id = pair
+    page = (await people.arrive()).page
+    names = {
+        "creation": "New conversation",
+        "details": "About this conversation",
+        "noticelist": "Notifications",
+        "keyhelp": "",
+        "settings": "Your status and settings",
+    }
+    held = {module: await hold(page, f"/app/{module}.js") for module in names}
+    await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    for module, name in names.items():
+        for _ in range(2):
+            if name:
+                await page.get_by_role("button", name=name).click()
+            else:
+                await page.keyboard.press("?")
+        held[module].set()
+        await expect(page.get_by_role("dialog")).to_be_visible()
+        await page.keyboard.press("Escape")
+        await expect(page.locator("dialog")).to_have_count(0)
+
+

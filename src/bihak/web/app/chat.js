@@ -70,6 +70,8 @@ class Chat {
   #rest = null;
   #isCompleting = false;
   #isOver = false;
+  /** How often something to open over the panes was asked for: what comes late opens only if nothing was since. */
+  #asked = 0;
   #waiting = setTimeout(() => void this.#complete(), PICTURE_WITHIN_MS);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #later;
@@ -136,7 +138,8 @@ class Chat {
   #completeWith(rest) {
     const { context, panes, sidebar, pane, windows, ends } = this.#built;
     const line = rest.connectionLine(this.#bihak);
-    const shortcuts = new rest.Shortcuts(context, { sidebar, pane, creation: windows.creation });
+    const { creation, help } = windows;
+    const shortcuts = new rest.Shortcuts(context, { sidebar, pane, creation, help });
     panes.before(line.node);
     shortcuts.listen();
     sidebar.complete(rest);
@@ -171,12 +174,18 @@ class Chat {
     const { leaveWord } = this.#options;
     const own = { leaveWord, onLanguage: () => this.#rebuild() };
     /** @type {<T>(load: () => Promise<T>, open: (module: T) => void) => () => void} */
-    const opener = (load, open) => () => void withModule(load, open, () => this.#built.sidebar.tell(t("error.disconnected")));
+    const opener = (load, open) => () => {
+      const asked = ++this.#asked;
+      const isLast = () => asked === this.#asked && !this.#isOver;
+      const missing = () => this.#built.sidebar.tell(t("error.disconnected"));
+      void withModule(load, (module) => isLast() && open(module), () => isLast() && missing());
+    };
     return {
       settings: opener(later.settings, ({ openSettings }) => openSettings(context, own)),
       creation: opener(later.creation, ({ openCreation }) => openCreation(context)),
       notices: opener(later.notices, ({ openNotices }) => openNotices(context)),
       details: opener(later.details, ({ openDetails }) => openDetails(context, this.#route.conversationId)),
+      help: opener(later.keyhelp, ({ openHelp }) => openHelp(context.host)),
     };
   }
 

@@ -1,9 +1,8 @@
 /** The keyboard's short ways. */
 
-import { later, withModule } from "./later.js";
-
 /** @typedef {import("./chat.js").Context} Context */
-/** @typedef {{sidebar: import("./sidebar.js").Sidebar, pane: import("./pane.js").Pane, creation: () => void}} Views */
+/** @typedef {import("./pane.js").Pane} Pane */
+/** @typedef {{sidebar: import("./sidebar.js").Sidebar, pane: Pane, creation: () => void, help: () => void}} Views */
 /** @typedef {{keys: string[], name: import("./words.js").Key, hit: (event: KeyboardEvent) => boolean}} Shortcut */
 
 /** By `code`: held with Alt, the keys of some keyboards write other letters. @param {string} wanted */
@@ -70,7 +69,7 @@ export class Shortcuts {
     unread: () => this.#go((each) => each.unread > 0),
     list: () => this.#views.sidebar.focusList(),
     write: () => this.#views.pane.focus(),
-    help: () => void withModule(later.keyhelp, ({ openHelp }) => openHelp(this.#context.host), () => {}),
+    help: () => this.#views.help(),
   };
 
   /** @param {number} by */
