@@ -198,3 +198,36 @@ async def test_what_is_asked_for_twice_before_it_is_here_opens_once(
         await expect(page.locator("dialog")).to_have_count(0)
 
 
+async def test_the_focus_stays_on_a_conversation_that_moves_or_changes(
+    demo: ServerProcess, people: People, pair: Pair, http: aiohttp.ClientSession, person: Callable[[], str]
+) -> None:
+    ann, bob, conversation_id = pair
+    carol = person()
+    other_id = await make_conversation(demo, http, carol, ann)
+
+    async def say(author: str, where: int, words: str) -> None:
+        url = f"{demo.url}/api/conversations/{where}/messages"
+        async with http.post(url, json={"content": words}, headers={"X-Participant": author}) as response:
+            assert response.status == 201
+
+    await say(carol, other_id, "Above")
+    page = await people.open(f"{demo.url}/#as={ann}")
+    await conversation(page, bob).focus()
+    await say(bob, conversation_id, "On top now")
+    await expect(page.get_by_role("list", name="Conversations").get_by_role("link").first).to_contain_text("On top")
+    await expect(conversation(page, bob)).to_be_focused()
+
+    await page.get_by_role("searchbox").fill(bob)
+    found = page.get_by_role("search").get_by_role("list", name="Conversations").get_by_role("link", name=bob)
+    await expect(found).to_be_visible()
+    await page.keyboard.press("ArrowDown")
+    await expect(found).to_be_focused()
+    await say(bob, conversation_id, "Found")
+    await expect(found).to_contain_text("Found")
+    await expect(found).to_be_focused()
+    await found.hover()
+    await page.mouse.down()
+    await say(bob, conversation_id, "Pressed")
+    await expect(page).to_have_title(re.compile(r"^\(4\)"))
+    await page.mouse.up()
+    await expect(page.get_by_role("heading", name=bob)).to_be_visible()

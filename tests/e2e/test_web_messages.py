@@ -3,14 +3,15 @@
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import aiohttp
 import pytest
 from playwright.async_api import Locator, Page, Route, WebSocket, WebSocketRoute, expect
 
-from tests.e2e.browser import People
+from tests.e2e.browser import People, hold
 from tests.e2e.conftest import make_conversation
 from tests.e2e.longtalk import COUNT, QUOTED, QUOTING, READ_BY_SECOND, write_long_talk
 from tests.e2e.server import ServerProcess
@@ -273,6 +274,46 @@ async def test_a_finger_may_stay_on_a_message_that_changes_under_it(
         await phone.evaluate("haveStayed()")
         await expect(phone.get_by_role("menu")).to_be_visible()
     await expect(phone.get_by_role("menu")).to_be_visible()
+
+
+async def reacted_to(page: Page, server: ServerProcess, who: str, text: str) -> None:
+    """By somebody elsewhere: its row is drawn anew."""
+    message_id = await log(page).locator(f".editing, article:has-text('{text}')").first.get_attribute("data-row")
+    url = f"{server.url}/api/messages/{message_id}/reactions/%F0%9F%91%8D"
+    async with aiohttp.ClientSession(headers={"X-Participant": who}) as http, http.put(url) as response:
+        assert response.status < 300
+
+
+async def test_a_message_drawn_anew_is_pressed_and_keeps_the_focus_where_it_was(
+    demo: ServerProcess, people: People, pair: Pair, http: aiohttp.ClientSession, person: Callable[[], str]
+) -> None:
+    ann, bob, conversation_id = pair
+    carol = person()
+    other_id = await make_conversation(demo, http, carol, ann)
+    page = await people.open(f"{demo.url}/#as={ann}&c={conversation_id}")
+    await say(page, "one")
+    row = message(page, "one")
+    await expect(row.get_by_role("img", name="Sent")).to_be_visible()
+    await row.hover()
+    await row.get_by_role("button", name="Reply").hover()
+    await page.mouse.down()
+    await reacted_to(page, demo, bob, "one")
+    # What comes after it has come.
+    url = f"{demo.url}/api/conversations/{other_id}/messages"
+    async with http.post(url, json={"content": "Hello"}, headers={"X-Participant": carol}) as response:
+        assert response.status == 201
+    await expect(page).to_have_title(re.compile(r"^\(1\)"))
+    await page.mouse.up()
+    await expect(page.get_by_text("Replying to")).to_be_visible()
+    await expect(row.get_by_role("button", name=f"👍 1 from {bob}")).to_be_visible()
+
+    react = row.get_by_role("button", name="React")
+    await row.focus()
+    await page.keyboard.press("Tab")
+    await expect(react).to_be_focused()
+    await reacted_to(page, demo, ann, "one")
+    await expect(row.get_by_role("button", name="👍 2")).to_be_visible()
+    await expect(react).to_be_focused()
 
 
 async def press_long(page: Page, target: Locator) -> None:

@@ -77,19 +77,22 @@ function messageRow(row, actions, node) {
   node.setAttribute("aria-label", t("message.label", { name: who, time: timeOf(message.created_at) }));
   const editor = isEdited ? actions.editor() : null;
   const body = editor ? [editor] : [bubble(row, actions), reactions(row, actions), failure(row, actions)];
-  keepingFocus(node, () =>
-    fill(node, isGroup && !isMine ? face(row) : null, el("div", { class: "message-column" }, speaker(row, who), ...body)),
-  );
+  const toolbar = message.deleted_at ? null : node.querySelector(".toolbar");
+  keepingFocus(node, () => {
+    fill(node, isGroup && !isMine ? face(row) : null, el("div", { class: "message-column" }, speaker(row, who), ...body));
+    if (toolbar) node.querySelector(".bubble-row")?.append(toolbar);
+  });
   return node;
 }
 
 /** @param {HTMLElement} node @param {() => void} change */
 function keepingFocus(node, change) {
-  const had = focused(node);
+  const had = /** @type {HTMLElement | null} */ (focused(node));
   const stops = () => /** @type {HTMLElement[]} */ ([...node.querySelectorAll("a, button, textarea")]);
-  const at = had ? stops().indexOf(/** @type {HTMLElement} */ (had)) : -1;
+  const at = had ? stops().indexOf(had) : -1;
   change();
-  if (at >= 0 && focused(node) !== had) (stops()[at] ?? node).focus({ preventScroll: true });
+  if (!had || at < 0 || focused(node) === had) return;
+  (node.contains(had) ? had : (stops()[at] ?? node)).focus({ preventScroll: true });
 }
 
 /** @param {MessageItem} row */

@@ -31,6 +31,39 @@ export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** For how long a press may keep things as they are. */
+const PRESSED_MS = 1000;
+
+/** What is being pressed in a list: replaced or moved now, it would not be clicked. */
+export class Press {
+  isDown = false;
+  #released;
+
+  /** @param {Element} list @param {() => void} released  it may be drawn again */
+  constructor(list, released) {
+    this.#released = released;
+    list.addEventListener("pointerdown", ({ target }) => {
+      if (/** @type {Element} */ (target).closest("a, button")) this.#begin();
+    });
+  }
+
+  #begin() {
+    this.isDown = true;
+    const over = new AbortController();
+    const release = () => {
+      over.abort();
+      this.isDown = false;
+      this.#released();
+    };
+    const timer = setTimeout(release, PRESSED_MS);
+    over.signal.addEventListener("abort", () => clearTimeout(timer));
+    // The click comes right after.
+    for (const end of ["pointerup", "pointercancel"]) {
+      addEventListener(end, () => setTimeout(release), { signal: over.signal });
+    }
+  }
+}
+
 /** @param {string} selector @returns {HTMLElement} */
 export function find(selector) {
   const node = document.querySelector(selector);
@@ -68,7 +101,7 @@ export class KeyedChildren {
         replaceKeepingFocus(known.node, node);
       }
       if (node === place) place = place.nextElementSibling;
-      else this.#parent.insertBefore(node, place);
+      else insertKeepingFocus(this.#parent, node, place);
       this.#made.set(key, { node, print });
       before.delete(key);
     }
@@ -94,6 +127,13 @@ function replaceKeepingFocus(before, after) {
   const position = focusable(before).indexOf(/** @type {HTMLElement} */ (focused(before)));
   before.replaceWith(after);
   if (position >= 0) focusable(after)[position]?.focus({ preventScroll: true });
+}
+
+/** What is moved loses the focus. @param {Element} parent @param {HTMLElement} node @param {Element | null} place */
+function insertKeepingFocus(parent, node, place) {
+  const had = node.isConnected ? focused(node) : null;
+  parent.insertBefore(node, place);
+  if (had instanceof HTMLElement && node.contains(had)) had.focus({ preventScroll: true });
 }
 
 /** @param {HTMLElement} root @returns {HTMLElement[]} */

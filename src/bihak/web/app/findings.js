@@ -1,6 +1,6 @@
 /** What a search finds: in the conversations that are here, among people, and in all that was said. */
 
-import { el, fill, say } from "./dom.js";
+import { KeyedChildren, Press, el, fill, say } from "./dom.js";
 import { marked, matches } from "./matching.js";
 import { avatar } from "./pictures.js";
 import { hrefOf } from "./route.js";
@@ -36,7 +36,12 @@ export class Findings {
   #problem = "";
   /** @type {Route} */
   #route = { as: null, conversationId: null, messageId: null };
-  #print = "";
+  #press;
+  #conversations = new Section(t("list.title"), conversationRow);
+  #strangers = new Section(t("signin.people"), (/** @type {Participant} */ person) => this.#person(person));
+  #sayings = new Section(t("log.label"), (/** @type {Message} */ message) => this.#message(message));
+  #more = el("button", { class: "link-button results-more", type: "button", onclick: () => this.#older() }, t("find.more"));
+  #note = el("p", { class: "results-note" });
 
   /**
    * @param {Context} context
@@ -49,6 +54,8 @@ export class Findings {
     this.#node = node;
     this.#said = said;
     this.#roved = rove(node, { before: back });
+    this.#press = new Press(node, () => this.#query && this.show());
+    fill(node, this.#conversations.node, this.#strangers.node, this.#sayings.node, this.#more, this.#note);
   }
 
   end() {
@@ -109,6 +116,7 @@ export class Findings {
   }
 
   #show() {
+    if (this.#press.isDown) return;
     const { state } = this.#context.store;
     const query = this.#query;
     const conversations = state.conversations
@@ -116,20 +124,17 @@ export class Findings {
       .map((each) => rowOf(this.#context, each, this.#route));
     // Those with whom one already talks are among the conversations.
     const people = this.#people.filter(({ user_id }) => user_id !== state.myId && !state.findDirect(user_id));
-    const isComplete = this.#asked === query;
-    const print = JSON.stringify([query, conversations, people, this.#messages, this.#problem, isComplete]);
-    if (print === this.#print) return;
-    this.#print = print;
-    const isEmpty = conversations.length + people.length + this.#messages.length === 0;
-    fill(
-      this.#node,
-      section(t("list.title"), conversations.map(conversationRow)),
-      section(t("signin.people"), people.map((person) => this.#person(person))),
-      section(t("log.label"), this.#messages.map((message) => this.#message(message))),
-      this.#hasMore ? this.#moreButton() : null,
-      this.#problem ? el("p", { class: "results-note" }, this.#problem) : null,
-      isEmpty && isComplete && !this.#problem ? el("p", { class: "results-note" }, t("find.nothing", { query })) : null,
-    );
+    this.#conversations.show(conversations, ({ id }) => id);
+    this.#strangers.show(people, ({ user_id }) => user_id);
+    const around = (/** @type {Message} */ { conversation_id: id }) => {
+      const conversation = state.find(id);
+      return [query, conversation && state.titleOf(conversation)];
+    };
+    this.#sayings.show(this.#messages, ({ message_id }) => message_id, around);
+    this.#more.hidden = !this.#hasMore;
+    const isNothing = conversations.length + people.length + this.#messages.length === 0 && this.#asked === query;
+    say(this.#note, this.#problem || (isNothing ? t("find.nothing", { query }) : ""));
+    this.#note.hidden = this.#note.textContent === "";
     this.#roved();
   }
 
@@ -177,19 +182,30 @@ export class Findings {
       ),
     );
   }
-
-  #moreButton() {
-    return el("button", { class: "link-button results-more", type: "button", onclick: () => this.#older() }, t("find.more"));
-  }
 }
 
-/** @param {string} title @param {HTMLElement[]} items */
-function section(title, items) {
-  if (items.length === 0) return null;
-  return el(
-    "section",
-    {},
-    el("h2", { class: "results-title" }, title),
-    el("ul", { role: "list", "aria-label": title }, ...items),
-  );
+/**
+ * What is found of one kind, or nothing.
+ * @template T
+ */
+class Section {
+  #list;
+  #rows;
+  node;
+
+  /** @param {string} title @param {(item: T) => HTMLElement} build */
+  constructor(title, build) {
+    this.#list = el("ul", { role: "list", "aria-label": title });
+    this.#rows = new KeyedChildren(this.#list, build);
+    this.node = el("section", { hidden: true }, el("h2", { class: "results-title" }, title), this.#list);
+  }
+
+  /**
+   * @param {readonly T[]} items @param {(item: T) => string | number} keyOf
+   * @param {(item: T) => unknown} [around]  what else a row shows
+   */
+  show(items, keyOf, around = () => null) {
+    this.node.hidden = items.length === 0;
+    this.#rows.show(items.map((item) => ({ key: String(keyOf(item)), print: JSON.stringify([item, around(item)]), item })));
+  }
 }

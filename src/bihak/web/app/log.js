@@ -1,7 +1,7 @@
 /** The messages on the screen: which of them are shown, and where the reader is among them. */
 
 import { Places } from "./belongings.js";
-import { el } from "./dom.js";
+import { Press, el } from "./dom.js";
 import { LogList } from "./loglist.js";
 import { Span, firstUnread } from "./rows.js";
 import { Viewport } from "./viewport.js";
@@ -26,6 +26,7 @@ export class MessageLog {
   #store;
   #around;
   #list;
+  #press;
   #scroller;
   /** @type {Viewport} */
   #viewport;
@@ -58,6 +59,7 @@ export class MessageLog {
       arrives: () => this.#settled && this.#viewport.atBottom,
       show: (messageId) => void this.showMessage(messageId),
     });
+    this.#press = new Press(this.#list.node, () => this.#conversation && this.render(this.#conversation));
     const props = { class: "log", role: "log", "aria-live": "off", "aria-label": t("log.label") };
     this.#scroller = el("div", { ...props, onscroll: () => this.#scrolled() }, this.#list.node);
     this.#viewport = new Viewport(this.#scroller, this.#list.node);
@@ -108,7 +110,7 @@ export class MessageLog {
     const isNothing = !timeline.loaded && this.#bihak.unsent(conversation.conversation_id).length === 0;
     if (timeline.loaded && !this.#settled) this.#settle(conversation);
     // Measuring an empty list costs as much as a full one.
-    else if (!isNothing || !this.#list.isEmpty) this.#draw();
+    else if (!this.#press.isDown && (!isNothing || !this.#list.isEmpty)) this.#draw();
     this.#reach();
     this.#attend();
   }

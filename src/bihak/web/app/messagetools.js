@@ -102,7 +102,7 @@ export class MessageTools {
 
   /** Its inside was made anew. @param {HTMLElement} row */
   equipAgain(row) {
-    if (this.#equipped.delete(row)) this.equip(row);
+    if (this.#equipped.has(row)) this.equip(row);
   }
 
   /** @param {Message} message @returns {HTMLElement | null} */

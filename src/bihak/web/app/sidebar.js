@@ -1,6 +1,6 @@
 /** The list of conversations, who is looking at it, and the search over all of it. */
 
-import { KeyedChildren, el, fill, say } from "./dom.js";
+import { KeyedChildren, Press, el, fill, say } from "./dom.js";
 import { rest, withModule } from "./later.js";
 import { avatar, groupAvatar, icon } from "./pictures.js";
 import { hrefOf } from "./route.js";
@@ -30,9 +30,6 @@ import { number, t } from "./words.js";
  * @property {boolean} isMuted
  */
 
-/** For how long a press may keep the rows as they are. */
-const PRESSED_MS = 1000;
-
 export class Sidebar {
   #context;
   #creation;
@@ -48,7 +45,7 @@ export class Sidebar {
   #roved = () => {};
   /** @type {Route | null} */
   #route = null;
-  #isPressed = false;
+  #press = new Press(this.#list, () => this.#route && this.render(this.#route));
   #field = el("input", {
     class: "input",
     type: "search",
@@ -69,7 +66,6 @@ export class Sidebar {
     this.#creation = creation;
     this.#face = el("button", { class: "me-face", type: "button", onclick: settings });
     this.#bell = el("button", { class: "icon-button bell", type: "button", onclick: notices });
-    this.#list.addEventListener("pointerdown", () => this.#press());
     const write = t("create.title");
     this.node = el(
       "nav",
@@ -98,7 +94,7 @@ export class Sidebar {
     this.#renderMe();
     this.#renderBell();
     const { conversations } = this.#context.store.state;
-    if (!this.#isPressed) this.#renderRows(conversations, route);
+    if (!this.#press.isDown) this.#renderRows(conversations, route);
     this.#finder?.render(route);
     this.#note.hidden = conversations.length > 0;
     if (conversations.length === 0) this.#renderNote();
@@ -145,23 +141,6 @@ export class Sidebar {
       }),
     );
     this.#roved();
-  }
-
-  /** A row is being pressed: replaced or moved now, it would not be clicked. */
-  #press() {
-    this.#isPressed = true;
-    const over = new AbortController();
-    const release = () => {
-      over.abort();
-      this.#isPressed = false;
-      if (this.#route) this.render(this.#route);
-    };
-    const timer = setTimeout(release, PRESSED_MS);
-    over.signal.addEventListener("abort", () => clearTimeout(timer));
-    // The click comes right after.
-    for (const end of ["pointerup", "pointercancel"]) {
-      addEventListener(end, () => setTimeout(release), { signal: over.signal });
-    }
   }
 
   #renderMe() {
