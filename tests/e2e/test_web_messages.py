@@ -284,6 +284,72 @@ async def reacted_to(page: Page, server: ServerProcess, who: str, text: str) -> 
         assert response.status < 300
 
 
+async def test_what_is_written_in_an_editor_outlasts_that_it_is_asked_for_again(
+    demo: ServerProcess, people: People, pair: Pair
+) -> None:
+    ann, bob, conversation_id = pair
+    page = (await people.arrive()).page
+    editor_may_come = await hold(page, "/app/editor.js")
+    await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    await say(page, "one")
+    await expect(message(page, "one").get_by_role("img", name="Sent")).to_be_visible()
+    await box(page).press("ArrowUp")
+    await box(page).press("ArrowUp")
+    editor_may_come.set()
+    editor = page.get_by_role("textbox", name="Edit message")
+    await expect(editor).to_be_focused()
+    await page.keyboard.type(", two")
+    await box(page).press("ArrowUp")
+    await expect(editor).to_be_focused()
+    await page.keyboard.type(", three")
+    await reacted_to(page, demo, bob, "one")
+    await page.wait_for_timeout(1000)
+    await expect(editor).to_have_value("one, two, three")
+    await expect(editor).to_be_focused()
+
+
+async def test_an_editor_that_comes_late_takes_nothing_from_what_is_written_meanwhile(
+    demo: ServerProcess, people: People, pair: Pair
+) -> None:
+    ann, _, conversation_id = pair
+    page = (await people.arrive()).page
+    editor_may_come = await hold(page, "/app/editor.js")
+    await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    await say(page, "one")
+    await expect(message(page, "one").get_by_role("img", name="Sent")).to_be_visible()
+    async with page.expect_request("**/app/editor.js"):
+        await box(page).press("ArrowUp")
+    await page.keyboard.type("he")
+    async with page.expect_event("requestfinished", lambda request: "editor.js" in request.url):
+        editor_may_come.set()
+    await page.evaluate("import('/app/editor.js').then(() => new Promise(requestAnimationFrame))")
+    await page.keyboard.type("llo")
+    await expect(box(page)).to_have_value("hello")
+
+
+@pytest.mark.parametrize("module", ["messagetools", "editor"])
+async def test_what_is_typed_while_something_opens_does_nothing_to_the_message(
+    demo: ServerProcess, people: People, pair: Pair, module: str
+) -> None:
+    ann, _, conversation_id = pair
+    page = (await people.arrive()).page
+    may_come = await hold(page, f"/app/{module}.js")
+    await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    await say(page, "one")
+    await expect(message(page, "one").get_by_role("img", name="Sent")).to_be_visible()
+    await expect(page.locator(".jump")).to_have_count(1)
+    await message(page, "one").focus()
+    if module == "editor":
+        await expect(message(page, "one").get_by_role("button", name="More")).to_be_visible()
+    await page.keyboard.type("ep")
+    may_come.set()
+    await expect(page.get_by_role("textbox", name="Edit message")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await say(page, "two")
+    await expect(message(page, "two").get_by_role("img", name="Sent")).to_be_visible()
+    await expect(page.get_by_role("img", name="Pinned")).to_have_count(0)
+
+
 async def test_a_message_drawn_anew_is_pressed_and_keeps_the_focus_where_it_was(
     demo: ServerProcess, people: People, pair: Pair, http: aiohttp.ClientSession, person: Callable[[], str]
 ) -> None:
@@ -314,6 +380,21 @@ async def test_a_message_drawn_anew_is_pressed_and_keeps_the_focus_where_it_was(
     await reacted_to(page, demo, ann, "one")
     await expect(row.get_by_role("button", name="👍 2")).to_be_visible()
     await expect(react).to_be_focused()
+
+
+async def test_what_is_edited_is_what_it_says_by_then(demo: ServerProcess, people: People, pair: Pair) -> None:
+    ann, _, conversation_id = pair
+    page, other = [await people.open(f"{demo.url}/#as={ann}&c={conversation_id}") for _ in range(2)]
+    await say(page, "Before")
+    await message(page, "Before").hover()
+    await message(page, "Before").get_by_role("button", name="More").click()
+    await expect(message(other, "Before")).to_be_visible()
+    await box(other).press("ArrowUp")
+    await other.get_by_role("textbox", name="Edit message").fill("After")
+    await other.keyboard.press("Enter")
+    await expect(message(page, "After")).to_be_visible()
+    await page.get_by_role("menuitem", name="Edit").click()
+    await expect(page.get_by_role("textbox", name="Edit message")).to_have_value("After")
 
 
 async def press_long(page: Page, target: Locator) -> None:

@@ -38,7 +38,8 @@ export class Composer {
 
   /**
    * @param {Bihak} bihak @param {State} state @param {Drafts} drafts
-   * @param {{sent: () => void, editLast: () => boolean}} on  `editLast` says whether there was one to edit
+   * @param {{sent: () => void, editLast: (isWanted: () => boolean) => boolean}} on  `editLast` says whether there was
+   *   one to edit, and does so if that is wanted still
    */
   constructor(bihak, state, drafts, on) {
     this.#bihak = bihak;
@@ -99,6 +100,8 @@ export class Composer {
     this.focus();
   }
 
+  #isEmpty = () => this.#field.text === "";
+
   get #id() {
     return this.#conversation?.conversation_id ?? 0;
   }
@@ -126,7 +129,9 @@ export class Composer {
       event.preventDefault();
       event.stopPropagation();
       this.#endReply();
-    } else if (event.key === "ArrowUp" && !event.altKey && !this.#field.text && this.#on.editLast()) event.preventDefault();
+    } else if (event.key === "ArrowUp" && !event.altKey && this.#isEmpty() && this.#on.editLast(this.#isEmpty)) {
+      event.preventDefault();
+    }
   }
 
   #submit() {

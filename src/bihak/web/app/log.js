@@ -115,11 +115,15 @@ export class MessageLog {
     this.#attend();
   }
 
-  /** Edits the last message that is one's own and on the page. @returns {boolean} whether there is one */
-  editLast() {
+  /**
+   * Edits the last message that is one's own and on the page.
+   * @param {() => boolean} isWanted  still, once the editor is here
+   * @returns {boolean} whether there is one
+   */
+  editLast(isWanted) {
     const last = this.#messages.findLast((message) => this.#store.state.isMine(message) && !message.deleted_at);
     if (!last || !this.#isAtEnd) return false;
-    this.#list.with((tools) => tools.edit(last, this.#around.write));
+    this.#list.with((tools) => tools.edit(last, { back: this.#around.write, isWanted }));
     return true;
   }
 

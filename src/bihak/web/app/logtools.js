@@ -24,6 +24,8 @@ export class LogTools {
   #focus;
   /** From the moment on that somebody comes near a message. @type {MessageTools | null} */
   #tools = null;
+  /** What was typed on messages before the tools were here. @type {[HTMLElement, string][]} */
+  #typed = [];
   /** The way back to the newest message, and how much has been said there meanwhile. */
   jump = el("button", { class: "jump", type: "button", hidden: true });
 
@@ -56,15 +58,18 @@ export class LogTools {
     return this.#tools?.editor ?? null;
   }
 
-  /** @param {(tools: MessageTools) => void} use  called at once where they are here */
-  with(use) {
+  /** @param {(tools: MessageTools) => void} use  called at once where they are here @param {() => void} [missing] */
+  with(use, missing = () => {}) {
     if (this.#tools) return use(this.#tools);
     const { bihak, store } = this.#made;
     const begin = (/** @type {typeof import("./messagetools.js")} */ { MessageTools }) => {
       this.#tools ??= new MessageTools(bihak, store, this.#list, this.#around);
       use(this.#tools);
     };
-    void withModule(later.tools, begin, () => this.#around.tell(t("error.disconnected")));
+    void withModule(later.tools, begin, () => {
+      missing();
+      this.#around.tell(t("error.disconnected"));
+    });
   }
 
   /** To be called before rows change. */
@@ -118,7 +123,10 @@ export class LogTools {
   /** @param {HTMLElement} row @param {string} key @returns {boolean} whether it is known to mean something there */
   #act(row, key) {
     if (this.#tools) return this.#tools.act(row, key);
-    this.with((tools) => tools.act(row, key));
+    // The first that means something: what is typed after it is meant for what it opens.
+    const act = (/** @type {MessageTools} */ tools) => this.#typed.splice(0).some((typed) => tools.act(...typed));
+    this.#typed.push([row, key]);
+    this.with(act, () => this.#typed.splice(0));
     return false;
   }
 }

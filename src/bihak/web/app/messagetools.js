@@ -30,6 +30,10 @@ export class MessageTools {
   #around;
   /** Rows with a toolbar: the one pointed at, the one with the focus. @type {Set<HTMLElement>} */
   #equipped = new Set();
+  /** How often something to open was asked for: what comes late opens only if nothing was since. */
+  #asked = 0;
+  /** It is on its way: what is typed meanwhile is not meant for the message. */
+  #isOpening = false;
   deeds;
   /** @type {Editor | null} */
   editor = null;
@@ -61,17 +65,26 @@ export class MessageTools {
 
   /** @param {HTMLElement} row @param {string} key @returns {boolean} whether it means something there */
   act(row, key) {
-    if (OPENS_MENU.has(key)) return this.open(row);
+    if (OPENS_MENU.has(key)) return this.#isOpening || this.open(row);
     const message = this.#around.find(row);
     const item = message && this.deeds.items(message).find((each) => each.key?.toLowerCase() === key.toLowerCase());
-    item?.act();
+    if (!this.#isOpening) item?.act();
     return item !== undefined;
   }
 
-  /** @param {Message} message @param {() => void} [back]  where the focus goes afterwards; else to the message */
-  edit(message, back = () => this.#rowOf(message)?.focus({ preventScroll: true })) {
+  /**
+   * @param {Message} message
+   * @param {{back?: () => void, isWanted?: () => boolean}} [how]  `back`: where the focus goes afterwards, else to the
+   *   message; `isWanted`: still, once the editor is here
+   */
+  edit(message, { back = () => this.#rowOf(message)?.focus({ preventScroll: true }), isWanted = () => true } = {}) {
     void this.#with(later.editor, ({ Editor }) => {
-      this.editor = new Editor(this.#bihak, message, {
+      if (!isWanted()) return;
+      // What is written in one that is open already must not be lost to a second one.
+      if (this.editor?.messageId === message.message_id) return this.editor.focus();
+      // It may have been changed elsewhere since.
+      const now = this.#around.find(this.#rowOf(message)) ?? message;
+      this.editor = new Editor(this.#bihak, now, {
         people: () => {
           const conversation = this.#store.state.find(message.conversation_id);
           return conversation ? this.#store.state.othersIn(conversation) : [];
@@ -92,12 +105,19 @@ export class MessageTools {
    * @template T
    * @param {() => Promise<T>} load @param {(module: T) => void} use  called if this conversation is still the one shown
    */
-  #with(load, use) {
+  async #with(load, use) {
     const { opened } = this.#store;
-    const still = (/** @type {T} */ module) => {
-      if (this.#store.opened === opened) use(module);
+    const asked = ++this.#asked;
+    this.#isOpening = true;
+    const over = () => {
+      const isLast = asked === this.#asked;
+      if (isLast) this.#isOpening = false;
+      return isLast;
     };
-    return withModule(load, still, () => this.#around.tell(t("error.disconnected")));
+    const still = (/** @type {T} */ module) => {
+      if (over() && this.#store.opened === opened) use(module);
+    };
+    await withModule(load, still, () => over() && this.#around.tell(t("error.disconnected")));
   }
 
   /** Its inside was made anew. @param {HTMLElement} row */

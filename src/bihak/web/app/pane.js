@@ -53,7 +53,7 @@ export class Pane {
     this.#store = store;
     this.#composer = new Composer(bihak, store.state, new Drafts(() => store.state.myId), {
       sent: () => void this.#log.toLatest(),
-      editLast: () => this.#log.editLast(),
+      editLast: (isWanted) => this.#log.editLast(isWanted),
     });
     this.#log = new MessageLog(bihak, store, {
       reply: (message) => this.#composer.replyTo(message),
