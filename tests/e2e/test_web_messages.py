@@ -382,6 +382,46 @@ async def test_a_message_drawn_anew_is_pressed_and_keeps_the_focus_where_it_was(
     await expect(react).to_be_focused()
 
 
+async def test_what_could_not_be_fetched_is_asked_for_again(demo: ServerProcess, people: People, pair: Pair) -> None:
+    ann, bob, conversation_id = pair
+    person = await people.arrive()
+    page = person.page
+    lazy = re.compile(r"/app/(messagetools|mentionlist)\.js")
+    await page.route(lazy, lambda route: route.abort())
+    await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    await say(page, "one")
+    await expect(page.locator(".jump")).to_have_count(1)
+    async with page.expect_event("requestfailed"):
+        await message(page, "one").hover()
+    async with page.expect_event("requestfailed"):
+        await box(page).press_sequentially("@")
+    # All of it is asked for once unasked.
+    await page.evaluate("new Promise((after) => setTimeout(after, 2500))")
+    await page.unroute_all()
+    await box(page).press_sequentially("us")
+    await expect(page.get_by_role("option", name=bob)).to_be_visible()
+    await page.mouse.move(2, 2)
+    await message(page, "one").hover()
+    await expect(message(page, "one").get_by_role("button", name="More")).to_be_visible()
+    person.complaints.clear()
+
+
+async def test_whom_to_mention_is_not_offered_where_one_no_longer_writes(
+    demo: ServerProcess, people: People, pair: Pair
+) -> None:
+    ann, _, conversation_id = pair
+    page = (await people.arrive()).page
+    list_may_come = await hold(page, "/app/mentionlist.js")
+    await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    await box(page).press_sequentially("@")
+    await page.get_by_role("searchbox").click()
+    list_may_come.set()
+    await expect(page.locator(".mention-list")).to_have_count(1)
+    await expect(page.locator(".mention-list")).to_be_hidden()
+    await box(page).press_sequentially("u")
+    await expect(page.locator(".mention-list")).to_be_visible()
+
+
 async def test_what_is_edited_is_what_it_says_by_then(demo: ServerProcess, people: People, pair: Pair) -> None:
     ann, _, conversation_id = pair
     page, other = [await people.open(f"{demo.url}/#as={ann}&c={conversation_id}") for _ in range(2)]

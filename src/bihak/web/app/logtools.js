@@ -45,8 +45,8 @@ export class LogTools {
     this.jump.addEventListener("click", around.jump);
     // Somebody may be there before this; and rows may be made anew before the tools have come.
     const near = () => list.querySelectorAll(":scope > :is(:hover, :focus-within)");
-    const equip = () => this.with((tools) => near().forEach((row) => tools.equip(row)));
-    for (const type of ["pointerover", "focusin"]) list.addEventListener(type, equip, { once: true });
+    const equip = () => this.#tools ?? this.with((tools) => near().forEach((row) => tools.equip(row)));
+    for (const type of ["pointerenter", "focusin"]) list.addEventListener(type, equip);
     if (near().length > 0) equip();
     list.addEventListener("click", (event) => this.#touched(event));
     onLongPress(list, rowOf, (row) => this.#held(row));

@@ -1,6 +1,6 @@
 /** A field for a message: as high as what is in it, and it helps to mention people. */
 
-import { el } from "./dom.js";
+import { el, focused } from "./dom.js";
 import { later, withModule } from "./later.js";
 
 /** @typedef {import("../sdk/wire.js").Participant} Participant */
@@ -65,10 +65,11 @@ export class TextField {
     const help = (/** @type {typeof import("./mentionlist.js")} */ { MentionList }) => {
       this.#mentions = new MentionList(this.input, this.#people);
       this.list.append(this.#mentions.node);
-      this.#mentions.look();
+      // It goes away with the focus.
+      if (focused(this.input) === this.input) this.#mentions.look();
     };
     // Whoever knows the name can write it without help.
-    void withModule(later.mentions, help, () => {});
+    void withModule(later.mentions, help, () => (this.#isLoading = false));
   }
 
   /** @param {KeyboardEvent} event */
