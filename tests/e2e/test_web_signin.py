@@ -7,9 +7,9 @@ from playwright.async_api import Browser, Page, expect
 
 from bihak.protocol.types import Participant
 from bihak.transports.auth import make_token
-from tests.e2e.browser import Person
+from tests.e2e.browser import People, Person
 from tests.e2e.conftest import StartServer
-from tests.e2e.server import SECRET
+from tests.e2e.server import SECRET, ServerProcess
 
 expect.set_options(timeout=45_000)
 
@@ -95,3 +95,15 @@ async def test_a_link_makes_nobody_somebody_else_unasked_and_whoever_leaves_leav
     assert await other.evaluate(STILL_KEPT, ["user_2", "Bob", "secret"]) == []
     # The browser itself tells of each credential that is refused.
     assert [told for told in person.complaints if "401" not in told] == []
+
+
+async def test_who_cannot_be_let_in_yet_may_try_again(demo: ServerProcess, people: People) -> None:
+    person = await people.arrive()
+    page = person.page
+    await page.route("**/app/signin.js", lambda route: route.abort())
+    await page.goto(demo.url)
+    await expect(page.get_by_role("alert")).to_be_visible()
+    await page.unroute_all()
+    person.complaints.clear()
+    await page.get_by_role("button", name="Try again").click()
+    await expect(page.get_by_role("list", name="People")).to_be_visible()

@@ -73,13 +73,14 @@ async function showSignIn(config, notice) {
     sessionStorage.setItem(TOKEN, token);
     route(config);
   };
-  const { signIn } = await later.signin();
+  const module = await later.signin().catch(() => null);
   if (session) return;
+  if (!module) return showUnreachable(() => void showSignIn(config, notice));
   const useLanguage = async (/** @type {import("./words.js").Language} */ language) => {
     await choose(language);
     await showSignIn(config, notice);
   };
-  fill(root, signIn({ config, notice, useToken, usePerson: (as) => go({ as }), useLanguage }));
+  fill(root, module.signIn({ config, notice, useToken, usePerson: (as) => go({ as }), useLanguage }));
   tellTab({ title: null, unread: 0 });
 }
 
@@ -90,7 +91,9 @@ async function showSignIn(config, notice) {
  */
 async function accept(config, token) {
   if (!token || config.auth_mode !== "token") return route(config);
-  const { mayBecome, personOf } = await later.handover();
+  const module = await later.handover().catch(() => null);
+  if (!module) return session ? route(config) : showUnreachable(() => void accept(config, token));
+  const { mayBecome, personOf } = module;
   const next = personOf(token);
   const present = session?.person ?? personOf(sessionStorage.getItem(TOKEN) ?? "") ?? lastPerson();
   if (present?.userId) {
@@ -134,8 +137,9 @@ async function keepForOffline() {
   (await later.offline()).keepForOffline();
 }
 
-function showUnreachable() {
-  const again = el("button", { class: "button", type: "button", onclick: start }, t("app.tryAgain"));
+/** @param {() => void} [retry] */
+function showUnreachable(retry = () => void start()) {
+  const again = el("button", { class: "button", type: "button", onclick: retry }, t("app.tryAgain"));
   const words = el("p", { role: "alert" }, t("app.unreachable"));
   const mark = el("img", { class: "card-mark", src: "app/icon.svg", alt: "", width: 56, height: 56 });
   fill(root, el("main", { class: "signin" }, el("div", { class: "card card-quiet" }, mark, words, again)));
