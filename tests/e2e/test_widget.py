@@ -424,3 +424,19 @@ def test_the_widget_takes_every_style_sheet_of_the_web_client() -> None:
     named = json.loads(re.search(r"SHEETS = (\[.*?\])", sheets, re.DOTALL)[1])  # type: ignore[index]
     imported = re.findall(r'@import "(\w+)\.css"', (WEB / "app" / "app.css").read_text())
     assert named == [name for name in imported if name != "signin"]
+
+
+async def test_a_panel_that_cannot_be_filled_says_so_and_is_at_the_next_time(
+    demo: ServerProcess, visitor: Person
+) -> None:
+    page = visitor.page
+    await page.route("**/app/chat.js", lambda route: route.abort())
+    await page.goto(f"{demo.url}/demo/widget.html")
+    await bubble(page).click()
+    await expect(panel(page).get_by_role("alert")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await expect(panel(page)).to_be_hidden()
+    await page.unroute_all()
+    visitor.complaints.clear()
+    await bubble(page).click()
+    await expect(panel(page).get_by_role("list", name="Conversations")).to_be_visible()

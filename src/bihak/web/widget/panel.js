@@ -22,7 +22,7 @@ export class Panel {
   #isWanted = false;
   /** @type {Route} */
   #route = LIST;
-  /** @type {Promise<ReturnType<typeof import("../app/chat.js").chat>> | null} */
+  /** @type {Promise<ReturnType<typeof import("../app/chat.js").chat> | null> | null} */
   #view = null;
   node = el("dialog", { class: "widget-panel" }, this.#head, this.#body);
 
@@ -48,7 +48,7 @@ export class Panel {
     this.#title();
     if (!this.isOpen) this.#show();
     const view = await (this.#view ??= this.#build());
-    view.show(this.#route);
+    view?.show(this.#route);
     if (focus && this.isOpen) this.#enter();
   }
 
@@ -68,14 +68,19 @@ export class Panel {
     this.#isWanted = false;
     this.node.close();
     this.#wholeScreen.removeEventListener("change", this.#resized);
-    void this.#view?.then((view) => view.end());
+    void this.#view?.then((view) => view?.end());
   }
 
-  /** The views come when somebody wants to see them, not with the page. */
+  /** The views come when somebody wants to see them, not with the page; where they cannot be had, at the next time. */
   async #build() {
-    const { chat } = await import("../app/chat.js");
+    const module = await import("../app/chat.js").catch(() => null);
+    if (!module) {
+      this.#view = null;
+      fill(this.#body, el("p", { class: "results-note", role: "alert" }, t("error.disconnected")));
+      return null;
+    }
     const navigate = (/** @type {Partial<Route>} */ route) => void this.#go({ ...LIST, ...route });
-    return chat(this.#body, this.#bihak, this.#store, { leaveWord: null, navigate, embedded: true });
+    return module.chat(this.#body, this.#bihak, this.#store, { leaveWord: null, navigate, embedded: true });
   }
 
   /** @param {Route} route */
