@@ -213,3 +213,18 @@ async def test_forced_colours_keep_what_is_told_by_colour_and_less_motion_is_non
     moving = "document.getAnimations().filter((it) => it.effect.getComputedTiming().duration > 1).length"
     assert await page.evaluate(moving) == 0
     assert await page.evaluate("globalThis.moved ?? null") is None
+
+
+async def test_that_there_is_nothing_is_said_once_it_is_known(demo: ServerProcess, people: People, pair: Pair) -> None:
+    ann, _, conversation_id = pair
+    person, wire = await people.arrive(), Wire()
+    await wire.watch(person.page)
+    wire.held = {"notifications"}
+    await person.page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    await person.page.get_by_role("button", name="Notifications").click()
+    dialog = person.page.get_by_role("dialog", name="Notifications")
+    await expect(dialog.get_by_role("button", name="Mark all as read")).to_be_visible()
+    await wire.holds.wait()
+    await expect(dialog.get_by_role("heading", level=3)).to_be_hidden()
+    wire.release()
+    await expect(dialog.get_by_role("heading", level=3)).to_be_visible()

@@ -35,7 +35,7 @@ export function openNotices(context) {
       })),
     );
     roved();
-    empty.hidden = shown.length > 0;
+    empty.hidden = shown.length > 0 || !notices.loaded;
     more.hidden = !notices.hasMore;
     all.disabled = notices.unread === 0;
   };
