@@ -228,3 +228,21 @@ async def test_that_there_is_nothing_is_said_once_it_is_known(demo: ServerProces
     await expect(dialog.get_by_role("heading", level=3)).to_be_hidden()
     wire.release()
     await expect(dialog.get_by_role("heading", level=3)).to_be_visible()
+
+
+async def test_a_language_that_cannot_be_had_is_not_chosen(demo: ServerProcess, people: People, pair: Pair) -> None:
+    ann, _, _ = pair
+    person = await people.arrive()
+    page = person.page
+    await page.route("**/app/words/fr.js", lambda route: route.abort())
+    await page.goto(f"{demo.url}/#as={ann}")
+    await page.get_by_role("button", name="Your status and settings").click()
+    dialog = page.get_by_role("dialog", name="You")
+    language = dialog.get_by_label("Language")
+    await language.select_option("fr")
+    await expect(dialog.get_by_role("alert")).not_to_be_empty()
+    await expect(language).to_have_value("en")
+    await page.unroute_all()
+    await language.select_option("fr")
+    await expect(page.get_by_role("dialog", name="Vous")).to_be_visible()
+    person.complaints.clear()

@@ -27,7 +27,7 @@ export function openSettings(context, { leaveWord, onLanguage }) {
     readReceipts(context, fault),
     alerts(context),
     // On somebody else's page it looks as that page does.
-    el("div", { class: "field-pair" }, context.host.getRootNode() === document && look(), language(onLanguage)),
+    el("div", { class: "field-pair" }, context.host.getRootNode() === document && look(), language(onLanguage, fault)),
     footer(context, leaveWord),
   ];
   openDialog(context.host, { title: t("settings.title"), body });
@@ -90,13 +90,19 @@ const look = () =>
     ),
   );
 
-/** @param {() => void} onLanguage */
-function language(onLanguage) {
+/** @param {() => void} onLanguage @param {HTMLElement} fault */
+function language(onLanguage, fault) {
   const change = async (/** @type {Language} */ wanted) => {
-    await choose(wanted);
+    try {
+      await choose(wanted);
+    } catch {
+      box.value = spoken();
+      return say(fault, t("error.disconnected"));
+    }
     onLanguage();
   };
-  return field(t("app.language"), select(languageNames(), spoken(), change));
+  const box = select(languageNames(), spoken(), change);
+  return field(t("app.language"), box);
 }
 
 /** @param {Context} context @param {"signin.switch" | "signin.signOut" | null} leaveWord */

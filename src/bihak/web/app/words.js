@@ -51,14 +51,14 @@ export function warmUp() {
  */
 export const spokenOn = (offered = "") => chosen() ?? known(primary(offered)) ?? preferred();
 
-/** @param {Language} wanted  from now on, also after a reload */
+/** @param {Language} wanted  from now on, also after a reload; rejects where its words cannot be had */
 export async function choose(wanted) {
+  await speak(wanted);
   try {
     localStorage.setItem(CHOICE, wanted);
   } catch {
     // Without storage the choice lasts as long as the page.
   }
-  await speak(wanted);
 }
 
 /** Each in its own. @returns {Record<Language, string>} */
