@@ -57,7 +57,7 @@ async def open_details(page: Page) -> Locator:
 
 
 async def test_a_group_is_made_renamed_joined_and_left(
-    demo: ServerProcess, people: People, three: tuple[str, str, str]
+    demo: ServerProcess, people: People, three: tuple[str, str, str], http: aiohttp.ClientSession
 ) -> None:
     ann, bob, carol = three
     first, second, third = [await people.open(f"{demo.url}/#as={user_id}") for user_id in three]
@@ -81,6 +81,10 @@ async def test_a_group_is_made_renamed_joined_and_left(
     await expect(member.get_by_role("button", name=re.compile("Remove|Save|Add"))).to_have_count(0)
 
     await owner.get_by_role("button", name=f"Remove {bob}").click()
+    async with http.put(f"{demo.url}/api/status", json={"status": "away"}, headers={"X-Participant": bob}) as response:
+        assert response.status == 200
+    await expect(owner.get_by_role("listitem").filter(has_text=bob)).to_contain_text("Away")
+    await expect(owner.get_by_role("button", name="Cancel")).to_be_focused()
     await owner.get_by_role("button", name="Remove", exact=True).click()
     await expect(second.get_by_text("Nothing to see here")).to_be_visible()
     await expect(conversation(second, "Solar dryers")).to_have_count(0)

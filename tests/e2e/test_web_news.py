@@ -1,11 +1,16 @@
 """What waits for somebody, how they appear, and what they choose: in the list, the tab, the desktop, a second tab."""
 
+import json
 import re
+from collections.abc import Callable
+from functools import partial
 
-from playwright.async_api import Locator, Page, expect
+import aiohttp
+from playwright.async_api import Locator, Page, WebSocketRoute, expect
 
 from tests.e2e.browser import People
 from tests.e2e.server import ServerProcess
+from tests.waiting import until
 
 expect.set_options(timeout=45_000)
 
@@ -111,6 +116,40 @@ async def test_what_waits_is_told_in_the_list_the_tab_and_on_the_desktop(
     await expect(second.get_by_role("button", name="1 unread notification")).to_be_visible()
     dialog = await settings(second)
     await expect(dialog.get_by_role("button", name="Switch on")).to_be_disabled()
+
+
+async def test_settings_that_are_open_follow_what_the_server_says_of_them(
+    demo: ServerProcess, people: People, pair: Pair, http: aiohttp.ClientSession
+) -> None:
+    ann, _, _ = pair
+    headers = {"X-Participant": ann}
+    for method, path, asked in (
+        ("PATCH", "settings", {"read_receipts": False}),
+        ("PUT", "status", {"status": "offline"}),
+    ):
+        async with http.request(method, f"{demo.url}/api/{path}", json=asked, headers=headers) as response:
+            assert response.status == 200
+    answers: list[Callable[[], None]] = []
+
+    def pass_on(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def to_page(frame: str | bytes) -> None:
+            is_theirs = json.loads(frame)["type"] == "settings"
+            answers.append(partial(socket.send, frame)) if is_theirs else socket.send(frame)
+
+        server.on_message(to_page)
+
+    page = (await people.arrive()).page
+    await page.route_web_socket(re.compile(r"^ws:"), pass_on)
+    await page.goto(f"{demo.url}/#as={ann}")
+    dialog = await settings(page)
+    receipts, invisible = dialog.get_by_role("switch"), dialog.get_by_role("radio", name="Appear offline")
+    await expect(receipts).to_be_checked()
+    await until(lambda: bool(answers))
+    answers.pop()()
+    await expect(receipts).not_to_be_checked()
+    await expect(invisible).to_be_checked()
 
 
 async def test_two_tabs_of_one_person_stay_in_step(demo: ServerProcess, people: People, pair: Pair) -> None:

@@ -23,7 +23,9 @@ class Details {
   #id;
   #problem = problem();
   #members = el("ul", { class: "members", role: "list", "aria-label": t("group.members") });
-  #rows = new KeyedChildren(this.#members, (/** @type {Member} */ member) => this.#member(member));
+  #rows = new KeyedChildren(this.#members, (/** @type {Member} */ member, _isNew, before) =>
+    this.#member(member, before),
+  );
   #head = el("div", { class: "details-head" });
   #manage = el("div", { class: "stack" });
   #dialog;
@@ -148,21 +150,30 @@ class Details {
 
   /** @typedef {{person: Participant, isMe: boolean, mayRemove: boolean}} Member */
 
-  /** @param {Member} member */
-  #member({ person, isMe, mayRemove }) {
+  /** @param {Member} member @param {HTMLElement} [before] */
+  #member({ person, isMe, mayRemove }, before) {
     const { user_id: userId, name, avatar_url: picture, status, role } = person;
+    const face = avatar({ userId, name, picture, status });
+    const words = el(
+      "span",
+      { class: "person-name" },
+      el("bdi", {}, isMe ? `${name} (${t("message.you")})` : name),
+      el("span", { class: "hint" }, `${typeWord(person.participant_type)} · ${statusWord(status ?? "offline")}`),
+    );
+    const rest = JSON.stringify([name, role, mayRemove]);
+    if (before?.dataset.rest === rest) {
+      // It may be asking whether somebody shall be removed.
+      before.children[0].replaceWith(face);
+      before.children[1].replaceWith(words);
+      return before;
+    }
     const remove = () => void this.#try(this.#context.bihak.removeParticipant(this.#id, userId));
     const label = t("group.remove");
     return el(
       "li",
-      { class: "member" },
-      avatar({ userId, name, picture, status }),
-      el(
-        "span",
-        { class: "person-name" },
-        el("bdi", {}, isMe ? `${name} (${t("message.you")})` : name),
-        el("span", { class: "hint" }, `${typeWord(person.participant_type)} · ${statusWord(status ?? "offline")}`),
-      ),
+      { class: "member", "data-rest": rest },
+      face,
+      words,
       role === "owner" ? el("span", { class: "chip" }, t("group.owner")) : null,
       mayRemove ? carefully(label, t("group.removeSure", { name }), remove, t("group.removeName", { name })) : null,
     );

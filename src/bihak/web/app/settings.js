@@ -12,25 +12,45 @@ import { choose, languageNames, spoken, t } from "./words.js";
 
 /** @typedef {import("./chat.js").Context} Context */
 /** @typedef {import("./words.js").Language} Language */
+/**
+ * Shows what is read whenever it has changed, be it from elsewhere: not what is being chosen and not stored yet.
+ * @typedef {<T>(read: () => T, show: (now: T) => void) => void} Follow
+ */
 
 /**
  * @param {Context} context
  * @param {{leaveWord: "signin.switch" | "signin.signOut" | null, onLanguage: () => void}} options
  */
 export function openSettings(context, { leaveWord, onLanguage }) {
-  const { me } = context.store.state;
+  const { store } = context;
+  const { me } = store.state;
   const fault = problem();
+  const changes = new EventTarget();
+  /** @type {Follow} */
+  const follow = (read, show) => {
+    let shown = read();
+    changes.addEventListener("change", () => {
+      const now = read();
+      if (now !== shown) show((shown = now));
+    });
+  };
+  const changed = () => changes.dispatchEvent(new Event("change"));
   const body = [
     me ? identity(me) : null,
     fault,
-    status(context, fault),
-    readReceipts(context, fault),
-    alerts(context),
+    status(context, fault, follow),
+    readReceipts(context, fault, follow),
+    alerts(context, follow),
     // On somebody else's page it looks as that page does.
     el("div", { class: "field-pair" }, context.host.getRootNode() === document && look(), language(onLanguage, fault)),
     footer(context, leaveWord),
   ];
-  openDialog(context.host, { title: t("settings.title"), body });
+  store.addEventListener("change", changed);
+  openDialog(context.host, {
+    title: t("settings.title"),
+    body,
+    onClose: () => store.removeEventListener("change", changed),
+  });
 }
 
 /** @param {import("../sdk/cache.js").Me} me */
@@ -42,9 +62,9 @@ const identity = ({ user_id: userId, name }) =>
     el("div", {}, el("p", { class: "details-title" }, el("bdi", {}, name)), el("p", { class: "hint" }, userId)),
   );
 
-/** @param {Context} context @param {HTMLElement} fault */
-function status({ store }, fault) {
-  return radios({
+/** @param {Context} context @param {HTMLElement} fault @param {Follow} follow */
+function status({ store }, fault, follow) {
+  const node = radios({
     label: t("status.mine"),
     name: "status",
     chosen: store.status,
@@ -55,16 +75,26 @@ function status({ store }, fault) {
     ],
     onchange: (value) => attempt(fault, store.setStatus(/** @type {import("../sdk/wire.js").Status} */ (value))),
   });
+  follow(
+    () => store.status,
+    (now) => node.querySelectorAll("input").forEach((each) => (each.checked = each.value === now)),
+  );
+  return node;
 }
 
-/** @param {Context} context @param {HTMLElement} fault */
-function readReceipts({ store }, fault) {
+/** @param {Context} context @param {HTMLElement} fault @param {Follow} follow */
+function readReceipts({ store }, fault, follow) {
   const change = (/** @type {boolean} */ isOn) => attempt(fault, store.shareReads(isOn));
-  return toggle(t("settings.reads"), store.sharesReads, change, t("settings.readsHint"));
+  const node = toggle(t("settings.reads"), store.sharesReads, change, t("settings.readsHint"));
+  follow(
+    () => store.sharesReads,
+    (now) => node.querySelectorAll("input").forEach((box) => (box.checked = now)),
+  );
+  return node;
 }
 
-/** @param {Context} context */
-function alerts({ store }) {
+/** @param {Context} context @param {Follow} follow */
+function alerts({ store }, follow) {
   const hint = el("p", { class: "hint", role: "status" }, permission() === "denied" ? t("settings.alertsDenied") : "");
   const button = el("button", { class: "button button-plain", type: "button" });
   const show = () => say(button, store.preferences.all.alerts ? t("settings.alertsOff") : t("settings.alertsOn"));
@@ -77,6 +107,7 @@ function alerts({ store }) {
     show();
   };
   show();
+  follow(() => store.preferences.all.alerts, show);
   return el("div", { class: "toggle" }, el("div", {}, t("settings.alerts"), hint), button);
 }
 
