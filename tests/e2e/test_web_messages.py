@@ -248,6 +248,25 @@ async def test_a_finger_may_stay_on_a_message_before_all_is_loaded(
         await expect(phone.get_by_role("menu")).to_be_visible()
 
 
+async def test_a_mouse_that_was_among_the_messages_before_all_was_loaded_finds_their_tools(
+    demo: ServerProcess, people: People, pair: Pair
+) -> None:
+    ann, _, conversation_id = pair
+    page = (await people.arrive()).page
+    may_come = await hold(page, "/app/logtools.js")
+    await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
+    await say(page, "Pointed at")
+    row = message(page, "Pointed at")
+    await expect(row.get_by_role("img", name="Sent")).to_be_visible()
+    place = await page.locator(".log-list").bounding_box()
+    assert place is not None
+    await page.mouse.move(place["x"] + 1, place["y"] + 1)
+    may_come.set()
+    await expect(row).to_have_attribute("tabindex", "0")
+    await row.locator(".bubble").hover()
+    await expect(row.get_by_role("button", name="More")).to_be_visible()
+
+
 STAYS = """
 const [wait, stay] = [setTimeout, 450];
 window.setTimeout = (act, ms, ...rest) => (ms === stay ? (window.haveStayed = act) && 0 : wait(act, ms, ...rest));

@@ -46,6 +46,7 @@ export class LogTools {
     // Somebody may be there before this; and rows may be made anew before the tools have come.
     const near = () => list.querySelectorAll(":scope > :is(:hover, :focus-within)");
     const equip = () => this.#tools ?? this.with((tools) => near().forEach((row) => tools.equip(row)));
+    list.addEventListener("pointerover", equip, { once: true }); // the pointer may be in it already
     for (const type of ["pointerenter", "focusin"]) list.addEventListener(type, equip);
     if (near().length > 0) equip();
     list.addEventListener("click", (event) => this.#touched(event));
