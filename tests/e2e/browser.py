@@ -33,6 +33,12 @@ async def running_chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
+PRESSED_MS = 1000
+"""For how long a press keeps a list as it is."""
+LATER_MS = 1500
+"""How long after the first picture a page fetches what nobody has asked for yet."""
+
+
 def without_timers(ms: int) -> str:
     """A script for a page in which timers of that length never go off: a busy machine may be slower than they are."""
     return f"""{{

@@ -7,16 +7,13 @@ import aiohttp
 import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
-from tests.e2e.browser import People, hold, without_timers
+from tests.e2e.browser import PRESSED_MS, People, hold, without_timers
 from tests.e2e.conftest import make_conversation
 from tests.e2e.server import ServerProcess, until_found
 
 expect.set_options(timeout=45_000)
 
 Pair = tuple[str, str, int]
-
-PRESSED_MS = 1000
-"""For how long a press keeps the list of conversations as it is."""
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -215,7 +212,9 @@ async def test_the_focus_stays_on_a_conversation_that_moves_or_changes(
             assert response.status == 201
 
     await say(carol, other_id, "Above")
-    page = await people.open(f"{demo.url}/#as={ann}")
+    page = (await people.arrive()).page
+    await page.add_init_script(without_timers(PRESSED_MS))
+    await page.goto(f"{demo.url}/#as={ann}")
     await conversation(page, bob).focus()
     await say(bob, conversation_id, "On top now")
     await expect(page.get_by_role("list", name="Conversations").get_by_role("link").first).to_contain_text("On top")

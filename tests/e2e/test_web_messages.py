@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 from playwright.async_api import Locator, Page, Route, WebSocket, WebSocketRoute, expect
 
-from tests.e2e.browser import People, hold
+from tests.e2e.browser import LATER_MS, PRESSED_MS, People, hold, without_timers
 from tests.e2e.conftest import make_conversation
 from tests.e2e.longtalk import COUNT, QUOTED, QUOTING, READ_BY_SECOND, write_long_talk
 from tests.e2e.server import ServerProcess
@@ -336,8 +336,7 @@ async def test_an_editor_that_comes_late_takes_nothing_from_what_is_written_mean
     await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
     await say(page, "one")
     await expect(message(page, "one").get_by_role("img", name="Sent")).to_be_visible()
-    async with page.expect_request("**/app/editor.js"):
-        await box(page).press("ArrowUp")
+    await box(page).press("ArrowUp")
     await page.keyboard.type("he")
     async with page.expect_event("requestfinished", lambda request: "editor.js" in request.url):
         editor_may_come.set()
@@ -375,7 +374,9 @@ async def test_a_message_drawn_anew_is_pressed_and_keeps_the_focus_where_it_was(
     ann, bob, conversation_id = pair
     carol = person()
     other_id = await make_conversation(demo, http, carol, ann)
-    page = await people.open(f"{demo.url}/#as={ann}&c={conversation_id}")
+    page = (await people.arrive()).page
+    await page.add_init_script(without_timers(PRESSED_MS))
+    await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
     await say(page, "one")
     row = message(page, "one")
     await expect(row.get_by_role("img", name="Sent")).to_be_visible()
@@ -405,6 +406,7 @@ async def test_what_could_not_be_fetched_is_asked_for_again(demo: ServerProcess,
     ann, bob, conversation_id = pair
     person = await people.arrive()
     page = person.page
+    await page.add_init_script(without_timers(LATER_MS))
     lazy = re.compile(r"/app/(messagetools|mentionlist)\.js")
     await page.route(lazy, lambda route: route.abort())
     await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
@@ -414,8 +416,6 @@ async def test_what_could_not_be_fetched_is_asked_for_again(demo: ServerProcess,
         await message(page, "one").hover()
     async with page.expect_event("requestfailed"):
         await box(page).press_sequentially("@")
-    # All of it is asked for once unasked.
-    await page.evaluate("new Promise((after) => setTimeout(after, 2500))")
     await page.unroute_all()
     await box(page).press_sequentially("us")
     await expect(page.get_by_role("option", name=bob)).to_be_visible()
