@@ -12,12 +12,10 @@ from typing import Any, NamedTuple
 
 from playwright.async_api import Browser
 
-from tests.e2e.browser import Person, running_chromium, without_timers
+from tests.e2e.browser import PICTURE_WITHIN_MS, Person, running_chromium, without_timers
 from tests.e2e.server import ServerProcess
 
 TIMES = 10
-PICTURE_WITHIN_MS = 1000
-"""For so long the page waits for its first picture before it fetches what completes that."""
 # The clock of the page begins with the navigation; a frame later it is on the screen.
 FIRST_MESSAGE = """
 globalThis.firstMessageMs = new Promise((resolve) => {

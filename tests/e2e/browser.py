@@ -4,10 +4,12 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Dialog, Page, Route, async_playwright
 
+import bihak
 from tests.servers import require_program
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run", "--disable-sync"]
@@ -33,10 +35,24 @@ async def running_chromium() -> AsyncIterator[Browser]:
             await browser.close()
 
 
-PRESSED_MS = 1000
+APP = Path(bihak.__file__).parent / "web" / "app"
+
+
+def timer_of(module: str, name: str) -> int:
+    """Milliseconds, as that module of the client says."""
+    found = re.search(rf"^const {name} = ([\d_]+);$", (APP / module).read_text(), re.MULTILINE)
+    assert found is not None, f"{module} has no {name}"
+    return int(found[1])
+
+
+PRESSED_MS = timer_of("dom.js", "PRESSED_MS")
 """For how long a press keeps a list as it is."""
-LATER_MS = 1500
+LATER_MS = timer_of("chat.js", "LATER_MS")
 """How long after the first picture a page fetches what nobody has asked for yet."""
+PICTURE_WITHIN_MS = timer_of("chat.js", "PICTURE_WITHIN_MS")
+"""For so long the page waits for its first picture before it fetches what completes that."""
+LONG_PRESS_MS = timer_of("touch.js", "LONG_PRESS_MS")
+"""For so long a finger must stay to mean what the right button of a mouse does."""
 
 
 def without_timers(ms: int) -> str:

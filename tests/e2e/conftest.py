@@ -115,6 +115,15 @@ async def people(browser: Browser) -> AsyncIterator[People]:
     assert [person.complaints for person in people.all] == [[] for _ in people.all]
 
 
+async def post_message(
+    server: ServerProcess, http: aiohttp.ClientSession, author: str, conversation_id: int, content: str
+) -> None:
+    """In trusted mode."""
+    url, headers = f"{server.url}/api/conversations/{conversation_id}/messages", {"X-Participant": author}
+    async with http.post(url, json={"content": content}, headers=headers) as response:
+        assert response.status == 201, await response.text()
+
+
 async def make_conversation(
     server: ServerProcess, http: aiohttp.ClientSession, founder: str, *others: str, kind: str = "direct"
 ) -> int:

@@ -8,7 +8,7 @@ import pytest_asyncio
 from playwright.async_api import Locator, Page, expect
 
 from tests.e2e.browser import PRESSED_MS, People, hold, without_timers
-from tests.e2e.conftest import make_conversation
+from tests.e2e.conftest import make_conversation, post_message
 from tests.e2e.server import ServerProcess, until_found
 
 expect.set_options(timeout=45_000)
@@ -116,19 +116,14 @@ async def test_a_press_on_a_conversation_opens_it_whatever_comes_meanwhile(
     carol = person()
     other_id = await make_conversation(demo, http, carol, ann)
 
-    async def say(author: str, where: int) -> None:
-        url = f"{demo.url}/api/conversations/{where}/messages"
-        async with http.post(url, json={"content": "Are you there?"}, headers={"X-Participant": author}) as response:
-            assert response.status == 201
-
     page = (await people.arrive()).page
     await page.add_init_script(without_timers(PRESSED_MS))
     await page.goto(f"{demo.url}/#as={ann}")
     row = conversation(page, bob)
     await row.hover()
     await page.mouse.down()
-    await say(bob, conversation_id)
-    await say(carol, other_id)
+    await post_message(demo, http, bob, conversation_id, "Are you there?")
+    await post_message(demo, http, carol, other_id, "Are you there?")
     await expect(page).to_have_title(re.compile(r"^\(2\)"))
     await page.mouse.up()
     await expect(page.get_by_role("article")).to_contain_text("Are you there?")
@@ -136,7 +131,7 @@ async def test_a_press_on_a_conversation_opens_it_whatever_comes_meanwhile(
     # Then the list is as it would have been.
     first = page.get_by_role("list", name="Conversations").get_by_role("link").first
     await expect(first).to_contain_text(carol)
-    await say(bob, conversation_id)
+    await post_message(demo, http, bob, conversation_id, "Are you there?")
     await expect(first).to_contain_text(bob)
 
 
@@ -206,17 +201,12 @@ async def test_the_focus_stays_on_a_conversation_that_moves_or_changes(
     carol = person()
     other_id = await make_conversation(demo, http, carol, ann)
 
-    async def say(author: str, where: int, words: str) -> None:
-        url = f"{demo.url}/api/conversations/{where}/messages"
-        async with http.post(url, json={"content": words}, headers={"X-Participant": author}) as response:
-            assert response.status == 201
-
-    await say(carol, other_id, "Above")
+    await post_message(demo, http, carol, other_id, "Above")
     page = (await people.arrive()).page
     await page.add_init_script(without_timers(PRESSED_MS))
     await page.goto(f"{demo.url}/#as={ann}")
     await conversation(page, bob).focus()
-    await say(bob, conversation_id, "On top now")
+    await post_message(demo, http, bob, conversation_id, "On top now")
     await expect(page.get_by_role("list", name="Conversations").get_by_role("link").first).to_contain_text("On top")
     await expect(conversation(page, bob)).to_be_focused()
 
@@ -225,12 +215,12 @@ async def test_the_focus_stays_on_a_conversation_that_moves_or_changes(
     await expect(found).to_be_visible()
     await page.keyboard.press("ArrowDown")
     await expect(found).to_be_focused()
-    await say(bob, conversation_id, "Found")
+    await post_message(demo, http, bob, conversation_id, "Found")
     await expect(found).to_contain_text("Found")
     await expect(found).to_be_focused()
     await found.hover()
     await page.mouse.down()
-    await say(bob, conversation_id, "Pressed")
+    await post_message(demo, http, bob, conversation_id, "Pressed")
     await expect(page).to_have_title(re.compile(r"^\(4\)"))
     await page.mouse.up()
     await expect(page.get_by_role("heading", name=bob)).to_be_visible()

@@ -11,8 +11,8 @@ import aiohttp
 import pytest
 from playwright.async_api import Locator, Page, Route, WebSocket, WebSocketRoute, expect
 
-from tests.e2e.browser import LATER_MS, PRESSED_MS, People, hold, without_timers
-from tests.e2e.conftest import make_conversation
+from tests.e2e.browser import LATER_MS, LONG_PRESS_MS, PRESSED_MS, People, hold, without_timers
+from tests.e2e.conftest import make_conversation, post_message
 from tests.e2e.longtalk import COUNT, QUOTED, QUOTING, READ_BY_SECOND, write_long_talk
 from tests.e2e.server import ServerProcess
 
@@ -38,6 +38,14 @@ def box(page: Page) -> Locator:
 async def say(page: Page, text: str) -> None:
     await box(page).fill(text)
     await page.get_by_role("button", name="Send", exact=True).click()
+
+
+async def send(page: Page, text: str) -> Locator:
+    """As `say`, and waits until it is stored; its row."""
+    await say(page, text)
+    row = message(page, text)
+    await expect(row.get_by_role("img", name="Sent")).to_be_visible()
+    return row
 
 
 async def open_both(people: People, server: ServerProcess, pair: Pair, **options: Any) -> tuple[Page, Page]:
@@ -233,16 +241,9 @@ async def test_a_finger_may_stay_on_a_message_before_all_is_loaded(
 ) -> None:
     ann, _, conversation_id = pair
     phone = (await people.arrive(**PHONE)).page
-    touched = asyncio.Event()
-
-    async def hold(route: Route) -> None:
-        await touched.wait()
-        await route.continue_()
-
-    await phone.route(re.compile(r"/app/messagetools\.js"), hold)
+    touched = await hold(phone, "/app/messagetools.js")
     await phone.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
-    await say(phone, "Pressed at once")
-    await expect(message(phone, "Pressed at once").get_by_role("img", name="Sent")).to_be_visible()
+    await send(phone, "Pressed at once")
     async with finger_on(phone, message(phone, "Pressed at once")):
         touched.set()
         await expect(phone.get_by_role("menu")).to_be_visible()
@@ -255,9 +256,7 @@ async def test_a_mouse_that_was_among_the_messages_before_all_was_loaded_finds_t
     page = (await people.arrive()).page
     may_come = await hold(page, "/app/logtools.js")
     await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
-    await say(page, "Pointed at")
-    row = message(page, "Pointed at")
-    await expect(row.get_by_role("img", name="Sent")).to_be_visible()
+    row = await send(page, "Pointed at")
     place = await page.locator(".log-list").bounding_box()
     assert place is not None
     await page.mouse.move(place["x"] + 1, place["y"] + 1)
@@ -267,10 +266,12 @@ async def test_a_mouse_that_was_among_the_messages_before_all_was_loaded_finds_t
     await expect(row.get_by_role("button", name="More")).to_be_visible()
 
 
-STAYS = """
-const [wait, stay] = [setTimeout, 450];
+STAYS = (
+    f"const [wait, stay] = [setTimeout, {LONG_PRESS_MS}];"
+    + """
 window.setTimeout = (act, ms, ...rest) => (ms === stay ? (window.haveStayed = act) && 0 : wait(act, ms, ...rest));
 """
+)
 """A finger has stayed when the test says so."""
 
 
@@ -310,8 +311,7 @@ async def test_what_is_written_in_an_editor_outlasts_that_it_is_asked_for_again(
     page = (await people.arrive()).page
     editor_may_come = await hold(page, "/app/editor.js")
     await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
-    await say(page, "one")
-    await expect(message(page, "one").get_by_role("img", name="Sent")).to_be_visible()
+    await send(page, "one")
     await box(page).press("ArrowUp")
     await box(page).press("ArrowUp")
     editor_may_come.set()
@@ -334,8 +334,7 @@ async def test_an_editor_that_comes_late_takes_nothing_from_what_is_written_mean
     page = (await people.arrive()).page
     editor_may_come = await hold(page, "/app/editor.js")
     await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
-    await say(page, "one")
-    await expect(message(page, "one").get_by_role("img", name="Sent")).to_be_visible()
+    await send(page, "one")
     await box(page).press("ArrowUp")
     await page.keyboard.type("he")
     async with page.expect_event("requestfinished", lambda request: "editor.js" in request.url):
@@ -353,8 +352,7 @@ async def test_what_is_typed_while_something_opens_does_nothing_to_the_message(
     page = (await people.arrive()).page
     may_come = await hold(page, f"/app/{module}.js")
     await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
-    await say(page, "one")
-    await expect(message(page, "one").get_by_role("img", name="Sent")).to_be_visible()
+    await send(page, "one")
     await expect(page.locator(".jump")).to_have_count(1)
     await message(page, "one").focus()
     if module == "editor":
@@ -363,8 +361,7 @@ async def test_what_is_typed_while_something_opens_does_nothing_to_the_message(
     may_come.set()
     await expect(page.get_by_role("textbox", name="Edit message")).to_be_focused()
     await page.keyboard.press("Escape")
-    await say(page, "two")
-    await expect(message(page, "two").get_by_role("img", name="Sent")).to_be_visible()
+    await send(page, "two")
     await expect(page.get_by_role("img", name="Pinned")).to_have_count(0)
 
 
@@ -377,17 +374,13 @@ async def test_a_message_drawn_anew_is_pressed_and_keeps_the_focus_where_it_was(
     page = (await people.arrive()).page
     await page.add_init_script(without_timers(PRESSED_MS))
     await page.goto(f"{demo.url}/#as={ann}&c={conversation_id}")
-    await say(page, "one")
-    row = message(page, "one")
-    await expect(row.get_by_role("img", name="Sent")).to_be_visible()
+    row = await send(page, "one")
     await row.hover()
     await row.get_by_role("button", name="Reply").hover()
     await page.mouse.down()
     await reacted_to(page, demo, bob, "one")
     # What comes after it has come.
-    url = f"{demo.url}/api/conversations/{other_id}/messages"
-    async with http.post(url, json={"content": "Hello"}, headers={"X-Participant": carol}) as response:
-        assert response.status == 201
+    await post_message(demo, http, carol, other_id, "Hello")
     await expect(page).to_have_title(re.compile(r"^\(1\)"))
     await page.mouse.up()
     await expect(page.get_by_text("Replying to")).to_be_visible()

@@ -1,7 +1,7 @@
 /** The second screen: the list of conversations beside the one that is open, or one of the two on a phone. */
 
 import { el, fill } from "./dom.js";
-import { later, loadAll, rest, withModule } from "./later.js";
+import { Openings, later, loadAll, rest } from "./later.js";
 import { Pane } from "./pane.js";
 import { currentRoute } from "./route.js";
 import { Sidebar } from "./sidebar.js";
@@ -70,8 +70,7 @@ class Chat {
   #rest = null;
   #isCompleting = false;
   #isOver = false;
-  /** How often something to open over the panes was asked for: what comes late opens only if nothing was since. */
-  #asked = 0;
+  #openings = new Openings();
   #waiting = setTimeout(() => void this.#complete(), PICTURE_WITHIN_MS);
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #later;
@@ -102,6 +101,7 @@ class Chat {
     clearTimeout(this.#waiting);
     clearTimeout(this.#later);
     this.#isOver = true;
+    this.#openings.cancel();
     for (const part of this.#built.ends) part.end();
   }
 
@@ -174,12 +174,8 @@ class Chat {
     const { leaveWord } = this.#options;
     const own = { leaveWord, onLanguage: () => this.#rebuild() };
     /** @type {<T>(load: () => Promise<T>, open: (module: T) => void) => () => void} */
-    const opener = (load, open) => () => {
-      const asked = ++this.#asked;
-      const isLast = () => asked === this.#asked && !this.#isOver;
-      const missing = () => this.#built.sidebar.tell(t("error.disconnected"));
-      void withModule(load, (module) => isLast() && open(module), () => isLast() && missing());
-    };
+    const opener = (load, open) => () =>
+      void this.#openings.open(load, open, () => this.#built.sidebar.tell(t("error.disconnected")));
     return {
       settings: opener(later.settings, ({ openSettings }) => openSettings(context, own)),
       creation: opener(later.creation, ({ openCreation }) => openCreation(context)),

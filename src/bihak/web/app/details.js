@@ -160,9 +160,9 @@ class Details {
       el("bdi", {}, isMe ? `${name} (${t("message.you")})` : name),
       el("span", { class: "hint" }, `${typeWord(person.participant_type)} · ${statusWord(status ?? "offline")}`),
     );
-    const rest = JSON.stringify([name, role, mayRemove]);
-    if (before?.dataset.rest === rest) {
-      // It may be asking whether somebody shall be removed.
+    const shown = JSON.stringify([name, role, mayRemove]);
+    if (before?.dataset.shown === shown) {
+      // What stays may be asking whether somebody shall be removed.
       before.children[0].replaceWith(face);
       before.children[1].replaceWith(words);
       return before;
@@ -171,7 +171,7 @@ class Details {
     const label = t("group.remove");
     return el(
       "li",
-      { class: "member", "data-rest": rest },
+      { class: "member", "data-shown": shown },
       face,
       words,
       role === "owner" ? el("span", { class: "chip" }, t("group.owner")) : null,

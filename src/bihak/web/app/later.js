@@ -64,6 +64,38 @@ export async function withModule(load, use, missing) {
   else missing();
 }
 
+/** Opens one thing at a time: of what is asked for while another is still on its way, the last. */
+export class Openings {
+  #asked = 0;
+  /** Something is on its way. */
+  isUnderWay = false;
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} load @param {(module: T) => void} use @param {() => void} missing  all as of `withModule`
+   */
+  async open(load, use, missing) {
+    const asked = ++this.#asked;
+    this.isUnderWay = true;
+    const ifLast = (/** @type {() => void} */ act) => {
+      if (asked !== this.#asked) return;
+      this.isUnderWay = false;
+      act();
+    };
+    await withModule(
+      load,
+      (module) => ifLast(() => use(module)),
+      () => ifLast(missing),
+    );
+  }
+
+  /** What is on its way is not wanted any more. */
+  cancel() {
+    this.#asked++;
+    this.isUnderWay = false;
+  }
+}
+
 /** Only with a connection: a browser that could not fetch a module once never tries again. */
 export async function loadAll() {
   const loads = [...Object.values(later), ...Object.values(LANGUAGES).map(({ load }) => load)];

@@ -1,7 +1,7 @@
 /** What opens around a message: its toolbar, its menu, the emoji, the details, the editor, the question before deleting. */
 
 import { Deeds } from "./deeds.js";
-import { later, withModule } from "./later.js";
+import { Openings, later } from "./later.js";
 import { rowOf } from "./rowfocus.js";
 import { toolbar } from "./toolbar.js";
 import { t } from "./words.js";
@@ -30,10 +30,8 @@ export class MessageTools {
   #around;
   /** Rows with a toolbar: the one pointed at, the one with the focus. @type {Set<HTMLElement>} */
   #equipped = new Set();
-  /** How often something to open was asked for: what comes late opens only if nothing was since. */
-  #asked = 0;
-  /** It is on its way: what is typed meanwhile is not meant for the message. */
-  #isOpening = false;
+  /** While something is on its way, what is typed is not meant for the message. */
+  #openings = new Openings();
   deeds;
   /** @type {Editor | null} */
   editor = null;
@@ -59,16 +57,17 @@ export class MessageTools {
 
   /** The conversation is another one. */
   leave() {
+    this.#openings.cancel();
     this.editor = null;
     this.#equipped.clear();
   }
 
   /** @param {HTMLElement} row @param {string} key @returns {boolean} whether it means something there */
   act(row, key) {
-    if (OPENS_MENU.has(key)) return this.#isOpening || this.open(row);
+    if (OPENS_MENU.has(key)) return this.#openings.isUnderWay || this.open(row);
     const message = this.#around.find(row);
     const item = message && this.deeds.items(message).find((each) => each.key?.toLowerCase() === key.toLowerCase());
-    if (!this.#isOpening) item?.act();
+    if (!this.#openings.isUnderWay) item?.act();
     return item !== undefined;
   }
 
@@ -105,19 +104,12 @@ export class MessageTools {
    * @template T
    * @param {() => Promise<T>} load @param {(module: T) => void} use  called if this conversation is still the one shown
    */
-  async #with(load, use) {
+  #with(load, use) {
     const { opened } = this.#store;
-    const asked = ++this.#asked;
-    this.#isOpening = true;
-    const over = () => {
-      const isLast = asked === this.#asked;
-      if (isLast) this.#isOpening = false;
-      return isLast;
-    };
     const still = (/** @type {T} */ module) => {
-      if (over() && this.#store.opened === opened) use(module);
+      if (this.#store.opened === opened) use(module);
     };
-    await withModule(load, still, () => over() && this.#around.tell(t("error.disconnected")));
+    return this.#openings.open(load, still, () => this.#around.tell(t("error.disconnected")));
   }
 
   /** Its inside was made anew. @param {HTMLElement} row */

@@ -25,16 +25,16 @@ export function openSettings(context, { leaveWord, onLanguage }) {
   const { store } = context;
   const { me } = store.state;
   const fault = problem();
-  const changes = new EventTarget();
+  const closed = new AbortController();
   /** @type {Follow} */
   const follow = (read, show) => {
     let shown = read();
-    changes.addEventListener("change", () => {
+    const look = () => {
       const now = read();
       if (now !== shown) show((shown = now));
-    });
+    };
+    store.addEventListener("change", look, { signal: closed.signal });
   };
-  const changed = () => changes.dispatchEvent(new Event("change"));
   const body = [
     me ? identity(me) : null,
     fault,
@@ -45,12 +45,7 @@ export function openSettings(context, { leaveWord, onLanguage }) {
     el("div", { class: "field-pair" }, context.host.getRootNode() === document && look(), language(onLanguage, fault)),
     footer(context, leaveWord),
   ];
-  store.addEventListener("change", changed);
-  openDialog(context.host, {
-    title: t("settings.title"),
-    body,
-    onClose: () => store.removeEventListener("change", changed),
-  });
+  openDialog(context.host, { title: t("settings.title"), body, onClose: () => closed.abort() });
 }
 
 /** @param {import("../sdk/cache.js").Me} me */
