@@ -184,6 +184,7 @@ async def test_a_send_beside_an_edit_that_names_no_conversation_is_stored_behind
     alice, bob, cid = await two(mariadb_cluster)
     message_id = bob.durable(cid)[0]["message_id"]
     await say(alice, cid, "b")
+    again = await mariadb_cluster.connect("user_1", 0)  # who waits for that may wait for the writer, held below
     edited, sent = threading.Event(), threading.Event()
     presume = Heads.presume
 
@@ -201,7 +202,6 @@ async def test_a_send_beside_an_edit_that_names_no_conversation_is_stored_behind
     asked = alice.send("message", conversation_id=cid, content="c")
     assert sent.wait(30.0)
     mariadb_cluster.nodes[0].dispatcher.on_committed.append(edit_done)
-    again = await mariadb_cluster.connect("user_1", 0)
     await again.do("edit_message", message_id=message_id, content="first of all")
     assert (await alice.answer(asked))["seq"] == 4
     assert wrong(mariadb_cluster) == 1
