@@ -60,7 +60,7 @@ def running(name: str, seed: Seed, databases: Databases) -> Iterator[Server]:
         workers = psutil.Process(process.pid).children(recursive=True)
         processes = (process.pid, *(worker.pid for worker in workers))
         for pid in processes:
-            cores.pin(pid, places.server)
+            cores.confine(pid, places.server)
         yield Server(port, processes, tuple(stores), places, url)
 
 

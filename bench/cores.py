@@ -34,6 +34,14 @@ def pin(pid: int, cores: set[int]) -> None:
             os.sched_setaffinity(thread, cores)
 
 
+def confine(pid: int, cores: set[int]) -> None:
+    """As `pin`, but a thread that keeps to some of those cores already is left there."""
+    for thread in _threads(pid):
+        with suppress(ProcessLookupError):
+            if not os.sched_getaffinity(thread) <= cores:
+                os.sched_setaffinity(thread, cores)
+
+
 @contextmanager
 def ahead(pids: Iterable[int]) -> Iterator[None]:
     """Meanwhile those processes, and those started here, need not wait for the machine's other programs.

@@ -77,6 +77,15 @@ def test_programs_go_ahead_of_others_for_a_while() -> None:
     assert os.sched_getscheduler(0) == os.SCHED_OTHER
 
 
+def test_programs_that_keep_to_some_of_their_cores_are_left_there() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as program:
+        cores.pin(program.pid, cores.SECOND)
+        cores.confine(program.pid, cores.FIRST | cores.SECOND)
+        assert os.sched_getaffinity(program.pid) == cores.SECOND
+        cores.confine(program.pid, cores.FIRST)
+        assert os.sched_getaffinity(program.pid) == cores.FIRST
+
+
 def test_one_server_takes_every_load_and_has_stored_what_was_sent(databases: Databases) -> None:
     """Each visit brings people of its own, so that one server does for all."""
     seed = SCENARIOS["pairs-8"].seed

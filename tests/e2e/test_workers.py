@@ -88,6 +88,34 @@ async def test_workers_share_a_port_are_replaced_and_end_together(
     assert [event["finished"] for event in server.log_events("stopped") if "worker" in event] == [True] * 3
 
 
+@pytest.mark.parametrize(("workers", "keep"), [(2, True), (3, False)])
+async def test_workers_keep_to_a_core_each_where_every_core_gets_as_many(
+    workers: int, keep: bool, start_server: StartServer, shared_url: str, redis_server: Redis
+) -> None:
+    all_cores = os.sched_getaffinity(0)
+    cores = sorted(all_cores)[:2]
+    shared = {"DATABASE_URL": shared_url, "REDIS_URL": redis_server.url, "LOG_FORMAT": "json"}
+    os.sched_setaffinity(0, cores)  # what is started here has no others
+    try:
+        server = start_server("--demo", "--workers", str(workers), anew=True, **shared)
+    finally:
+        os.sched_setaffinity(0, all_cores)
+    os.kill(pids(server, 1)[0], signal.SIGKILL)
+    await until(lambda: len(pids(server, 1)) == 2)  # the one in its place as well
+    each_has = [{cores[0]}, {cores[-1]}] if keep else [set(cores)] * workers
+    assert [cores_of(pids(server, worker)[-1]) for worker in range(1, workers + 1)] == [[has] for has in each_has]
+
+
+def cores_of(pid: int) -> list[set[int]]:
+    """Of its threads, each set once."""
+    found: list[set[int]] = []
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        cores = os.sched_getaffinity(int(thread.name))
+        if cores not in found:
+            found.append(cores)
+    return found
+
+
 async def test_workers_do_not_outlive_their_supervisor(
     start_server: StartServer, shared_url: str, redis_server: Redis
 ) -> None:
