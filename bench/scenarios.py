@@ -126,7 +126,7 @@ def _connections(size: Size) -> list[Scenario]:
             "connection",
             ring,
             ("MariaDB", "Node"),
-            _load(size, "storm", ring, senders=0, missed=1, settle=size.settle_s),
+            _load(size, "storm", ring, senders=0, missed=1, settle=size.settle_s, connecting=size.storm),
             {"Node": {"plain": True}},
             is_crowded=True,
         ),

@@ -1,6 +1,7 @@
 """What a dialect and the readers promise, on each database."""
 
 import asyncio
+import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from bihak.storage.schema import conversations
 from bihak.storage.sqlite import open_sqlite
 from bihak.storage.statement import run, run_all
 from tests.harness import Place
+from tests.waiting import until
 
 CONVERSATION = {"conversation_type": "team", "created_ms": 1}
 
@@ -295,11 +297,38 @@ async def test_what_is_read_together_weighs_no_more_than_it_may(database: Databa
         grouped: GroupedRead[int, int] = GroupedRead(readers, load, weigh=lambda key: key, most=10)
         keys = [1, 4, 5, 1, 3, 50, 2, 7, 2]
         assert await asyncio.gather(*map(grouped.load, keys)) == keys
-        assert [key for group in groups for key in group] == keys
-        assert [group for group in groups if sum(group) > 10] == [[50]]
-        assert len(groups) == 5
+        assert sorted(groups) == [[1, 3], [1, 4, 5], [2], [2, 7], [50]]
     finally:
         readers.close()
+
+
+async def test_a_second_group_is_read_beside_the_first_only_when_it_is_whole(database: Database) -> None:
+    groups: list[list[int]] = []
+    may_end = threading.Event()
+
+    def load(connection: sa.Connection, keys: Sequence[int]) -> list[int]:
+        groups.append(list(keys))
+        may_end.wait()
+        return list(keys)
+
+    readers = Readers(database, 4)
+    try:
+        grouped: GroupedRead[int, int] = GroupedRead(readers, load, most=2)
+        loads = [grouped.load(key) for key in (1, 2, 3, 4)]
+        await until(lambda: groups == [[1, 2]])
+        loads.append(grouped.load(5))
+        await until(lambda: len(groups) == 2)
+        loads += [grouped.load(key) for key in range(6, 10)]
+        for _ in range(3):
+            await asyncio.to_thread(time.sleep, 0.01)
+        assert len(groups) == 2, "a third one waits"
+        may_end.set()
+        assert await asyncio.gather(*loads) == list(range(1, 10))
+        assert sorted(groups) == [[1, 2], [3, 4], [5, 6], [7, 8], [9]]
+    finally:
+        may_end.set()
+        readers.close()
+    assert isinstance((await asyncio.gather(grouped.load(1), return_exceptions=True))[0], RuntimeError)
 
 
 async def test_what_is_looked_at_at_the_same_time_is_seen_in_one_snapshot(database: Database) -> None:

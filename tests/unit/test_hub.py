@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator, Sequence
 import pytest
 import pytest_asyncio
 
-from bihak.cluster.envelope import Envelope, conversation_topic
+from bihak.cluster.envelope import Envelope, conversation_topic, participant_topic
 from bihak.core import sweep
+from bihak.core.lingering import LINGER_S
 from bihak.core.repairing import GAP_HOLD_S
 from tests.harness import Cluster, Device, Place, running_cluster
+from tests.unit.test_lingering import pass_time
 
 
 class Room:
@@ -127,6 +129,42 @@ async def test_a_room_goes_with_its_last_session(room: Room) -> None:
     room.device.drop()
     await room.cluster.settle()
     assert (hub.rooms, hub.participants) == ({}, {})
+
+
+async def test_whoever_comes_back_in_a_moment_finds_their_topics_subscribed(
+    room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster, plane = room.cluster, room.cluster.planes[1]
+    cluster.clock.stand()
+    told: list[tuple[str, str]] = []
+    for name in ("subscribe", "unsubscribe"):
+        monkeypatch.setattr(plane, name, lambda topic, name=name: told.append((name, topic)))
+    room.device.drop()
+    await pass_time(cluster.clock, LINGER_S - 1)
+    back = await cluster.connect("user_2", 1)
+    await pass_time(cluster.clock, 2 * LINGER_S)
+    assert told == []
+    back.drop()
+    await pass_time(cluster.clock, LINGER_S + 1)
+    topics = {participant_topic("user_2"), conversation_topic(room.cid)}
+    assert (sorted(told), len(topics)) == ([("unsubscribe", topic) for topic in sorted(topics)], 2)
+    await cluster.connect("user_2", 1)
+    assert {topic for name, topic in told if name == "subscribe"} == topics
+
+
+async def test_what_is_said_while_nobody_is_there_is_not_taken_for_said_to_whoever_comes_back(room: Room) -> None:
+    cluster = room.cluster
+    room.receive(1, 2)
+    room.device.drop()
+    room.receive(3, 4)
+    hub = cluster.nodes[1].hub
+    assert hub.rooms == {}
+    back = cluster.open("user_2", 1)
+    hub.join(back.session, room.cid)
+    room.receive(5)
+    assert hub.settle(back.session, room.cid, 4)
+    await cluster.clock.run_ready()
+    assert back.seqs(room.cid) == [5]
 
 
 @pytest.mark.parametrize("is_settled_first", [True, False])

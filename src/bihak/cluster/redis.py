@@ -29,9 +29,6 @@ RETRY_AFTER_S = (0.1, 1.0)
 """The first wait before connecting again, and the longest."""
 MAX_WAITING_BYTES = 8 << 20
 """Publications that wait for Redis; past that they are dropped, and the sweep of the other nodes finds the events."""
-LINGER_S = 15.0
-"""How long a topic stays subscribed that nobody here wants any more: whoever loads a page again, or was cut off, is
-back for it in a moment, and each change costs both sides as much as a publication."""
 TOPICS_AT_ONCE = 1000
 READS_A_TURN = 500
 ORIGIN_BYTES = 8
@@ -57,8 +54,6 @@ class RedisBackplane:
         self._topics: set[str] = set()
         self._is_serving = False
         """Whether Redis knows of topics here; if not, it is told of all of them as soon as it is there."""
-        self._lingering: dict[str, float] = {}
-        """Topics that are not wanted any more and still subscribed, with since when, the longest first."""
         self._changed: dict[str, None] = {}
         """Topics whose subscription Redis has not been told of."""
         self._waiting: dict[str, list[Envelope]] = {}
@@ -100,14 +95,12 @@ class RedisBackplane:
     def subscribe(self, topic: str) -> None:
         if topic not in self._topics:
             self._topics.add(topic)
-            if self._lingering.pop(topic, None) is None:
-                self._change(topic)
+            self._change(topic)
 
     def unsubscribe(self, topic: str) -> None:
         if topic in self._topics:
             self._topics.discard(topic)
-            if self._is_serving:
-                self._lingering[topic] = asyncio.get_running_loop().time()
+            self._change(topic)
 
     async def close(self) -> None:
         self._deliver = None
@@ -145,16 +138,6 @@ class RedisBackplane:
             self._pulse_is_due = False
             commands.append(_publish(self._pulse, self._origin))
         return commands
-
-    def _end_lingering(self, now: float) -> None:
-        over = []
-        for topic, since in self._lingering.items():
-            if since > now - LINGER_S:
-                break
-            over.append(topic)
-        for topic in over:
-            del self._lingering[topic]
-            self._change(topic)
 
     def _change(self, topic: str) -> None:
         if self._is_serving:
@@ -195,7 +178,6 @@ class RedisBackplane:
     async def _serve(self, listening: AbstractConnection, speaking: AbstractConnection) -> None:
         """Until something fails, which it raises in a group."""
         self._changed.clear()
-        self._lingering.clear()
         self._is_serving = True
         # The pulse comes last: whoever hears it is subscribed to everything before it.
         channels = [*map(self._channel, self._topics), self._pulse]
@@ -209,7 +191,6 @@ class RedisBackplane:
     async def _keep_pulse(self) -> None:
         clock = asyncio.get_running_loop().time
         while clock() - self._pulse_at < SILENT_AFTER_S:
-            self._end_lingering(clock())
             self._pulse_is_due = True
             self._wake()
             await asyncio.sleep(PULSE_EVERY_S)
@@ -224,7 +205,7 @@ class RedisBackplane:
             commands = self._take_waiting()
             async with asyncio.timeout(REPLY_WITHIN_S):
                 if changed:
-                    wanted = [topic for topic in changed if topic in self._topics or topic in self._lingering]
+                    wanted = [topic for topic in changed if topic in self._topics]
                     changes = [
                         *_commands("SUBSCRIBE", map(self._channel, wanted)),
                         *_commands("UNSUBSCRIBE", map(self._channel, changed.keys() - wanted)),
@@ -259,7 +240,7 @@ class RedisBackplane:
     def _take(self, channel: bytes, payload: bytes) -> None:
         topic = channel[len(self._prefix) :].decode()
         if topic not in self._topics:
-            return  # it lingers, or Redis was just told
+            return  # Redis was just told
         try:
             envelopes = unpack(payload[ORIGIN_BYTES:])
         except msgspec.DecodeError:

@@ -13,6 +13,7 @@ from bihak.cluster.envelope import (
 )
 from bihak.core.catching_up import CatchingUp
 from bihak.core.identity import is_revoked
+from bihak.core.lingering import Lingering
 from bihak.core.log import Coverage, LogReader
 from bihak.core.repairing import Repairing
 from bihak.core.room import JOINING, Room, Wait
@@ -46,6 +47,9 @@ class Hub:
         """Publications that came."""
         self._numbers: dict[int, None] = {}
         """Of the latest events that come in several copies."""
+        self._left_rooms: Lingering[int] = Lingering(lambda cid: backplane.unsubscribe(conversation_topic(cid)))
+        """Conversations whose topics are still subscribed to, though what comes on them is for nobody here."""
+        self._left_people: Lingering[str] = Lingering(lambda user_id: backplane.unsubscribe(participant_topic(user_id)))
 
     async def start(self, recovered: Callable[[], None]) -> None:
         """`recovered` is called when the backplane may have lost something and carries again."""
@@ -54,15 +58,18 @@ class Hub:
     async def close(self) -> None:
         await self._backplane.close()
         await self._running.end()
+        self._left_rooms.close()
+        self._left_people.close()
 
     # Coming and going
 
     def attach(self, session: Session) -> None:
         """Begins to take what is for the session's participant; it waits until `release_personal`."""
         session.personal = []
-        sessions = self.participants.setdefault(session.user_id, {})
-        if not sessions:
-            self._backplane.subscribe(participant_topic(session.user_id))
+        user_id = session.user_id
+        sessions = self.participants.setdefault(user_id, {})
+        if not sessions and not self._left_people.take(user_id):
+            self._backplane.subscribe(participant_topic(user_id))
         sessions[session] = None
 
     def release_personal(self, session: Session) -> None:
@@ -80,7 +87,7 @@ class Hub:
             del sessions[session]
             if not sessions:
                 del self.participants[session.user_id]
-                self._backplane.unsubscribe(participant_topic(session.user_id))
+                self._left_people.put(session.user_id)
 
     def join(self, session: Session, conversation_id: int) -> None:
         """Holds the room's events for a session, which enters the room if it is not in it, until `settle`."""
@@ -89,7 +96,8 @@ class Hub:
         room = self.rooms.get(conversation_id)
         if room is None:
             room = self.rooms[conversation_id] = Room(conversation_id)
-            self._backplane.subscribe(conversation_topic(conversation_id))
+            if not self._left_rooms.take(conversation_id):
+                self._backplane.subscribe(conversation_topic(conversation_id))
         wait = JOINING
         if conversation_id in session.conversations:
             room.live.pop(session, None)
@@ -113,7 +121,7 @@ class Hub:
             if room.repair is not None:
                 room.repair.cancel()
             del self.rooms[conversation_id]
-            self._backplane.unsubscribe(conversation_topic(conversation_id))
+            self._left_rooms.put(conversation_id)
 
     def settle(self, session: Session, conversation_id: int, cursor: int) -> bool:
         """A session that joined has been sent everything up to `cursor`: sends what was held, then it is live.

@@ -14,6 +14,7 @@ from bihak.storage.dialect import Database
 
 READ_ATTEMPTS = 3
 MAX_GROUP = 500
+GROUPS_AT_ONCE = 2
 
 T = TypeVar("T")
 Key = TypeVar("Key")
@@ -28,9 +29,12 @@ class Readers:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bihak-reader")
         self._shared: GroupedRead[Callable[[sa.Connection], Any], Any] = GroupedRead(self, self._run_each)
 
-    async def run(self, read: Callable[[sa.Connection], T]) -> T:
-        """What `read` returns. Raises Unavailable where the database stays out of reach, else what `read` raises."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, self._run, read)
+    def run(self, read: Callable[[sa.Connection], T]) -> "asyncio.Future[T]":
+        """What `read` returns. Raises Unavailable where the database stays out of reach, else what `read` raises.
+
+        It begins at once, or when a thread is free, whether or not somebody waits for it. RuntimeError after `close`.
+        """
+        return asyncio.get_running_loop().run_in_executor(self._pool, self._run, read)
 
     async def run_shared(self, read: Callable[[sa.Connection], T]) -> T:
         """As `run`, in one visit to a thread with all who ask so at the same time.
@@ -90,10 +94,15 @@ class _Failed(NamedTuple):
     fault: Exception
 
 
+_Asked = tuple[Key, Callable[[Value], None], Callable[[Exception], None]]
+"""What somebody asked for, and whom to call with the value, or with what is wrong."""
+
+
 class GroupedRead(Generic[Key, Value]):
     """One query for the many who ask at about the same time, as a thousand clients that reconnect do.
 
-    `load` waits for the query under way; all keys that came meanwhile go into the next one.
+    `load` waits for the query under way; all keys that came meanwhile go into the next one. Only where they are more
+    than one group is another query under way beside it, which the database works on while we take what that one found.
     """
 
     def __init__(
@@ -109,8 +118,10 @@ class GroupedRead(Generic[Key, Value]):
         self._weigh = weigh
         self._most = most
         self._load_many = load_many
-        self._waiting: list[tuple[Key, Callable[[Value], None], Callable[[Exception], None]]] = []
-        self._running: asyncio.Task[None] | None = None
+        self._waiting: list[_Asked[Key, Value]] = []
+        self._under_way = 0
+        self._is_called = False
+        """Whether `_begin` is about to be called, once all who ask in this turn have."""
 
     def load(self, key: Key) -> Awaitable[Value]:
         """The value for `key`: the element of `load_many`'s result at the key's place. Raises as `Readers.run`."""
@@ -121,8 +132,9 @@ class GroupedRead(Generic[Key, Value]):
     def ask(self, key: Key, take: Callable[[Value], None], fail: Callable[[Exception], None]) -> None:
         """As `load`, without a future to wait for: calls one of these, which must not raise."""
         self._waiting.append((key, take, fail))
-        if self._running is None:
-            self._running = asyncio.create_task(self._run())
+        if self._under_way < GROUPS_AT_ONCE and not self._is_called:
+            self._is_called = True
+            asyncio.get_running_loop().call_soon(self._begin)
 
     def _load_many_of(self, keys: Sequence[Key], connection: sa.Connection) -> Sequence[Value]:
         return self._load_many(connection, keys)
@@ -135,22 +147,37 @@ class GroupedRead(Generic[Key, Value]):
                 return max(1, at)
         return len(self._waiting)
 
-    async def _run(self) -> None:
-        try:
-            while self._waiting:
-                size = self._group_size()
-                group, self._waiting = self._waiting[:size], self._waiting[size:]
+    def _begin(self) -> None:
+        self._is_called = False
+        while self._waiting and self._under_way < GROUPS_AT_ONCE:
+            size = self._group_size()
+            if self._under_way and size == len(self._waiting):
+                return  # more may come until it is alone
+            group, self._waiting = self._waiting[:size], self._waiting[size:]
+            try:
                 keys = [key for key, _, _ in group]
-                try:
-                    values = await self._readers.run(partial(self._load_many_of, keys))
-                except Exception as fault:
-                    for _, _, fail in group:
-                        fail(fault)
-                else:
-                    for (_, take, _), value in zip(group, values, strict=True):
-                        take(value)
-        finally:
-            self._running = None
+                reading = asyncio.ensure_future(self._readers.run(partial(self._load_many_of, keys)))
+            except RuntimeError as closed:
+                self._refuse(group, closed)
+                continue
+            self._under_way += 1
+            reading.add_done_callback(partial(self._done, group))
+
+    def _done(self, group: Sequence[_Asked[Key, Value]], reading: "asyncio.Future[Sequence[Value]]") -> None:
+        self._under_way -= 1
+        self._begin()
+        if reading.cancelled():  # the readers have ended
+            return
+        fault = reading.exception()
+        if isinstance(fault, Exception):
+            self._refuse(group, fault)
+            return
+        for (_, take, _), value in zip(group, reading.result(), strict=True):
+            take(value)
+
+    def _refuse(self, group: Sequence[_Asked[Key, Value]], fault: Exception) -> None:
+        for _, _, fail in group:
+            fail(fault)
 
 
 def _resolve(future: "asyncio.Future[Value]", value: Value) -> None:

@@ -238,7 +238,8 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> None:
         """They send nothing more. The transport ends when it has written what it holds, which they may never read."""
         self.session.left()
-        self._end_soon()
+        if self.buffered_bytes():
+            self._end_soon()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._is_lost = True
