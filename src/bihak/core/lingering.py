@@ -1,4 +1,4 @@
-"""What nobody needs any more, kept for a while: most who were cut off are back in a moment, and all of them together."""
+"""What nobody needs any more, kept for a while: who was cut off is back in a moment, and all of them together."""
 
 import asyncio
 from collections.abc import Callable
@@ -42,7 +42,7 @@ class Lingering(Generic[K]):
     def _tick(self) -> None:
         self._ticks += 1
         latest = self._ticks - LINGER_S / TICK_S
-        due = []
+        due: list[K] = []
         for key, since in self._since.items():
             if since >= latest or len(due) == AT_ONCE:
                 break

@@ -29,7 +29,7 @@ class Readers:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="bihak-reader")
         self._shared: GroupedRead[Callable[[sa.Connection], Any], Any] = GroupedRead(self, self._run_each)
 
-    def run(self, read: Callable[[sa.Connection], T]) -> "asyncio.Future[T]":
+    def run(self, read: Callable[[sa.Connection], T]) -> Awaitable[T]:
         """What `read` returns. Raises Unavailable where the database stays out of reach, else what `read` raises.
 
         It begins at once, or when a thread is free, whether or not somebody waits for it. RuntimeError after `close`.
