@@ -6,26 +6,21 @@ How a session can be in a room, `core/room.py` says.
 from collections.abc import Callable, Iterable, Sequence
 
 from bihak.cluster.base import Backplane, Publication
-from bihak.cluster.envelope import (
-    Envelope,
-    conversation_topic,
-    participant_topic,
-)
+from bihak.cluster.envelope import Envelope, conversation_topic, participant_topic
 from bihak.core.catching_up import CatchingUp
+from bihak.core.ephemeral import Ephemeral
 from bihak.core.identity import is_revoked
 from bihak.core.lingering import Lingering
 from bihak.core.log import Coverage, LogReader
 from bihak.core.repairing import Repairing
 from bihak.core.room import JOINING, Room, Wait
-from bihak.core.session import EPHEMERAL_BYTES, Flusher, Session, offer_to_all
+from bihak.core.session import Flusher, Session, offer_to_all
 from bihak.errors import CloseCode
 from bihak.protocol.frames import text_frame
 from bihak.tasks import Running
 
 MANY_SESSIONS = 32
 """In a room with so many, each event is written at once rather than with what else comes in the same turn."""
-MAX_NUMBERS = 10_000
-"""Events whose other copies are recognised; those come within a moment."""
 
 
 class Hub:
@@ -45,8 +40,7 @@ class Hub:
         self.repairing = Repairing(log_reader, self._running, self._deliver)
         self.received = 0
         """Publications that came."""
-        self._numbers: dict[int, None] = {}
-        """Of the latest events that come in several copies."""
+        self._ephemeral = Ephemeral(self.rooms)
         self._left_rooms: Lingering[int] = Lingering(lambda cid: backplane.unsubscribe(conversation_topic(cid)))
         """Conversations whose topics are still subscribed to, though what comes on them is for nobody here."""
         self._left_people: Lingering[str] = Lingering(lambda user_id: backplane.unsubscribe(participant_topic(user_id)))
@@ -194,11 +188,10 @@ class Hub:
                     continue
                 if envelope.seq:
                     durable.setdefault(room, []).append(envelope)
-                elif not envelope.conversations:
-                    self._offer_ephemeral(room.sessions(), envelope)
-                    self._tell_delivered(room, [envelope])
-                elif self._is_first(envelope.number):
-                    self._offer_ephemeral(self._neighbours(envelope.conversations), envelope)
+                else:
+                    self._ephemeral.tell(room, envelope)
+                    if not envelope.conversations:
+                        self._tell_delivered(room, [envelope])
             else:
                 self._receive_personal(topic[1:], envelope)
         for room, envelopes in durable.items():
@@ -335,31 +328,6 @@ class Hub:
         self.end_membership(session, conversation_id, seq)
         if cover is not None and cover.is_current and conversation_id not in session.conversations:
             self.repairing.look_for_unannounced(conversation_id)
-
-    def _offer_ephemeral(self, sessions: Iterable[Session], envelope: Envelope) -> None:
-        frame = text_frame(envelope.body)
-        for session in sessions:
-            if session.personal is None and session.user_id != envelope.skip_user:
-                session.offer(frame, EPHEMERAL_BYTES)
-
-    def _is_first(self, number: int) -> bool:
-        """Whether this is the first copy of an event that comes on several topics."""
-        if number in self._numbers:
-            return False
-        self._numbers[number] = None
-        if len(self._numbers) > MAX_NUMBERS:
-            del self._numbers[next(iter(self._numbers))]
-        return True
-
-    def _neighbours(self, conversation_ids: Iterable[int]) -> Iterable[Session]:
-        """The sessions in any of these rooms, each once."""
-        sessions: dict[Session, None] = {}
-        for conversation_id in conversation_ids:
-            room = self.rooms.get(conversation_id)
-            if room is not None:
-                sessions.update(room.live)
-                sessions.update(dict.fromkeys(room.waiting))
-        return sessions
 
     def _lacks(self, conversation_id: int, user_ids: Iterable[str]) -> bool:
         """Whether one of these participants has a session here that is not in that room."""
