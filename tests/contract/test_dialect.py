@@ -11,9 +11,10 @@ import sqlalchemy as sa
 import stamina
 
 from bihak.errors import Unavailable
+from bihak.storage import readers as readers_module
 from bihak.storage.dialect import Database, TransientFault, word
 from bihak.storage.migrate import upgrade
-from bihak.storage.readers import GroupedRead, Readers
+from bihak.storage.readers import CROWD, GroupedRead, Readers
 from bihak.storage.schema import conversations
 from bihak.storage.sqlite import open_sqlite
 from bihak.storage.statement import run, run_all
@@ -329,6 +330,31 @@ async def test_a_second_group_is_read_beside_the_first_only_when_it_is_whole(dat
         may_end.set()
         readers.close()
     assert isinstance((await asyncio.gather(grouped.load(1), return_exceptions=True))[0], RuntimeError)
+
+
+@pytest.mark.parametrize(("first", "together"), [(CROWD, True), (CROWD - 1, False)])
+async def test_after_a_crowd_the_next_are_waited_for_a_moment(
+    first: int, together: bool, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readers_module, "PATIENCE_S", 0.1)
+    groups: list[list[int]] = []
+
+    def load(connection: sa.Connection, keys: Sequence[int]) -> list[int]:
+        groups.append(list(keys))
+        return list(keys)
+
+    readers = Readers(database, 2)
+    try:
+        grouped: GroupedRead[int, int] = GroupedRead(readers, load)
+        loads = [grouped.load(key) for key in range(first)]
+        await asyncio.sleep(0)  # under way
+        late = grouped.load(100)
+        await asyncio.gather(*loads)
+        assert await asyncio.gather(*[late, grouped.load(101)]) == [100, 101]
+        assert groups[1:] == ([[100, 101]] if together else [[100], [101]])
+        assert await grouped.load(102) == 102
+    finally:
+        readers.close()
 
 
 async def test_what_is_looked_at_at_the_same_time_is_seen_in_one_snapshot(database: Database) -> None:

@@ -15,6 +15,10 @@ from bihak.storage.dialect import Database
 READ_ATTEMPTS = 3
 MAX_GROUP = 500
 GROUPS_AT_ONCE = 2
+CROWD = 20
+"""After a group of so many the next, if it is not whole, is given `PATIENCE_S` to grow: most of a group's cost is the
+same for few and for many, and where so many come, the time is spent on them anyway."""
+PATIENCE_S = 0.005
 
 T = TypeVar("T")
 Key = TypeVar("Key")
@@ -120,8 +124,9 @@ class GroupedRead(Generic[Key, Value]):
         self._load_many = load_many
         self._waiting: list[_Asked[Key, Value]] = []
         self._under_way = 0
+        self._latest_size = 0
         self._is_called = False
-        """Whether `_begin` is about to be called, once all who ask in this turn have."""
+        """Whether `_begin` is about to be called, once all who ask in this turn have, or a little later."""
 
     def load(self, key: Key) -> Awaitable[Value]:
         """The value for `key`: the element of `load_many`'s result at the key's place. Raises as `Readers.run`."""
@@ -151,8 +156,15 @@ class GroupedRead(Generic[Key, Value]):
         self._is_called = False
         while self._waiting and self._under_way < GROUPS_AT_ONCE:
             size = self._group_size()
-            if self._under_way and size == len(self._waiting):
-                return  # more may come until it is alone
+            if size == len(self._waiting):
+                if self._under_way:
+                    return  # more may come until it is alone
+                if self._latest_size >= CROWD:
+                    self._latest_size = 0
+                    self._is_called = True
+                    asyncio.get_running_loop().call_later(PATIENCE_S, self._begin)
+                    return
+            self._latest_size = size
             group, self._waiting = self._waiting[:size], self._waiting[size:]
             try:
                 keys = [key for key, _, _ in group]
