@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -286,13 +286,19 @@ async def test_reads_asked_for_at_the_same_time_are_one(database: Database) -> N
         readers.close()
 
 
-async def test_what_is_read_together_weighs_no_more_than_it_may(database: Database) -> None:
+def noted_groups() -> tuple[list[list[int]], Callable[[sa.Connection, Sequence[int]], list[int]]]:
+    """The groups that were read, and what reads them: each key is its own value."""
     groups: list[list[int]] = []
 
     def load(connection: sa.Connection, keys: Sequence[int]) -> list[int]:
         groups.append(list(keys))
         return list(keys)
 
+    return groups, load
+
+
+async def test_what_is_read_together_weighs_no_more_than_it_may(database: Database) -> None:
+    groups, load = noted_groups()
     readers = Readers(database, 2)
     try:
         grouped: GroupedRead[int, int] = GroupedRead(readers, load, weigh=lambda key: key, most=10)
@@ -337,12 +343,7 @@ async def test_after_a_crowd_the_next_are_waited_for_a_moment(
     first: int, together: bool, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readers_module, "PATIENCE_S", 0.1)
-    groups: list[list[int]] = []
-
-    def load(connection: sa.Connection, keys: Sequence[int]) -> list[int]:
-        groups.append(list(keys))
-        return list(keys)
-
+    groups, load = noted_groups()
     readers = Readers(database, 2)
     try:
         grouped: GroupedRead[int, int] = GroupedRead(readers, load)

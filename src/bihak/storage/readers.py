@@ -160,7 +160,7 @@ class GroupedRead(Generic[Key, Value]):
                 if self._under_way:
                     return  # more may come until it is alone
                 if self._latest_size >= CROWD:
-                    self._latest_size = 0
+                    self._latest_size = 0  # next time it begins, whole or not
                     self._is_called = True
                     asyncio.get_running_loop().call_later(PATIENCE_S, self._begin)
                     return
