@@ -84,6 +84,7 @@ def make_node(
             "sessions": settings.cleanup_sessions_s,
         },
         directory=settings.directory,
+        uses_ring=settings.io_uring == "auto",
     )
     backplane: Backplane = LocalBackplane()
     if settings.redis_url is not None:

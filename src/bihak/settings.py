@@ -98,6 +98,10 @@ class Settings(BaseSettings):
     cleanup_sessions_s: float = Field(
         1.0, gt=0, description="Seconds between checks for connections whose token expired."
     )
+    io_uring: Literal["auto", "off"] = Field(
+        "auto",
+        description="Whether a message to many is one system call, by Linux's io_uring, where the system allows that.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for machines.")
 

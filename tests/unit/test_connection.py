@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 import uvloop
 
+from bihak.core.broadcast import Broadcast
 from bihak.core.outbox import Outboxes
-from bihak.core.session import OUTBOX_BYTES, Session, offer_to_all
+from bihak.core.session import OUTBOX_BYTES, Session
 from bihak.transports import connection as connections
 from bihak.transports.connection import Connection
 from tests.waiting import until
@@ -43,11 +44,11 @@ async def ends() -> AsyncIterator[tuple[Connection, socket.socket]]:
 
 
 async def test_what_the_system_takes_only_in_part_comes_whole_and_in_order(
-    ends: tuple[Connection, socket.socket],
+    ends: tuple[Connection, socket.socket], broadcast: Broadcast
 ) -> None:
     connection, theirs = ends
     chunks = [bytes([number]) * 100_000 for number in range(10)]
-    assert [offer_to_all([connection.session], chunk) for chunk in chunks] == [[]] * 10
+    assert [broadcast.offer([connection.session], chunk) for chunk in chunks] == [[]] * 10
     await asyncio.sleep(0)
     assert 0 < connection.buffered_bytes() < 1_000_000, "it was taken in part"
     heard = theirs.recv(1 << 18)
@@ -58,7 +59,7 @@ async def test_what_the_system_takes_only_in_part_comes_whole_and_in_order(
     assert connection.descriptor() >= 0
 
 
-def test_nothing_overtakes_what_waits_in_a_transport_of_the_servers_own_event_loop() -> None:
+def test_nothing_overtakes_what_waits_in_a_transport_of_the_servers_own_event_loop(broadcast: Broadcast) -> None:
     async def write_both_ways() -> tuple[list[bytes], int]:
         ours, theirs = socket.socketpair()
         theirs.setblocking(False)
@@ -68,9 +69,9 @@ def test_nothing_overtakes_what_waits_in_a_transport_of_the_servers_own_event_lo
         heard = []
         for _ in range(2):  # nothing is known of the transport, and then that nothing waits in it
             session.send(b"one")
-            offer_to_all([session], b"two")
+            broadcast.offer([session], b"two")
             await asyncio.sleep(0.01)
-            offer_to_all([session], b"three")
+            broadcast.offer([session], b"three")
             session.send(b"four")
             await asyncio.sleep(0.01)
             heard.append(theirs.recv(100))
@@ -111,19 +112,19 @@ def test_whoever_says_that_they_send_no_more_and_reads_nothing_is_held_for_a_mom
 
 
 async def test_nothing_is_written_past_a_transport_that_closes_or_to_nobody(
-    ends: tuple[Connection, socket.socket],
+    ends: tuple[Connection, socket.socket], broadcast: Broadcast
 ) -> None:
     connection, theirs = ends
     descriptor = connection.descriptor()
-    assert offer_to_all([connection.session], b"one") == []
+    assert broadcast.offer([connection.session], b"one") == []
     theirs.close()
-    assert offer_to_all([connection.session], b"two") == [], "the transport finds out"
+    assert broadcast.offer([connection.session], b"two") == [], "the transport finds out"
     connection.session.flush()
     await until(lambda: connection.session.closed)
     # Its descriptor is somebody else's by now.
     others = [each for _ in range(4) for each in socket.socketpair()]
     assert descriptor in {each.fileno() for each in others}
-    assert offer_to_all([connection.session], b"three") == []
+    assert broadcast.offer([connection.session], b"three") == []
     assert connection.descriptor() == -1
     for each in others:
         each.setblocking(False)

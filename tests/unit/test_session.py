@@ -1,17 +1,18 @@
-"""A connection's outbox."""
+"""A connection's outbox, and what goes past it to many at once."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from bihak.core.broadcast import Broadcast
 from bihak.core.session import (
     DRAINED_BYTES,
     EPHEMERAL_BYTES,
     MANY_BYTES,
     OUTBOX_BYTES,
     Session,
-    offer_to_all,
 )
 from bihak.errors import CloseCode
 
@@ -109,55 +110,59 @@ def test_a_frame_larger_than_the_outbox_goes_to_whoever_has_read_everything() ->
 
 @pytest.fixture
 def past() -> Iterator[tuple[int, int]]:
-    """Two ends of a pipe of the system, neither of which blocks: to read from, and to write to."""
-    ends = os.pipe()
+    """Two sockets that are connected, neither of which blocks: to read from, and to write to."""
+    ends = socket.socketpair()
     for end in ends:
-        os.set_blocking(end, False)
-    yield ends
+        end.setblocking(False)
+    yield ends[0].fileno(), ends[1].fileno()
     for end in ends:
-        os.close(end)
+        end.close()
 
 
-def test_what_is_offered_to_all_does_not_overtake_what_waits_or_is_unread(past: tuple[int, int]) -> None:
+def test_what_is_offered_to_all_does_not_overtake_what_waits_or_is_unread(
+    past: tuple[int, int], broadcast: Broadcast
+) -> None:
     session, pipe, calls = opened()
     out, pipe.past = past
-    assert offer_to_all([session], b"one") == []
+    assert broadcast.offer([session], b"one") == []
     assert (os.read(out, 100), pipe.written, calls.flushes) == (b"one", [], 0)
     session.send(b"two")
-    assert offer_to_all([session], b"three") == []
+    assert broadcast.offer([session], b"three") == []
     session.flush()
     assert (os.read(out, 100), pipe.written) == (b"twothree", [])
     session.send(bytes(2 * OUTBOX_BYTES))
     session.flush()
     pipe.unread = 2 * OUTBOX_BYTES - len(os.read(out, OUTBOX_BYTES))
-    assert offer_to_all([session], b"four") == [session]
+    assert broadcast.offer([session], b"four") == [session]
     pipe.unread = DRAINED_BYTES
-    assert offer_to_all([session], b"five") == []
+    assert broadcast.offer([session], b"five") == []
     session.flush()
     assert calls.congestions == 1
     pipe.unread = 0
-    assert offer_to_all([session], b"six") == []
+    assert broadcast.offer([session], b"six") == []
     assert os.read(out, 100) == b"six"
 
 
-def test_the_rest_of_what_was_taken_in_part_comes_before_all_else_and_is_not_refused(past: tuple[int, int]) -> None:
+def test_the_rest_of_what_was_taken_in_part_comes_before_all_else_and_is_not_refused(
+    past: tuple[int, int], broadcast: Broadcast
+) -> None:
     session, pipe, calls = opened()
     out, pipe.past = past
     session.send(bytes(OUTBOX_BYTES))
     session.flush()
     pipe.written.clear()
     frames = bytes(2 * OUTBOX_BYTES) + b"one"
-    assert offer_to_all([session], frames) == []
+    assert broadcast.offer([session], frames) == []
     taken = len(os.read(out, len(frames)))
     assert 0 < taken < len(frames)
-    assert offer_to_all([session], b"two") == [session], "the rest fills the outbox"
+    assert broadcast.offer([session], b"two") == [session], "the rest fills the outbox"
     session.send(b"three")
     session.flush()
     assert os.read(out, len(frames)) + b"".join(pipe.written) == frames[taken:] + b"three"
     assert calls.flushes == 2
 
 
-def test_whoever_is_sent_much_is_written_to_past_the_transport(past: tuple[int, int]) -> None:
+def test_whoever_is_sent_much_is_written_to_past_the_transport(past: tuple[int, int], broadcast: Broadcast) -> None:
     session, pipe, calls = opened()
     out, pipe.past = past
     session.send(bytes(MANY_BYTES))
@@ -168,7 +173,7 @@ def test_whoever_is_sent_much_is_written_to_past_the_transport(past: tuple[int, 
     session.flush()
     assert (os.read(out, 100), len(pipe.written), calls.flushes) == (b"onetwo", 1, 2)
     assert (session.unread_bytes(), session.taken_bytes()) == (0, MANY_BYTES + len(b"onetwo"))
-    assert offer_to_all([session], b"three") == []
+    assert broadcast.offer([session], b"three") == []
     session.send(b"four")
     session.flush()
     assert (os.read(out, 100), pipe.asked) == (b"threefour", 1)
@@ -215,15 +220,15 @@ def test_a_flush_goes_through_the_transport_again_where_the_system_takes_nothing
 
 @pytest.mark.parametrize("end", [Session.shut, Session.left, Session.lost])
 def test_nothing_is_written_past_the_transport_of_a_session_that_has_ended(
-    past: tuple[int, int], end: Callable[[Session], None]
+    past: tuple[int, int], broadcast: Broadcast, end: Callable[[Session], None]
 ) -> None:
     session, pipe, _ = opened()
     out, pipe.past = past
-    assert offer_to_all([session], b"one") == []
+    assert broadcast.offer([session], b"one") == []
     session.send(bytes(MANY_BYTES))
     session.flush()
     end(session)
-    assert offer_to_all([session], b"two") == []
+    assert broadcast.offer([session], b"two") == []
     session.send(b"three")
     session.flush()
     read = os.read(out, 2 * MANY_BYTES)

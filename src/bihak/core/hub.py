@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from bihak.cluster.base import Backplane, Publication
 from bihak.cluster.envelope import Envelope, conversation_topic, participant_topic
+from bihak.core.broadcast import Broadcast
 from bihak.core.catching_up import CatchingUp
 from bihak.core.ephemeral import Ephemeral
 from bihak.core.identity import is_revoked
@@ -14,7 +15,7 @@ from bihak.core.lingering import Lingering
 from bihak.core.log import Coverage, LogReader
 from bihak.core.repairing import Repairing
 from bihak.core.room import JOINING, Room, Wait
-from bihak.core.session import Flusher, Session, offer_to_all
+from bihak.core.session import Flusher, Session
 from bihak.errors import CloseCode
 from bihak.protocol.frames import text_frame
 from bihak.tasks import Running
@@ -26,7 +27,10 @@ MANY_SESSIONS = 32
 class Hub:
     """Delivers what the backplane brings. For the event loop only."""
 
-    def __init__(self, backplane: Backplane, log_reader: LogReader, flusher: Flusher) -> None:
+    def __init__(
+        self, backplane: Backplane, log_reader: LogReader, flusher: Flusher, *, uses_ring: bool = True
+    ) -> None:
+        """`uses_ring`: as `Broadcast`."""
         self._backplane = backplane
         self._flusher = flusher
         self.rooms: dict[int, Room] = {}
@@ -40,6 +44,7 @@ class Hub:
         self.repairing = Repairing(log_reader, self._running, self._deliver)
         self.received = 0
         """Publications that came."""
+        self._broadcast = Broadcast(uses_ring=uses_ring)
         self._ephemeral = Ephemeral(self.rooms)
         self._left_rooms: Lingering[int] = Lingering(lambda cid: backplane.unsubscribe(conversation_topic(cid)))
         """Conversations whose topics are still subscribed to, though what comes on them is for nobody here."""
@@ -47,6 +52,7 @@ class Hub:
 
     async def start(self, recovered: Callable[[], None]) -> None:
         """`recovered` is called when the backplane may have lost something and carries again."""
+        self._broadcast.open()
         await self._backplane.start(self.receive, recovered)
 
     async def close(self) -> None:
@@ -54,6 +60,7 @@ class Hub:
         await self._running.end()
         self._left_rooms.close()
         self._left_people.close()
+        self._broadcast.close()
 
     # Coming and going
 
@@ -241,7 +248,7 @@ class Hub:
         if len(room.live) < MANY_SESSIONS:
             refused = [session for session in room.live if not session.offer(chunk)]
         else:
-            refused = offer_to_all(room.live, chunk)
+            refused = self._broadcast.offer(room.live, chunk)
         for session in refused:
             del room.live[session]
             room.waiting[session] = Wait(lagging=True, cursor=start)

@@ -60,6 +60,8 @@ class NodeOptions:
     """Whom a people search finds: everyone, or those one shares a conversation with."""
     notification_days: int = 30
     """How long notifications are kept after they were read."""
+    uses_ring: bool = True
+    """Whether rooms of many are written to by io_uring, where the system has it."""
     periods_s: Mapping[str, float] = field(
         default_factory=lambda: {
             "typing": 60.0,
@@ -107,7 +109,7 @@ class Node:
         self._grouped_coverage: GroupedRead[tuple[Participant, int], Coverage | None] = GroupedRead(
             self.readers, read_coverage
         )
-        self.hub = Hub(backplane, self, self.outboxes)
+        self.hub = Hub(backplane, self, self.outboxes, uses_ring=options.uses_ring)
         self.outboxes.on_drained = self.hub.drained
         self._shared_limits = _shared_limits(options, self.hub)
         self.hub.on_limited = self._used_up

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-from collections.abc import Iterable
 from typing import Literal, Protocol
 
 from bihak.cluster.envelope import Envelope
@@ -60,18 +59,17 @@ class Flusher(Protocol):
 class Session:
     """A connection's outbox and place in its rooms. For the event loop only.
 
-    The one door to a socket is `send` (and its twins `offer` and `offer_to_all`, which may refuse).
+    The one door to a socket is `send` (and its twin `offer`, and `Broadcast.offer`, which may refuse).
     """
 
     __slots__ = (
-        *("active_at", "actor", "address", "arrives", "closed", "conversations", "expires_at", "gone", "is_idle"),
-        *("issued_at", "lane", "number", "personal", "ready"),
+        *("active_at", "actor", "address", "arrives", "closed", "conversations", "descriptor", "expires_at", "gone"),
+        *("is_idle", "issued_at", "lane", "number", "personal", "ready"),
         *(
             "_buffered_bytes",
             "_flushed_bytes",
             "_flusher",
             "_outbox",
-            "_past_outbox",
             "_past_transport",
             "_pending_bytes",
             "_wire",
@@ -103,6 +101,8 @@ class Session:
         self.closed = False
         self.gone = False
         """Whether nobody is at the other end any more; what was asked before is still being served."""
+        self.descriptor = -1
+        """Where to write what is new at once, as `find_descriptor`; -1: nowhere, or it is not known."""
         self._wire = wire
         self._wire_write = wire.write
         self._flusher = flusher
@@ -112,8 +112,6 @@ class Session:
         self._flushed_bytes = 0
         self._past_transport = -1
         """Where to write past the transport; -1: something may wait there."""
-        self._past_outbox = -1
-        """The same while nothing waits in the outbox either: what is new may be written at once."""
 
     @property
     def user_id(self) -> str:
@@ -186,7 +184,7 @@ class Session:
         if self._past_transport >= 0:
             taken = _write(self._past_transport, frames)
             if taken == size:
-                self._past_outbox, self._buffered_bytes = self._past_transport, 0
+                self.descriptor, self._buffered_bytes = self._past_transport, 0
                 return
             frames, self._past_transport = frames[taken:], -1
         self._hand_over(frames)
@@ -204,6 +202,12 @@ class Session:
         if left_over:
             self.watch_reader()
 
+    def find_descriptor(self) -> int:
+        """Where to write what is new at once, since nothing waits in the transport or in the outbox; -1: nowhere."""
+        if not self._outbox and not self.closed and not self.gone:
+            self.descriptor = self._past_transport = self._wire.descriptor()
+        return self.descriptor
+
     def watch_reader(self) -> None:
         """Has it closed if the other side, from now on, takes nothing for too long."""
         self._flusher.is_congested(self)
@@ -218,28 +222,23 @@ class Session:
         """Writes what is queued, and nothing after it."""
         self.flush()
         self.closed = True
-        self._past_outbox = self._past_transport = -1
+        self.descriptor = self._past_transport = -1
 
     def left(self) -> None:
         """Nobody is at the other end any more."""
         self.gone = True
-        self._past_outbox = self._past_transport = -1
+        self.descriptor = self._past_transport = -1
 
     def lost(self) -> None:
         """The connection is gone; nothing can be sent any more."""
         self.closed = self.gone = True
-        self._past_outbox = self._past_transport = -1
+        self.descriptor = self._past_transport = -1
         self._outbox.clear()
         self._pending_bytes = 0
 
     def _want_flush(self) -> None:
-        self._past_outbox = -1
+        self.descriptor = -1
         self._flusher.wants_flush(self)
-
-    def _find_descriptor(self) -> int:
-        if not self._outbox and not self.closed and not self.gone:
-            self._past_outbox = self._past_transport = self._wire.descriptor()
-        return self._past_outbox
 
 
 def _write(descriptor: int, frames: bytes) -> int:
@@ -248,28 +247,6 @@ def _write(descriptor: int, frames: bytes) -> int:
         return os.write(descriptor, frames)
     except OSError:
         return 0  # it takes nothing now, or the transport will find out
-
-
-def offer_to_all(sessions: Iterable[Session], frames: bytes) -> list[Session]:
-    """As `offer` to each, at once where nothing waits; those that refused. The rest of what was begun is not refused.
-
-    For what many sessions get: a second round over them takes longer than the writes that it saves, and asking each
-    transport whether something waits in it a fifth of the write.
-    """
-    size, write, refused = len(frames), os.write, []
-    for session in sessions:
-        taken = 0
-        descriptor = session._past_outbox
-        if descriptor >= 0 or (descriptor := session._find_descriptor()) >= 0:
-            try:  # as `_write`, without a call
-                taken = write(descriptor, frames)
-            except OSError:
-                taken = 0
-            if taken == size:
-                continue
-        if not session.offer(frames[taken:]):
-            refused.append(session)
-    return refused
 
 
 class NoWire:
