@@ -1,10 +1,12 @@
 """Our own short cuts over PyMySQL: the last statements go with the COMMIT, and texts are read in few steps."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from bihak.storage import mysql_connection
 from bihak.storage.mysql import open_mysql
 from bihak.storage.statement import run, run_at_commit, run_texts
 from tests.servers import MariaDb
@@ -67,6 +69,40 @@ def test_what_was_rolled_back_does_not_come_with_the_next_commit(connection: sa.
     with connection.begin():
         run(connection, "INSERT INTO words VALUES (2, 'two')")
     assert stored(connection) == [(2, "two")]
+
+
+def test_the_answers_to_a_commit_are_read_in_one_step(
+    connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mysql_connection, "AWAIT_MS", 60_000)
+    ours: Any = connection.connection.dbapi_connection
+    steps: list[int] = []
+    read1 = ours._rfile.read1
+
+    def count(size: int = -1) -> bytes:
+        read: bytes = read1(size)
+        steps.append(len(read))
+        return read
+
+    with connection.begin():
+        for number in range(5):
+            run_at_commit(connection, f"INSERT INTO words VALUES ({number}, 'word')")
+            run_at_commit(connection, "DO SLEEP(0.01)")
+        monkeypatch.setattr(ours._rfile, "read1", count)
+    assert len(steps) == 1
+    assert len(stored(connection)) == 5
+
+
+def test_a_refusal_that_is_shorter_than_the_answers_is_heard_all_the_same(connection: sa.Connection) -> None:
+    transaction = connection.begin()
+    for number in range(5):
+        run_at_commit(connection, f"INSERT INTO words VALUES ({number}, 'word')")
+    run_at_commit(connection, "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'no'")
+    with pytest.raises(sa.exc.OperationalError, match="no"):
+        transaction.commit()
+    connection.rollback()
+    connection.connection.rollback()
+    assert stored(connection) == []
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 1000])

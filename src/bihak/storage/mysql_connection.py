@@ -3,6 +3,8 @@
 The packets are those of https://mariadb.com/kb/en/clientserver-protocol/ .
 """
 
+import select
+import socket
 from collections.abc import Callable, Sequence
 from io import BufferedReader
 from typing import Any
@@ -12,6 +14,9 @@ from pymysql import err
 from pymysql.constants import CLIENT, COMMAND, CR, SERVER_STATUS
 
 CHUNK_BYTES = 1 << 16
+LEAST_ANSWER_BYTES = 11
+"""Of a statement that has no rows to give."""
+AWAIT_MS = 20
 LONGEST_PACKET = 0xFFFFFF
 """Bytes; a longer one goes on in the next."""
 OK, EOF, ERR = 0x00, 0xFE, 0xFF
@@ -27,6 +32,7 @@ class MysqlConnection(pymysql.connections.Connection):
     _rfile: BufferedReader
     _execute_command: Callable[[int, str], None]
     _force_close: Callable[[], None]
+    _sock: socket.socket
 
     def __init__(self, *arguments: Any, client_flag: int = 0, **options: Any) -> None:
         self._parting: list[str] = []
@@ -44,6 +50,8 @@ class MysqlConnection(pymysql.connections.Connection):
         parting, self._parting = self._parting, []
         # After a statement that fails the server looks at none of the others.
         answer = self._ask(";".join((*parting, "COMMIT")))
+        if parting:
+            self._await(LEAST_ANSWER_BYTES * (len(parting) + 1))
         while True:
             packet = answer.next()
             if packet[0] != OK:
@@ -82,6 +90,18 @@ class MysqlConnection(pymysql.connections.Connection):
         # This sets the socket's timeout, which is the same for writing and for reading here.
         self._execute_command(COMMAND.COM_QUERY, sql)
         return _Answer(self)
+
+    def _await(self, least_bytes: int) -> None:
+        """Sleeps until so much has come, or for AWAIT_MS: a refusal may be shorter, and a lock may be waited for.
+
+        The server sends the answer to each statement by itself. Whoever woke up for each would have to be given the
+        interpreter each time, and would keep the server from the next statement where they share a core.
+        """
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least_bytes)
+        poll = select.poll()
+        poll.register(self._sock, select.POLLIN)
+        poll.poll(AWAIT_MS)
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
 
     def _note_status(self, packet: bytes, at: int) -> int:
         self.server_status: int = int.from_bytes(packet[at : at + 2], "little")
