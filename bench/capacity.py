@@ -13,6 +13,9 @@ DAY_S = 86_400
 SWEPT_S = 15
 BUSY = 0.6
 """How far a core is planned to be used at the peak; past that, waiting grows faster than work."""
+MOST_OWN = BUSY / 2
+"""How much of that may be what a node spends on being one. Past half of it a node brings more work than it takes off the
+others', and their number follows small changes of what was measured."""
 
 
 @dataclass(frozen=True)
@@ -203,8 +206,8 @@ class Scale:
 
     @property
     def nodes(self) -> int:
-        """As many as connections and CPU need; 0: no number is enough, because each has too much on its own account."""
-        if self.own_cores >= BUSY:
+        """As many as connections and CPU need; 0: more do not help, because each has too much on its own account."""
+        if self.own_cores >= MOST_OWN:
             return 0
         by_connections = self.connections / self.assumed.connections_a_node
         return math.ceil(max(by_connections, self.shared_cores / (BUSY - self.own_cores)))

@@ -233,7 +233,8 @@ def test_the_model_takes_what_was_measured_and_says_where_no_number_of_nodes_is_
     assert small.redises == 0
     assert large.nodes == 8  # 120,000 connections of 15,000 each
     assert large.redises == 1
-    assert Scale(100_000_000, constants=Constants(sweep_us=1)).nodes == 0
+    assert Scale(100_000_000).nodes == 0  # each would spend 0.42 of a core on sweeps alone
+    assert Scale(100_000_000, constants=Constants(sweep_us=0.05)).nodes >= 800
     assert Scale(100_000_000, is_built=False).nodes == 800
     # Without any cost of being two, two cores do twice the work of one.
     free = replace(constants, busy_publish_us=0, busy_hear_us=0, busy_redis_us=0, busy_redis_hear_us=0)
