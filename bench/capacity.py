@@ -14,8 +14,8 @@ SWEPT_S = 15
 BUSY = 0.6
 """How far a core is planned to be used at the peak; past that, waiting grows faster than work."""
 MOST_OWN = BUSY / 2
-"""How much of that may be what a node spends on being one. Past half of it a node brings more work than it takes off the
-others', and their number follows small changes of what was measured."""
+"""How much of that may be what a node spends on being one. Past half of it more nodes hardly help, and how many it
+would take follows small changes of what was measured."""
 
 
 @dataclass(frozen=True)
