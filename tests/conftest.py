@@ -34,6 +34,11 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 
+def pytest_report_header() -> list[str]:
+    """What is left out because somebody wants it so."""
+    return ["IO_URING=off: what needs io_uring is not tested"] if os.environ.get("IO_URING") == "off" else []
+
+
 def pytest_itemcollected(item: pytest.Item) -> None:
     """A test that waits for what never comes fails, where it waits, instead of holding up the whole run for good."""
     if isinstance(item, pytest.Function) and inspect.iscoroutinefunction(item.obj):
