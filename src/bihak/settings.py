@@ -100,7 +100,7 @@ class Settings(BaseSettings):
     )
     io_uring: Literal["auto", "off"] = Field(
         "auto",
-        description="Whether a message to many is one system call, by Linux's io_uring, where the system allows that.",
+        description="Whether a message to hundreds is one system call, by Linux's io_uring, where that is allowed.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["console", "json"] = Field("console", description="console for people, json for machines.")

@@ -1,5 +1,6 @@
 """Our own short cuts over PyMySQL: the last statements go with the COMMIT, and texts are read in few steps."""
 
+import select
 from collections.abc import Iterator
 from typing import Any
 
@@ -75,6 +76,17 @@ def test_the_answers_to_a_commit_are_read_in_one_step(
     connection: sa.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mysql_connection, "AWAIT_MS", 60_000)
+    waits: list[list[tuple[int, int]]] = []
+
+    class Poll:
+        def __init__(self) -> None:
+            self._poll = poll()
+            self.register = self._poll.register
+
+        def poll(self, patience_ms: float) -> None:
+            waits.append(self._poll.poll(patience_ms))
+
+    poll = select.poll
     ours: Any = connection.connection.dbapi_connection
     steps: list[int] = []
     read1 = ours._rfile.read1
@@ -89,7 +101,8 @@ def test_the_answers_to_a_commit_are_read_in_one_step(
             run_at_commit(connection, f"INSERT INTO words VALUES ({number}, 'word')")
             run_at_commit(connection, "DO SLEEP(0.01)")
         monkeypatch.setattr(ours._rfile, "read1", count)
-    assert len(steps) == 1
+        monkeypatch.setattr(select, "poll", Poll)
+    assert (len(steps), list(map(len, waits))) == (1, [1]), "all was there when it woke up, and it was not given up"
     assert len(stored(connection)) == 5
 
 

@@ -5,13 +5,13 @@ import asyncio
 import aiohttp
 import pytest
 
-from bihak.core.hub import MANY_SESSIONS
+from bihak.core.broadcast import WORTH_A_RING
 from bihak.core.ring import SendRing
 from bihak.features.messages import MAX_CONTENT
 from tests.e2e.client import Client
 from tests.e2e.conftest import Connect, StartServer, make_conversation
 
-MESSAGES = 600
+MESSAGES = 120
 LONG = "\N{LATIN SMALL LETTER E WITH ACUTE}" * MAX_CONTENT
 """Of 20,000 bytes: four in one turn are more than the system call takes at once."""
 
@@ -33,7 +33,7 @@ async def test_everybody_hears_everything_once_and_in_order_also_who_stops_readi
         AUTH_MODE="trusted", RATE_LIMIT_MESSAGES="off", IO_URING=wanted, LOG_LEVEL="debug", LOG_FORMAT="json"
     )
     assert bool(server.log_events("io_uring is used")) == (wanted == "auto" and has_rings())
-    people = [f"user_{number}" for number in range(1, MANY_SESSIONS + 9)]
+    people = [f"user_{number}" for number in range(1, WORTH_A_RING + 9)]
     cid = await make_conversation(server, http, *people, kind="team")
     clients = [await connect(server, who) for who in people]
     speaker, slow = clients[0], clients[1]

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from bihak.core import broadcast as broadcasts
 from bihak.core.broadcast import Broadcast
 from bihak.core.ring import SendRing
 from tests.fixtures import cluster, mariadb_place, place, quiet_logs, sqlite_place
@@ -27,7 +28,7 @@ async def clock() -> AsyncIterator[Clock]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """`IO_URING=off` leaves out what needs it, and pytest says how many those are."""
+    """`IO_URING=off` leaves out what needs it; the heading says so."""
     if WITHOUT_RING:
         left_out = [item for item in items if "ring" in getattr(item, "fixturenames", ())]
         items[:] = [item for item in items if item not in left_out]
@@ -40,7 +41,7 @@ def ring() -> Iterator[SendRing]:
         made = SendRing()
     except OSError as fault:
         pytest.fail(
-            f"{fault}: this test takes Linux 6.0 or newer that allows io_uring, which most containers do not. "
+            f"{fault}: this test takes a Linux from 6.1 on that allows io_uring, which most containers do not. "
             "`make test IO_URING=off` leaves out what cannot be tested then."
         )
     yield made
@@ -48,8 +49,9 @@ def ring() -> Iterator[SendRing]:
 
 
 @pytest.fixture(params=["one by one"] if WITHOUT_RING else ["one by one", "together"])
-def broadcast(request: pytest.FixtureRequest) -> Iterator[Broadcast]:
-    """Without io_uring, and with it."""
+def broadcast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Broadcast]:
+    """Without io_uring, and with it for however few."""
+    monkeypatch.setattr(broadcasts, "WORTH_A_RING", 1)
     if request.param == "together":
         request.getfixturevalue("ring")
     made = Broadcast(uses_ring=request.param == "together")

@@ -4,7 +4,9 @@ import contextlib
 import os
 import resource
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -66,11 +68,31 @@ def test_it_tells_who_took_a_part_and_who_nothing(ring: SendRing, pairs: list[En
     assert ring.send([fine.fileno()], b"and on") == []
 
 
+def test_as_many_as_there_are_entries(ring: SendRing, pairs: list[Ends]) -> None:
+    ring.send([-1] * 7, b"")
+    others = [-1] * (MOST_SOCKETS - len(pairs))
+    assert [place for place, _ in ring.send([*others, *descriptors(pairs)], b"one")] == list(range(len(others)))
+    assert all(theirs.recv(100) == b"one" for _, theirs in pairs)
+
+
+def test_it_tells_of_parts_over_tcp(ring: SendRing) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as theirs:
+        ours, _ = server.accept()
+        with ours:
+            ours.setblocking(False)
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+            frames, parts = os.urandom(MOST_BYTES), []
+            while size := dict(ring.send([ours.fileno()], frames)).get(0, MOST_BYTES):
+                parts.append(frames[:size])
+            assert min(map(len, parts)) < MOST_BYTES
+            assert theirs.recv(sum(map(len, parts)), socket.MSG_WAITALL) == b"".join(parts)
+
+
 def test_what_the_kernel_does_not_take_up_is_not_sent_later(
     ring: SendRing, pairs: list[Ends], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enter = ring._enter
-    monkeypatch.setattr(ring, "_enter", lambda count: enter(count - 5))
+    call = ring._call
+    monkeypatch.setattr(ring, "_call", lambda number, ring, count, *more: call(number, ring, count - 5, *more))
     assert ring.send(descriptors(pairs), b"one") == [(place, 0) for place in range(35, 40)]
     monkeypatch.undo()
     assert ring.send(descriptors(pairs[:10]), b"two") == []
@@ -102,9 +124,44 @@ def test_a_system_that_gives_none_is_told_so_and_each_is_written_to(
     assert all(theirs.recv(100) == b"one" for _, theirs in pairs)
 
 
+def test_a_python_without_ctypes_does_without(pairs: list[Ends], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ctypes", None)
+    with pytest.raises(OSError, match="ctypes"):
+        SendRing()
+    broadcast = Broadcast(uses_ring=True)
+    broadcast.open()
+    assert broadcast.offer(sessions_of(pairs), b"one") == []
+    assert all(theirs.recv(100) == b"one" for _, theirs in pairs)
+
+
+def test_nothing_of_it_is_left_open(ring: SendRing) -> None:
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before, with_ring = opened(), Broadcast(uses_ring=True)
+    with_ring.open()
+    with_ring.open()
+    assert opened() == before + 3
+    with_ring.close()
+    assert opened() == before
+
+
+@pytest.mark.parametrize("known", [0, 1, 39])
+def test_those_whose_descriptor_is_not_known_hear_it_as_well(
+    broadcast: Broadcast, pairs: list[Ends], known: int
+) -> None:
+    sessions = sessions_of(pairs)
+    for session in sessions[:known]:
+        session.find_descriptor()
+    for frames in (b"one", b"two"):
+        assert broadcast.offer(sessions, frames) == []
+    assert all(theirs.recv(100) == b"onetwo" for _, theirs in pairs)
+
+
 def test_a_ring_that_fails_later_is_given_up_and_nobody_goes_without_or_hears_twice(
     ring: SendRing, pairs: list[Ends], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(broadcasts, "WORTH_A_RING", 1)
     monkeypatch.setattr(broadcasts, "MOST_SOCKETS", 30)  # so that there are two calls, of which one goes well
     send, wanted = ring.send, iter(["goes well", "fails"])
     broken = socket.socket()

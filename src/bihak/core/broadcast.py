@@ -11,6 +11,9 @@ from bihak.core.session import Session
 
 log = structlog.stdlib.get_logger("bihak.broadcast")
 
+WORTH_A_RING = 200
+"""Sessions; for fewer, putting one system call together takes as long as it saves (docs/decisions/0022)."""
+
 
 class Broadcast:
     """For the event loop only."""
@@ -22,7 +25,7 @@ class Broadcast:
 
     def open(self) -> None:
         """Finds out what the system has."""
-        if not self._uses_ring:
+        if not self._uses_ring or self._ring is not None:
             return
         try:
             self._ring = SendRing()
@@ -39,10 +42,9 @@ class Broadcast:
     def offer(self, sessions: Collection[Session], frames: bytes) -> list[Session]:
         """As `Session.offer` to each, at once where nothing waits; those that refused.
 
-        The rest of what was begun is not refused. For what many sessions get: a second round over them takes longer
-        than the writes that it saves, and asking each transport whether something waits in it a fifth of the write.
+        The rest of what was begun is not refused.
         """
-        if self._ring is None or len(frames) > MOST_BYTES:
+        if self._ring is None or len(sessions) < WORTH_A_RING or len(frames) > MOST_BYTES:
             return _offer_one_by_one(sessions, frames)
         left = iter(sessions)
         refused = []
@@ -51,25 +53,26 @@ class Broadcast:
         return refused
 
     def _offer_together(self, sessions: list[Session], frames: bytes) -> list[Session]:
-        if self._ring is None:
-            return _offer_one_by_one(sessions, frames)
+        descriptors, unknown = [session.descriptor for session in sessions], []
+        if min(descriptors) < 0:
+            unknown = [session for session in sessions if session.descriptor < 0]
+            sessions = [session for session in sessions if session.descriptor >= 0]
+            descriptors = [session.descriptor for session in sessions]
+        if self._ring is None or len(sessions) < WORTH_A_RING:
+            return _offer_one_by_one([*sessions, *unknown], frames)
         try:
-            behind = self._ring.send([session.descriptor for session in sessions], frames)
+            behind = self._ring.send(descriptors, frames)
         except OSError as fault:
             log.warning("io_uring failed and is not used any more", error=str(fault))
             self.close()
-            return _offer_one_by_one(sessions, frames)
-        unknown, refused = [], []
-        for place, taken in behind:
-            session = sessions[place]
-            if session.descriptor < 0:
-                unknown.append(session)
-            elif not session.offer(frames[taken:]):
-                refused.append(session)
+            return _offer_one_by_one([*sessions, *unknown], frames)
+        rest = [(sessions[place], taken) for place, taken in behind]
+        refused = [session for session, taken in rest if not session.offer(frames[taken:])]
         return refused + _offer_one_by_one(unknown, frames)
 
 
 def _offer_one_by_one(sessions: Iterable[Session], frames: bytes) -> list[Session]:
+    """A second round over them takes longer than the writes that it saves, and asking each transport a fifth of one."""
     size, write, refused = len(frames), os.write, []
     for session in sessions:
         taken = 0

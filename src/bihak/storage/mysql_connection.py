@@ -51,7 +51,7 @@ class MysqlConnection(pymysql.connections.Connection):
         # After a statement that fails the server looks at none of the others.
         answer = self._ask(";".join((*parting, "COMMIT")))
         if parting:
-            self._await(LEAST_ANSWER_BYTES * (len(parting) + 1))
+            answer.wait_for(LEAST_ANSWER_BYTES * (len(parting) + 1))
         while True:
             packet = answer.next()
             if packet[0] != OK:
@@ -91,18 +91,6 @@ class MysqlConnection(pymysql.connections.Connection):
         self._execute_command(COMMAND.COM_QUERY, sql)
         return _Answer(self)
 
-    def _await(self, least_bytes: int) -> None:
-        """Sleeps until so much has come, or for AWAIT_MS: a refusal may be shorter, and a lock may be waited for.
-
-        The server sends the answer to each statement by itself. Whoever woke up for each would have to be given the
-        interpreter each time, and would keep the server from the next statement where they share a core.
-        """
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least_bytes)
-        poll = select.poll()
-        poll.register(self._sock, select.POLLIN)
-        poll.poll(AWAIT_MS)
-        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
-
     def _note_status(self, packet: bytes, at: int) -> int:
         self.server_status: int = int.from_bytes(packet[at : at + 2], "little")
         return self.server_status
@@ -133,6 +121,25 @@ class _Answer:
         """Ends a connection that answers what was not asked."""
         self._connection._force_close()
         return err.OperationalError(CR.CR_COMMANDS_OUT_OF_SYNC, "Command Out of Sync")
+
+    def wait_for(self, least_bytes: int) -> None:
+        """Sleeps until so much has come, or for AWAIT_MS: a refusal may be shorter, and a lock may be waited for.
+
+        The server sends the answer to each statement by itself. Whoever woke up for each would have to be given the
+        interpreter each time, and would keep the server from the next statement where they share a core. (Over a socket
+        that is a file, this returns at the first of them.)
+        """
+        end = self._connection._sock
+        poll = select.poll()
+        try:
+            poll.register(end, select.POLLIN)
+            end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, least_bytes)
+            try:
+                poll.poll(AWAIT_MS)
+            finally:
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        except OSError as fault:
+            raise self._lost(str(fault)) from fault
 
     def _take(self) -> tuple[bytes, bool]:
         at = self._at
