@@ -144,6 +144,10 @@ def test_nothing_of_it_is_left_open(ring: SendRing) -> None:
     assert opened() == before + 3
     with_ring.close()
     assert opened() == before
+    made = SendRing()
+    made.close()
+    made.close()
+    assert opened() == before
 
 
 @pytest.mark.parametrize("known", [0, 1, 39])
