@@ -37,11 +37,14 @@ async def test_everybody_hears_everything_once_and_in_order_also_who_reads_later
     people = [f"user_{number}" for number in range(1, 10)]
     cid = await make_conversation(server, http, *people, kind="team")
     clients = [await connect(server, people[number % len(people)]) for number in range(WORTH_A_RING + 9)]
-    speaker, late = clients[0], clients[1]
+    speaker, (late, *others) = await connect(server, people[0]), clients
     texts = [LONG if number % 3 else f"short {number}" for number in range(MESSAGES)]
     for number, text in enumerate(texts):
-        await speaker.send(type="message", conversation_id=cid, content=text, temp_id=str(number))
-    others = [client for client in clients if client is not late]
+        message = {"type": "message", "conversation_id": cid, "content": text, "temp_id": str(number)}
+        if text is LONG:
+            await speaker.send(**message)
+        else:
+            await speaker.ask("message_sent", **message)
     first, *same = await asyncio.gather(*map(heard, others))
     frames = list(map(json.loads, first))
     assert [(frame["seq"], frame["content"]) for frame in frames] == list(enumerate(texts, 1))
