@@ -66,13 +66,13 @@ class Broadcast:
             log.warning("io_uring failed and is not used any more", error=str(fault))
             self.close()
             return _offer_one_by_one([*sessions, *unknown], frames)
-        rest = [(sessions[place], taken) for place, taken in behind]
-        refused = [session for session, taken in rest if not session.offer(frames[taken:])]
+        # Nothing waited before any of them, so what is left of a frame that was begun is never refused.
+        refused = [sessions[place] for place, taken in behind if not sessions[place].offer(frames[taken:])]
         return refused + _offer_one_by_one(unknown, frames)
 
 
 def _offer_one_by_one(sessions: Iterable[Session], frames: bytes) -> list[Session]:
-    """A second round over them takes longer than the writes that it saves, and asking each transport a fifth of one."""
+    """In one round: a second takes longer than the writes that it saves, and asking each transport a fifth of those."""
     size, write, refused = len(frames), os.write, []
     for session in sessions:
         taken = 0

@@ -102,7 +102,7 @@ class Session:
         self.gone = False
         """Whether nobody is at the other end any more; what was asked before is still being served."""
         self.descriptor = -1
-        """Where to write what is new at once, as `find_descriptor`; -1: nowhere, or it is not known."""
+        """As `find_descriptor`, and -1 as soon as anything waits or the connection ends; also where it is not known."""
         self._wire = wire
         self._wire_write = wire.write
         self._flusher = flusher
